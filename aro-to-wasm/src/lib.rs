@@ -1,0 +1,4 @@
+//! The ARO compiler: source text in, component bytes and diagnostics out. It does no I/O and does not fail on bad source.
+
+pub mod source;
+pub mod syntax;

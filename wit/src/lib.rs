@@ -1,0 +1,48 @@
+//! The contract between programs and the host: the WIT packages as text, and the manifest that an `app.wasm` carries.
+//!
+//! Shared by the compiler, which writes it, and the host, which reads it; it knows neither.
+
+pub mod manifest;
+
+/// The interfaces that components of a program export or import, as `package/interface@version`.
+pub mod interface {
+    /// Exported by the feature set that runs at program start.
+    pub const START: &str = "aro:program/start@0.1.0";
+    /// Exported by the feature sets that run at program end.
+    pub const END: &str = "aro:program/end@0.1.0";
+    /// Exported by handlers of new connections.
+    pub const TCP_CONNECTED: &str = "aro:net/tcp-connected@0.1.0";
+    /// Exported by handlers of received bytes.
+    pub const TCP_DATA: &str = "aro:net/tcp-data@0.1.0";
+    /// Exported by handlers of closed connections.
+    pub const TCP_DISCONNECTED: &str = "aro:net/tcp-disconnected@0.1.0";
+    /// Opening and closing listeners.
+    pub const LISTENERS: &str = "aro:net/listeners@0.1.0";
+    /// Writing to connections.
+    pub const CONNECTIONS: &str = "aro:net/connections@0.1.0";
+    /// Looking sockets up.
+    pub const DIRECTORY: &str = "aro:net/directory@0.1.0";
+    /// Writing to the console.
+    pub const CONSOLE: &str = "aro:log/console@0.1.0";
+    /// Published variables.
+    pub const PUBLISHED: &str = "aro:state/published@0.1.0";
+    /// Repositories.
+    pub const REPOSITORIES: &str = "aro:state/repositories@0.1.0";
+    /// The standard wall clock.
+    pub const WALL_CLOCK: &str = "wasi:clocks/wall-clock@0.2.6";
+    /// The standard random source.
+    pub const RANDOM: &str = "wasi:random/random@0.2.6";
+}
+
+/// Every WIT package, as `(file, text)`, in an order in which each one's dependencies come before it.
+pub const PACKAGES: &[(&str, &str)] = &[
+    ("clocks.wit", include_str!("../deps/clocks/clocks.wit")),
+    ("random.wit", include_str!("../deps/random/random.wit")),
+    ("program.wit", include_str!("../program/program.wit")),
+    ("log.wit", include_str!("../log/log.wit")),
+    ("state.wit", include_str!("../state/state.wit")),
+    ("net.wit", include_str!("../net/net.wit")),
+];
+
+/// Name under which a nested component imports the value runtime as a core module.
+pub const RUNTIME_IMPORT: &str = "rt";

@@ -1,0 +1,163 @@
+//! The manifest: what the host must know of a program that its types do not say.
+//!
+//! One JSON document in the custom section [`SECTION`] of the outer component. The order of `feature_sets` is the order of the nested components in the file.
+
+use serde::{Deserialize, Serialize};
+
+/// Name of the custom section that holds the manifest.
+pub const SECTION: &str = "aro:manifest";
+/// Name of the custom section of the value runtime that holds the digest of its sources.
+pub const DIGEST_SECTION: &str = "aro:source-digest";
+/// The format this crate reads and writes.
+pub const FORMAT: u32 = 1;
+/// Largest manifest that is read, in bytes.
+pub const MANIFEST_BYTES_MAX: usize = 16 << 20;
+
+/// The whole manifest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// [`FORMAT`].
+    pub format: u32,
+    /// Name of the program: its directory or file.
+    pub program: String,
+    /// Name and version of the compiler.
+    pub compiler: String,
+    /// Source files by index, relative to the program's directory.
+    pub files: Vec<String>,
+    /// One for each nested component, in file order.
+    pub feature_sets: Vec<FeatureSet>,
+}
+
+/// One nested component.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureSet {
+    /// Kebab-case name, unique in the program; the outer component exports under it.
+    pub component: String,
+    /// Name as written in the header; for hand-written components the file's stem.
+    pub name: String,
+    /// Activity as written in the header; empty for hand-written components.
+    pub activity: String,
+    /// What runs it. More than one only for hand-written components.
+    pub triggers: Vec<Trigger>,
+    /// Statements in source order; failures name them by index.
+    pub statements: Vec<Statement>,
+    /// Which machine code belongs to which statement, sorted by function and offset; lets a trap name its statement.
+    pub code: Vec<CodeRange>,
+    /// Where the feature set's code comes from.
+    pub origin: Origin,
+}
+
+/// What runs a feature set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Trigger {
+    /// Program start.
+    Start,
+    /// Program end after success.
+    EndSuccess,
+    /// Program end after an error.
+    EndError,
+    /// A connection was opened.
+    TcpConnected,
+    /// Bytes arrived.
+    TcpData,
+    /// A connection was closed.
+    TcpDisconnected,
+}
+
+impl Trigger {
+    /// The interface that a component exports to be run by this trigger.
+    pub fn interface(self) -> &'static str {
+        use crate::interface as name;
+        match self {
+            Trigger::Start => name::START,
+            Trigger::EndSuccess | Trigger::EndError => name::END,
+            Trigger::TcpConnected => name::TCP_CONNECTED,
+            Trigger::TcpData => name::TCP_DATA,
+            Trigger::TcpDisconnected => name::TCP_DISCONNECTED,
+        }
+    }
+}
+
+/// Where a feature set's code comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Origin {
+    /// Compiled from ARO source.
+    Aro,
+    /// A component of the application's `components/` folder, nested as it is.
+    Component,
+}
+
+/// One statement, as run-time errors cite it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Statement {
+    /// Index into `files`.
+    pub file: u32,
+    /// 1-based line of its first character.
+    pub line: u32,
+    /// 1-based column, in characters.
+    pub column: u32,
+    /// `Cannot log the message for the console.` (runtime.md 2.7.1)
+    pub sentence: String,
+    /// `<Log> the <message> for the <console>.` (runtime.md 2.7.2)
+    pub text: String,
+}
+
+/// A run of instructions that belong to one statement.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CodeRange {
+    /// Function index in the feature set's core module, imports counted.
+    pub function: u32,
+    /// First byte, counted from the start of the function's body.
+    pub start: u32,
+    /// Index into `statements`.
+    pub statement: u32,
+}
+
+/// Why a manifest was refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ManifestError {
+    /// Larger than [`MANIFEST_BYTES_MAX`].
+    #[error("manifest has {bytes} bytes; at most {MANIFEST_BYTES_MAX} are read")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// Not JSON of this shape.
+    #[error("manifest is malformed")]
+    Malformed(#[source] serde_json::Error),
+    /// Written by another version of the compiler.
+    #[error("manifest has format {found}; this host reads format {FORMAT}: rebuild the program with the matching aro-to-wasm")]
+    Format {
+        /// The format it states.
+        found: u32,
+    },
+}
+
+impl Manifest {
+    /// Reads a manifest from the contents of its section.
+    ///
+    /// # Errors
+    /// [`ManifestError`] if it is too large, malformed or of another format.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, ManifestError> {
+        if bytes.len() > MANIFEST_BYTES_MAX {
+            return Err(ManifestError::TooLarge { bytes: bytes.len() });
+        }
+        let manifest: Self = serde_json::from_slice(bytes).map_err(ManifestError::Malformed)?;
+        if manifest.format != FORMAT {
+            return Err(ManifestError::Format { found: manifest.format });
+        }
+        Ok(manifest)
+    }
+
+    /// The contents of its section. The same manifest gives the same bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("a manifest has string keys only and no failing serializer")
+    }
+}
