@@ -16,7 +16,6 @@ pub(crate) struct Token {
 
 /// The kinds of token. Words and numbers keep their spelling in the source.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(missing_docs, reason = "most variants are the character they name")]
 pub(crate) enum TokenKind {
     /// Identifier or reserved word.
     Word(Word),
@@ -130,9 +129,4 @@ impl Word {
             Word::Plain
         }
     }
-}
-
-/// The spelling of a preposition.
-pub(crate) fn preposition_text(preposition: Preposition) -> &'static str {
-    PREPOSITIONS.iter().find(|(_, other)| *other == preposition).map_or("with", |(text, _)| text)
 }

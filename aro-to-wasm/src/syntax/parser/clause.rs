@@ -1,10 +1,10 @@
 //! The trailing clauses of an action statement (5.3).
 
-use super::expression::{EQUALITY, name_expression};
+use super::expression::EQUALITY;
 use super::{Parse, Parser};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::ast::{Action, By, Comparison, Condition, Expression, Name, Preposition, With, WithValue};
+use crate::syntax::ast::{Action, By, Comparison, Condition, Name, Preposition, With, WithValue};
 use crate::syntax::token::{TokenKind, Word};
 
 /// The order in which clauses must stand.
@@ -249,15 +249,8 @@ impl Parser<'_> {
     fn comparison(&mut self) -> Parse<Condition> {
         let field = self.field()?;
         let operator = self.comparison_operator()?;
-        let value = self.where_value()?;
+        let value = self.binary(EQUALITY)?;
         Ok(Condition::Compare { field, operator, value })
-    }
-
-    fn where_value(&mut self) -> Parse<Expression> {
-        if self.word_class(0) == Some(Word::Plain) {
-            return self.bare_name().map(name_expression);
-        }
-        self.binary(EQUALITY)
     }
 
     /// The field with or without brackets, dotted if it is nested.
