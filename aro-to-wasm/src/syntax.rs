@@ -1,3 +1,8 @@
 //! Text to syntax tree; never fails.
 
 pub mod ast;
+pub(crate) mod lexer;
+pub mod parser;
+pub(crate) mod token;
+
+pub use parser::{Parsed, parse};

@@ -222,6 +222,13 @@ pub struct With {
 pub enum WithValue {
     /// Any expression.
     Expression(Expression),
+    /// `5 seconds`, as in `with timeout 5 seconds`.
+    Duration {
+        /// How many.
+        amount: Expression,
+        /// `seconds`, as written.
+        unit: Name,
+    },
     /// `sum(<field>)`
     Aggregate {
         /// Lower-case function name.

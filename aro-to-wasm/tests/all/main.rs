@@ -1,0 +1,9 @@
+//! The language as a whole: the specification's parse vectors, the user programs handed over, and random input.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod properties;
+mod seeds;
+mod vectors;
+
+#[path = "../support/tree.rs"]
+mod tree;
