@@ -3,5 +3,56 @@
 pub mod actions;
 pub mod check;
 pub mod diagnostic;
+pub mod program;
 pub mod source;
 pub mod syntax;
+
+use diagnostic::Diagnostic;
+use program::Program;
+use source::SourceFile;
+
+/// What is known of a program before it is lowered.
+#[derive(Debug, Clone)]
+pub struct Checked {
+    /// Everything that could be read.
+    pub program: Program,
+    /// The files as given; spans carry their index.
+    pub files: Vec<SourceFile>,
+    /// All mistakes and doubts, by file and place.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Checked {
+    /// Whether it must not be compiled.
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+}
+
+/// Reads and checks `files`. If they are a `whole_program`, its entry point, events and user-defined actions must all be there.
+///
+/// ```
+/// use aro_to_wasm::{front, source::SourceFile};
+/// let text = "(Application-Start: Hello) { Log \"hi\" to the <console>. Return an <OK: status>. }".to_owned();
+/// let checked = front(vec![SourceFile { path: "main.aro".to_owned(), text }], true);
+/// assert!(!checked.has_errors());
+/// ```
+pub fn front(files: Vec<SourceFile>, whole_program: bool) -> Checked {
+    let mut diagnostics = Vec::new();
+    let mut parsed = Vec::with_capacity(files.len());
+    for (index, file) in files.iter().enumerate() {
+        let one = syntax::parse(index as u32, &file.text);
+        diagnostics.extend(one.diagnostics);
+        parsed.push(one.program);
+    }
+    let broken = diagnostics.iter().any(Diagnostic::is_error);
+    let program = Program::new(parsed);
+    let scope = match (whole_program, broken) {
+        (false, _) => check::Scope::Part,
+        (true, false) => check::Scope::Whole,
+        (true, true) => check::Scope::Broken,
+    };
+    diagnostics.extend(check::check(&program, scope));
+    diagnostics.sort_by_key(|diagnostic| diagnostic.primary.map(|span| (span.file, span.start)));
+    Checked { program, files, diagnostics }
+}

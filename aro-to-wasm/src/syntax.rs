@@ -4,5 +4,6 @@ pub mod ast;
 pub(crate) mod lexer;
 pub mod parser;
 pub(crate) mod token;
+pub mod walk;
 
 pub use parser::{Parsed, parse};

@@ -38,7 +38,8 @@ fn survives(source: &str) {
             assert!(whole(&checked.files, *span), "{found:?} in {source:?}");
         }
     }
-    drop(diagnostic::render(&checked.diagnostics, &checked.files, false));
+    let few = checked.diagnostics.get(..3).unwrap_or(&checked.diagnostics);
+    drop(diagnostic::render(few, &checked.files, false));
     for set in &parse(0, source).program.feature_sets {
         assert!(whole(&checked.files, set.span) && whole(&checked.files, set.header));
     }

@@ -250,7 +250,7 @@ impl Parser<'_> {
             let noun = self.object_noun()?;
             return Ok(Operand::Noun(with_method(name, noun)));
         }
-        if self.at_value(0) && !self.at_word("not") && !matches!(self.kind(), TokenKind::Minus | TokenKind::LeftParen) && !self.starts_line(0) {
+        if self.at_labelled_value() {
             let value = self.expression()?;
             return Ok(Operand::Labelled { label: name, value });
         }
@@ -260,6 +260,17 @@ impl Parser<'_> {
             return self.expression().map(Operand::Expression);
         }
         Ok(Operand::Noun(noun_of(name)))
+    }
+
+    /// Whether a value stands behind a bare word on its line, and no operator.
+    fn at_labelled_value(&self) -> bool {
+        let value = match self.kind() {
+            TokenKind::Less => self.at_noun(0),
+            TokenKind::Minus | TokenKind::LeftParen => false,
+            TokenKind::Int(_) | TokenKind::Float(_) => !self.text(self.span()).starts_with('-'),
+            _ => self.at_value(0) && !self.at_word("not"),
+        };
+        value && !self.starts_line(0)
     }
 
     /// A time unit behind an amount.

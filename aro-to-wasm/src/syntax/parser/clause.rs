@@ -137,7 +137,8 @@ impl Parser<'_> {
         let next = ahead + length;
         let value = match self.peek(next) {
             TokenKind::Text(_) | TokenKind::Interpolated(_) | TokenKind::Int(_) | TokenKind::Float(_) => true,
-            TokenKind::Regex { .. } | TokenKind::LeftBrace | TokenKind::LeftBracket | TokenKind::Less => true,
+            TokenKind::Regex { .. } | TokenKind::LeftBrace | TokenKind::LeftBracket => true,
+            TokenKind::Less => self.at_noun(next),
             TokenKind::Word(Word::Literal) => true,
             _ => false,
         };

@@ -86,7 +86,7 @@ impl Parser<'_> {
             TokenKind::LessEqual => (Op::LessOrEqual, RELATION),
             TokenKind::GreaterEqual => (Op::GreaterOrEqual, RELATION),
             TokenKind::Greater => (Op::Greater, RELATION),
-            TokenKind::Less if !self.at_noun() => (Op::Less, RELATION),
+            TokenKind::Less if !self.at_noun(0) => (Op::Less, RELATION),
             TokenKind::Plus => (Op::Add, SUM),
             TokenKind::Minus => (Op::Subtract, SUM),
             TokenKind::DoublePlus => (Op::Concat, SUM),
@@ -124,11 +124,11 @@ impl Parser<'_> {
     }
 
     /// Whether the angle bracket here opens a noun rather than compares: its name is closed or qualified (EXT-26), or the bracket opens a verb.
-    fn at_noun(&self) -> bool {
-        if self.word_class(1).is_none() {
+    pub(super) fn at_noun(&self, ahead: usize) -> bool {
+        if *self.peek(ahead) != TokenKind::Less || self.word_class(ahead + 1).is_none() {
             return false;
         }
-        let mut ahead = 2;
+        let mut ahead = ahead + 2;
         while *self.peek(ahead) == TokenKind::Minus && self.word_class(ahead + 1).is_some() {
             ahead += 2;
         }

@@ -189,7 +189,8 @@ impl Parser<'_> {
     fn explain_interpolation(&self, mistake: Box<Diagnostic>) -> Box<Diagnostic> {
         if self.word_class(0) == Some(Word::Article) {
             let word = self.word(0);
-            return Box::new(mistake.help(format!("`{word}` is an article; the variable of that name is written `${{<{word}>}}`")));
+            let help = format!("`{word}` is an article; the variable of that name is written `${{<{word}>}}`");
+            return Box::new(Diagnostic { help: vec![help], ..*mistake });
         }
         mistake
     }

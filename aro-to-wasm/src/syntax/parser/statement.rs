@@ -58,7 +58,9 @@ impl Parser<'_> {
 
     /// Skips at least one token, to behind the next full stop or before the end of the block or the next statement.
     fn recover(&mut self, start: usize) {
-        let mut depth = 0_u32;
+        // Braces that the broken statement opened: a map, or the cases of a match, whose own statements must not be taken for later ones.
+        let mut depth = self.open_braces(start);
+        let cases = self.tokens.get(start).is_some_and(|token| self.text(token.span).eq_ignore_ascii_case("match"));
         if self.at == start && !matches!(self.kind(), TokenKind::LeftBrace | TokenKind::RightBrace) {
             self.bump();
         }
@@ -81,11 +83,20 @@ impl Parser<'_> {
                     while self.eat(&TokenKind::Dot) {}
                     return;
                 }
-                _ if depth == 0 && fresh && self.at_statement() => return,
+                _ if (depth == 0 || !cases) && fresh && self.at_statement() => return,
                 _ => {}
             }
             self.bump();
         }
+    }
+
+    fn open_braces(&self, start: usize) -> u32 {
+        let read = self.tokens.get(start..self.at).unwrap_or_default();
+        read.iter().fold(0, |depth, token| match token.kind {
+            TokenKind::LeftBrace => depth + 1,
+            TokenKind::RightBrace => depth.saturating_sub(1),
+            _ => depth,
+        })
     }
 
     /// Whether a statement seems to begin here; only used to end broken ones.
@@ -167,6 +178,7 @@ impl Parser<'_> {
         let ends_here = matches!(self.kind(), TokenKind::RightBrace | TokenKind::End) || (self.starts_line(0) && self.at_statement());
         if ends_here {
             mistake.primary = Some(behind);
+            mistake.message = "expected `.` at the end of the statement".to_owned();
             let mistake = mistake.label(behind, "the full stop is missing here").help("statements end with a full stop");
             self.report(mistake, last.start);
             return Ok(());
