@@ -2,11 +2,19 @@
 
 pub mod actions;
 pub mod check;
+mod compile;
 pub mod diagnostic;
+mod emit;
+mod ir;
+mod lower;
+mod nested;
 pub mod program;
+mod runtime;
 pub mod source;
 pub mod syntax;
 
+pub use compile::{Artifact, Compiled, Input, RefusedComponent, compile};
+pub use nested::ComponentError;
 use diagnostic::Diagnostic;
 use program::Program;
 use source::SourceFile;

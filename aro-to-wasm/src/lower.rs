@@ -62,7 +62,7 @@ pub(crate) fn lower(set: &FeatureSet, role: Role, success: bool, facts: &Facts<'
     shared.unit.functions.push(function);
     let mut next = 0;
     // Lowering an action may reach further actions, so the list grows while it is walked.
-    while let Some((_, action)) = shared.actions.get_index(next) {
+    while let Some(action) = shared.actions.get_index(next).map(|(_, action)| *action) {
         let function = Body::new(&mut shared, action, Role::Action, success).lower();
         shared.unit.functions.push(function);
         next += 1;

@@ -71,6 +71,8 @@ codes! {
     BreakOutsideWhile "E0028" "a break outside a while loop",
     NoStart "E0029" "a program without Application-Start",
     SeveralStarts "E0030" "a program with several Application-Start",
+    NotCompiled "E0040" "a part of the language that is not compiled yet",
+    InvalidPort "E0041" "a port that does not exist",
     ReversedRange "W0001" "a range whose start is greater than its end",
     Concurrency "W0002" "a concurrency limit below one",
     UndefinedName "W0003" "a name that nothing defines",
@@ -90,6 +92,7 @@ codes! {
     NeverTriggered "W0017" "a handler whose name selects no event",
     IgnoredInterpolation "W0018" "an interpolation that contributes nothing",
     UnterminatedComment "W0019" "a comment without its end",
+    NeverRun "W0030" "a feature set that nothing runs",
     LoopRebinding "W0020" "a name bound again inside a loop that counts",
 }
 
