@@ -1,2 +1,145 @@
-//! Head.
-fn main() {}
+//! `aro-to-wasm`: files in, `app.wasm` and diagnostics out.
+
+mod inspect;
+
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use aro_to_wasm::diagnostic::{self, Diagnostic, Severity};
+use aro_to_wasm::source::SourceFile;
+use aro_to_wasm_cli::project;
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// Compiles ARO programs to WebAssembly.
+#[derive(Debug, Parser)]
+#[command(name = "aro-to-wasm", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Compile a program to one self-contained app.wasm
+    Build {
+        /// The program: a directory or one .aro file
+        program: PathBuf,
+        /// Where to write it
+        #[arg(short, long, default_value = "app.wasm")]
+        output: PathBuf,
+    },
+    /// Report mistakes without building
+    Check {
+        /// A directory or one .aro file
+        program: PathBuf,
+        /// How to print them
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
+        /// Leave warnings out
+        #[arg(long)]
+        no_warnings: bool,
+    },
+    /// Show what an app.wasm holds and what it may do
+    Inspect {
+        /// The artifact
+        artifact: PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    Text,
+    Json,
+}
+
+/// The program is wrong.
+const WRONG: u8 = 1;
+/// It was called wrongly, or the environment is not as it should be.
+const ENVIRONMENT: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let code = if error.use_stderr() { ENVIRONMENT } else { 0 };
+            drop(error.print());
+            return ExitCode::from(code);
+        }
+    };
+    match run(cli.command) {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            anstream::eprintln!("error: {error:#}");
+            ExitCode::from(ENVIRONMENT)
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<u8> {
+    match command {
+        Command::Build { program, output } => build(&program, &output),
+        Command::Check { program, format, no_warnings } => check(&program, format, no_warnings),
+        Command::Inspect { artifact, json } => {
+            let bytes = std::fs::read(&artifact).with_context(|| format!("cannot read {}", artifact.display()))?;
+            inspect::inspect(&bytes, json).with_context(|| format!("{} cannot be inspected", artifact.display()))?;
+            Ok(0)
+        }
+    }
+}
+
+fn build(program: &Path, output: &Path) -> anyhow::Result<u8> {
+    let input = project::read(program)?;
+    let compiled = aro_to_wasm::compile(input)?;
+    report(&compiled.diagnostics, &compiled.files);
+    let Some(artifact) = compiled.artifact else { return Ok(WRONG) };
+    std::fs::write(output, &artifact.bytes).with_context(|| format!("cannot write {}", output.display()))?;
+    anstream::eprintln!(
+        "{}: {} feature sets, {} bytes",
+        output.display(),
+        artifact.manifest.feature_sets.len(),
+        artifact.bytes.len()
+    );
+    Ok(0)
+}
+
+fn check(program: &Path, format: Format, no_warnings: bool) -> anyhow::Result<u8> {
+    let whole = program.is_dir();
+    let input = project::read(program)?;
+    let mut checked = aro_to_wasm::front(input.files, whole);
+    if no_warnings {
+        checked.diagnostics.retain(Diagnostic::is_error);
+    }
+    match format {
+        Format::Text => {
+            report(&checked.diagnostics, &checked.files);
+            summary(&checked.diagnostics, checked.files.len());
+        }
+        Format::Json => {
+            let json = diagnostic::to_json(&checked.diagnostics, &checked.files);
+            anstream::println!("{}", serde_json::to_string_pretty(&json)?);
+        }
+    }
+    Ok(if checked.has_errors() { WRONG } else { 0 })
+}
+
+fn report(diagnostics: &[Diagnostic], files: &[SourceFile]) {
+    if !diagnostics.is_empty() {
+        let color = std::io::stderr().is_terminal();
+        anstream::eprintln!("{}", diagnostic::render(diagnostics, files, color));
+    }
+}
+
+fn summary(diagnostics: &[Diagnostic], files: usize) {
+    let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    anstream::eprintln!(
+        "{files} files checked: {} errors, {} warnings",
+        count(Severity::Error),
+        count(Severity::Warning)
+    );
+}

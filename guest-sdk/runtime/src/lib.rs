@@ -1,1 +1,2 @@
 //! Head.
+pub mod abi;

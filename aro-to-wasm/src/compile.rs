@@ -1,0 +1,254 @@
+//! A whole program to one `app.wasm`.
+
+use aro_wit::manifest::{FORMAT, FeatureSet as Entry, Manifest, Origin, Trigger};
+use indexmap::{IndexMap, IndexSet};
+
+use crate::diagnostic::{Code, Diagnostic};
+use crate::emit::artifact::{self, Nested};
+use crate::emit::component;
+use crate::emit::module;
+use crate::emit::wit::Contract;
+use crate::ir::Role;
+use crate::lower::{Facts, lower};
+use crate::nested::{self, ComponentError};
+use crate::program::{FeatureSet, Program, SocketEvent, Trigger as Kind};
+use crate::runtime::Runtime;
+use crate::source::SourceFile;
+
+/// What is compiled.
+#[derive(Debug, Clone, Default)]
+pub struct Input {
+    /// Name of the program.
+    pub name: String,
+    /// Sources in program order (runtime.md 1.1).
+    pub files: Vec<SourceFile>,
+    /// Hand-written components as file stem and bytes, in name order.
+    pub components: Vec<(String, Vec<u8>)>,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Compiled {
+    /// The artifact; none if there was an error.
+    pub artifact: Option<Artifact>,
+    /// Everything there is to say, errors and warnings in source order.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The sources, for drawing diagnostics.
+    pub files: Vec<SourceFile>,
+}
+
+/// A compiled program.
+#[derive(Debug)]
+pub struct Artifact {
+    /// The bytes of `app.wasm`.
+    pub bytes: Vec<u8>,
+    /// Its manifest.
+    pub manifest: Manifest,
+}
+
+/// Why a hand-written component was refused.
+#[derive(Debug, thiserror::Error)]
+#[error("component {name}")]
+pub struct RefusedComponent {
+    /// Its file stem.
+    pub name: String,
+    /// What is wrong.
+    #[source]
+    pub source: ComponentError,
+}
+
+/// Compiles a program.
+///
+/// # Errors
+/// [`RefusedComponent`] if a hand-written component does not fit the contract. Mistakes in source are no error of this kind: they are in [`Compiled::diagnostics`].
+pub fn compile(input: Input) -> Result<Compiled, RefusedComponent> {
+    let mut checked = crate::front(input.files, true);
+    let contract = Contract::load();
+    let runtime = Runtime::committed();
+    let mut entries = Vec::new();
+    let mut components = Vec::new();
+    let mut names = Names::default();
+    {
+        let facts = facts(&checked.program, &checked.files);
+        for set in &checked.program.feature_sets {
+            let Some((role, trigger)) = role(set) else {
+                checked.diagnostics.extend(not_compiled(set));
+                continue;
+            };
+            let lowered = lower(&set.syntax, role, trigger != Trigger::EndError, &facts);
+            let blocked = lowered.diagnostics.iter().any(Diagnostic::is_error);
+            checked.diagnostics.extend(lowered.diagnostics);
+            if blocked || checked.diagnostics.iter().any(Diagnostic::is_error) {
+                continue;
+            }
+            let module = module::emit(&lowered.unit, &contract, &runtime);
+            let name = names.unique(&set.syntax.name);
+            entries.push(Entry {
+                component: name.clone(),
+                name: set.syntax.name.clone(),
+                activity: set.syntax.activity.clone(),
+                triggers: vec![trigger],
+                statements: lowered.statements,
+                code: module.code.clone(),
+                origin: Origin::Aro,
+            });
+            components.push(Nested {
+                name,
+                bytes: component::emit(&module, trigger.interface(), &contract, &runtime),
+                imports: owned(&module.imports),
+                exports: vec![trigger.interface().to_owned()],
+                uses_runtime: true,
+            });
+        }
+    }
+    for (stem, bytes) in input.components {
+        let name = names.unique(&stem);
+        let (nested, triggers) = nested::read(name.clone(), bytes, &contract)
+            .map_err(|source| RefusedComponent { name: stem.clone(), source })?;
+        entries.push(Entry {
+            component: name,
+            name: stem,
+            activity: String::new(),
+            triggers,
+            statements: Vec::new(),
+            code: Vec::new(),
+            origin: Origin::Component,
+        });
+        components.push(nested);
+    }
+    checked.diagnostics.sort_by_key(|diagnostic| diagnostic.primary.map(|span| (span.file, span.start)));
+    if checked.diagnostics.iter().any(Diagnostic::is_error) {
+        return Ok(Compiled { artifact: None, diagnostics: checked.diagnostics, files: checked.files });
+    }
+    let manifest = Manifest {
+        format: FORMAT,
+        program: input.name,
+        compiler: concat!("aro-to-wasm ", env!("CARGO_PKG_VERSION")).to_owned(),
+        files: checked.files.iter().map(|file| file.path.clone()).collect(),
+        feature_sets: entries,
+    };
+    let bytes = artifact::emit(&components, &manifest, &contract, &runtime);
+    Ok(Compiled {
+        artifact: Some(Artifact { bytes, manifest }),
+        diagnostics: checked.diagnostics,
+        files: checked.files,
+    })
+}
+
+fn owned(imports: &IndexMap<&'static str, Vec<&'static str>>) -> IndexMap<String, Vec<String>> {
+    imports
+        .iter()
+        .map(|(interface, functions)| {
+            ((*interface).to_owned(), functions.iter().map(|function| (*function).to_owned()).collect())
+        })
+        .collect()
+}
+
+fn facts<'a>(program: &'a Program, files: &'a [SourceFile]) -> Facts<'a> {
+    Facts {
+        files,
+        published: program.published.keys().map(String::as_str).collect(),
+        stores: program.store_names.iter().map(String::as_str).collect(),
+        listeners: program.resources.iter().map(String::as_str).collect(),
+        has_sockets: !program.resources.is_empty()
+            || program.feature_sets.iter().any(|set| matches!(set.trigger, Kind::Tcp(_) | Kind::Socket(_))),
+        actions: program
+            .feature_sets
+            .iter()
+            .filter(|set| set.trigger == Kind::Action)
+            .map(|set| (set.syntax.name.to_lowercase(), &set.syntax))
+            .collect(),
+    }
+}
+
+/// How a feature set is run; none for those that are only called, only tested, or not compiled yet.
+fn role(set: &FeatureSet) -> Option<(Role, Trigger)> {
+    if set.guard.is_some() {
+        return None;
+    }
+    match &set.trigger {
+        Kind::Start => Some((Role::Start, Trigger::Start)),
+        Kind::EndSuccess => Some((Role::End, Trigger::EndSuccess)),
+        Kind::EndError => Some((Role::End, Trigger::EndError)),
+        Kind::Tcp(event) | Kind::Socket(Some(event)) => Some(match event {
+            SocketEvent::Connected => (Role::TcpConnected, Trigger::TcpConnected),
+            SocketEvent::Data => (Role::TcpData, Trigger::TcpData),
+            SocketEvent::Disconnected => (Role::TcpDisconnected, Trigger::TcpDisconnected),
+        }),
+        _ => None,
+    }
+}
+
+/// A feature set that nothing can run is left out with a warning; one that some event would run is an error.
+fn not_compiled(set: &FeatureSet) -> Option<Diagnostic> {
+    let what = match &set.trigger {
+        // Actions are compiled into their callers; tests are no part of the program.
+        Kind::Action | Kind::Test => return None,
+        // The checker has said that its name selects no event.
+        Kind::Socket(None) => return None,
+        Kind::None => {
+            return Some(
+                Diagnostic::new(Code::NeverRun, set.syntax.header, format!("nothing runs `{}`", set.syntax.name))
+                    .help("its activity is no handler, and no contract names it: it is left out of the program"),
+            );
+        }
+        _ if set.guard.is_some() => "guards in the activity",
+        _ => "handlers of this event",
+    };
+    Some(
+        Diagnostic::new(Code::NotCompiled, set.syntax.header, format!("{what} cannot be compiled yet"))
+            .help("nothing is left out in silence: the program is not built until this feature set is gone"),
+    )
+}
+
+/// Kebab-case names, each once.
+#[derive(Debug, Default)]
+struct Names {
+    taken: IndexSet<String>,
+}
+
+impl Names {
+    fn unique(&mut self, name: &str) -> String {
+        let base = kebab(name);
+        let mut unique = base.clone();
+        let mut number = 2;
+        while !self.taken.insert(unique.clone()) {
+            unique = format!("{base}-n{number}");
+            number += 1;
+        }
+        unique
+    }
+}
+
+/// A component-model label: words of small letters and digits that begin with a letter, joined by hyphens.
+fn kebab(name: &str) -> String {
+    let words: Vec<String> = name
+        .split(|letter: char| !letter.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(|word| {
+            let word = word.to_ascii_lowercase();
+            if word.starts_with(|first: char| first.is_ascii_digit()) { format!("n{word}") } else { word }
+        })
+        .collect();
+    if words.is_empty() { "feature-set".to_owned() } else { words.join("-") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Names, kebab};
+
+    #[test]
+    fn names_become_component_labels() {
+        assert_eq!(kebab("Echo Data"), "echo-data");
+        assert_eq!(kebab("GET /items/{id}"), "get-items-id");
+        assert_eq!(kebab("Phase 2"), "phase-n2");
+        assert_eq!(kebab("日本"), "feature-set");
+    }
+
+    #[test]
+    fn names_are_unique() {
+        let mut names = Names::default();
+        assert_eq!(names.unique("Log It"), "log-it");
+        assert_eq!(names.unique("log it"), "log-it-n2");
+    }
+}

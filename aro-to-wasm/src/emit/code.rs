@@ -1,0 +1,509 @@
+//! Function bodies: structured IR to instructions.
+
+use indexmap::{IndexMap, IndexSet};
+use wasm_encoder::{BlockType, Function as Body, ValType};
+
+use crate::ir::{
+    Argument, Callee, Constant, Expr, Fails, FailureKind, FlagOperator, Function, HostFunction, Kind, LocalId, LoopId, Node,
+    OnFailure, Role, TextId,
+};
+use aro_wit::manifest::CodeRange;
+
+/// Where everything that code refers to has been put.
+#[derive(Debug, Default)]
+pub(crate) struct Symbols {
+    /// Imported host functions, by interface and name.
+    pub(crate) imports: IndexMap<(&'static str, &'static str), u32>,
+    /// Imported functions of the value runtime.
+    pub(crate) runtime: IndexMap<&'static str, u32>,
+    /// Host helpers of this module.
+    pub(crate) helpers: IndexMap<HostFunction, u32>,
+    /// Index of the first function of the unit.
+    pub(crate) first_function: u32,
+    /// Constant texts with address and length.
+    pub(crate) texts: IndexMap<Vec<u8>, (u32, u32)>,
+}
+
+impl Symbols {
+    pub(crate) fn import(&self, interface: &'static str, function: &'static str) -> u32 {
+        *self.imports.get(&(interface, function)).expect("a helper names the imports it calls")
+    }
+
+    pub(crate) fn runtime(&self, function: &str) -> u32 {
+        *self.runtime.get(function).expect("every called runtime function was collected")
+    }
+
+    pub(crate) fn helper(&self, function: HostFunction) -> u32 {
+        *self.helpers.get(&function).expect("every called helper was collected")
+    }
+
+    pub(crate) fn text_bytes(&self, text: &[u8]) -> (i32, i32) {
+        let (address, length) = *self.texts.get(text).expect("every text was laid out");
+        (address as i32, length as i32)
+    }
+
+    fn text(&self, id: TextId) -> (i32, i32) {
+        let (_, (address, length)) = self.texts.get_index(id.0 as usize).expect("texts are laid out in id order");
+        (*address as i32, *length as i32)
+    }
+}
+
+/// Everything the functions of a unit call.
+#[derive(Debug, Default)]
+pub(crate) struct Calls {
+    pub(crate) runtime: IndexSet<&'static str>,
+    pub(crate) helpers: IndexSet<HostFunction>,
+}
+
+impl Calls {
+    /// Adds what one function calls.
+    pub(crate) fn collect(&mut self, function: &Function) {
+        self.nodes(&function.body);
+    }
+
+    fn nodes(&mut self, nodes: &[Node]) {
+        for node in nodes {
+            match node {
+                Node::Statement { body, trace, .. } => {
+                    if fails(body) {
+                        self.runtime.insert("fail");
+                        if !trace.is_empty() {
+                            self.runtime.insert("trace");
+                        }
+                    }
+                    self.nodes(body);
+                }
+                Node::Loop(_, body) | Node::Attempt(body) => self.nodes(body),
+                Node::Set(_, expr) | Node::Do(expr) | Node::Finish(Some(expr)) => self.expr(expr),
+                Node::If { condition, then, otherwise } => {
+                    self.expr(condition);
+                    self.nodes(then);
+                    self.nodes(otherwise);
+                }
+                Node::Break(_) | Node::Finish(None) | Node::Fail(_) => {}
+            }
+        }
+    }
+
+    fn expr(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Call { callee, arguments, .. } => {
+                match callee {
+                    Callee::Runtime(name) => {
+                        self.runtime.insert(name);
+                    }
+                    Callee::Host(function) => {
+                        self.helpers.insert(*function);
+                    }
+                    Callee::Action(_) => {}
+                }
+                for argument in arguments {
+                    if let Argument::Expr(expr) | Argument::Slice(expr) = argument {
+                        self.expr(expr);
+                    }
+                }
+            }
+            Expr::Constant(constant) => {
+                self.runtime.insert(constructor(*constant));
+            }
+            Expr::Choose { condition, then, otherwise } => {
+                self.expr(condition);
+                self.expr(then);
+                self.expr(otherwise);
+            }
+            Expr::Undefined { kind, .. } => {
+                self.runtime.insert(undefined_setter(*kind));
+            }
+            Expr::Flags(_, operands) => operands.iter().for_each(|operand| self.expr(operand)),
+            Expr::Extend(operand) => self.expr(operand),
+            Expr::AddLong(left, right) | Expr::AtLeast(left, right) => {
+                self.expr(left);
+                self.expr(right);
+            }
+            Expr::Local(_) | Expr::Unbound | Expr::Flag(_) | Expr::Long(_) => {}
+        }
+    }
+}
+
+fn constructor(constant: Constant) -> &'static str {
+    match constant {
+        Constant::Null => "null",
+        Constant::Bool(_) => "bool",
+        Constant::Int(_) => "int",
+        Constant::Float(_) => "float",
+        Constant::Text(_) => "text",
+    }
+}
+
+/// The function that words an unbound name.
+fn undefined_setter(kind: FailureKind) -> &'static str {
+    match kind {
+        FailureKind::Expression => "undefined",
+        FailureKind::Action | FailureKind::Runtime => "undefined_quoted",
+    }
+}
+
+/// Whether any step can fail the statement it stands in.
+fn fails(nodes: &[Node]) -> bool {
+    nodes.iter().any(|node| match node {
+        Node::Set(_, expr) | Node::Do(expr) | Node::Finish(Some(expr)) => expr_fails(expr),
+        Node::If { condition, then, otherwise } => expr_fails(condition) || fails(then) || fails(otherwise),
+        Node::Loop(_, body) => fails(body),
+        Node::Fail(_) => true,
+        Node::Statement { .. } | Node::Attempt(_) | Node::Break(_) | Node::Finish(None) => false,
+    })
+}
+
+fn expr_fails(expr: &Expr) -> bool {
+    match expr {
+        Expr::Call { arguments, fails, .. } => {
+            *fails != Fails::Never
+                || arguments.iter().any(|argument| match argument {
+                    Argument::Expr(expr) | Argument::Slice(expr) => expr_fails(expr),
+                    Argument::Text(_) => false,
+                })
+        }
+        Expr::Choose { condition, then, otherwise } => {
+            expr_fails(condition) || expr_fails(then) || expr_fails(otherwise)
+        }
+        Expr::Undefined { .. } => true,
+        Expr::Flags(_, operands) => operands.iter().any(expr_fails),
+        Expr::Extend(operand) => expr_fails(operand),
+        Expr::AddLong(left, right) | Expr::AtLeast(left, right) => expr_fails(left) || expr_fails(right),
+        Expr::Local(_) | Expr::Unbound | Expr::Flag(_) | Expr::Long(_) | Expr::Constant(_) => false,
+    }
+}
+
+/// The core type of a kind.
+pub(crate) fn core_type(kind: Kind) -> ValType {
+    match kind {
+        Kind::Value | Kind::Flag => ValType::I32,
+        Kind::Long | Kind::Slice => ValType::I64,
+    }
+}
+
+/// Splits the packed slice on the stack into address and length, by way of a 64-bit local.
+pub(crate) fn split(body: &mut Body, local: u32) {
+    body.instructions()
+        .local_tee(local)
+        .i32_wrap_i64()
+        .local_get(local)
+        .i64_const(32)
+        .i64_shr_u()
+        .i32_wrap_i64();
+}
+
+/// Encodes one function. Answers its body and which code belongs to which statement.
+pub(crate) fn encode(function: &Function, index: u32, symbols: &Symbols) -> (Body, Vec<CodeRange>) {
+    let parameters = function.role.parameters().len();
+    let locals = function.locals.len() as u32;
+    let declared = function.locals.iter().skip(parameters).map(|kind| core_type(*kind));
+    // Three more: the result under test, the failure's kind, a packed slice.
+    let declared = declared.chain([ValType::I32, ValType::I32, ValType::I64]);
+    let mut writer = Writer {
+        body: Body::new_with_locals_types(declared),
+        role: function.role,
+        index,
+        symbols,
+        depth: 0,
+        loops: Vec::new(),
+        failure: None,
+        tested: locals,
+        failure_kind: locals + 1,
+        packed: locals + 2,
+        ranges: Vec::new(),
+    };
+    writer.nodes(&function.body);
+    // Lowering ends every path with `Finish`; the validator cannot know.
+    writer.body.instructions().unreachable().end();
+    (writer.body, writer.ranges)
+}
+
+struct Writer<'a> {
+    body: Body,
+    role: Role,
+    index: u32,
+    symbols: &'a Symbols,
+    /// Open blocks.
+    depth: u32,
+    /// Open loops with the depth of the block around each.
+    loops: Vec<(LoopId, u32)>,
+    /// Depth of the block that a failure leaves.
+    failure: Option<u32>,
+    tested: u32,
+    failure_kind: u32,
+    packed: u32,
+    ranges: Vec<CodeRange>,
+}
+
+impl Writer<'_> {
+    fn nodes(&mut self, nodes: &[Node]) {
+        for node in nodes {
+            self.node(node);
+        }
+    }
+
+    fn node(&mut self, node: &Node) {
+        match node {
+            Node::Statement { index, trace, on_failure, body } => self.statement(*index, trace, *on_failure, body),
+            Node::Set(local, expr) => {
+                self.expr(expr);
+                self.body.instructions().local_set(local.0);
+            }
+            Node::Do(expr) => {
+                self.expr(expr);
+                if self.leaves_value(expr) {
+                    self.body.instructions().drop();
+                }
+            }
+            Node::If { condition, then, otherwise } => {
+                self.expr(condition);
+                self.open(|body| {
+                    body.instructions().if_(BlockType::Empty);
+                });
+                self.nodes(then);
+                if !otherwise.is_empty() {
+                    self.body.instructions().else_();
+                    self.nodes(otherwise);
+                }
+                self.close();
+            }
+            Node::Loop(id, body) => {
+                self.open(|body| {
+                    body.instructions().block(BlockType::Empty);
+                });
+                self.loops.push((*id, self.depth));
+                self.open(|body| {
+                    body.instructions().loop_(BlockType::Empty);
+                });
+                self.nodes(body);
+                self.body.instructions().br(0);
+                self.close();
+                self.loops.pop();
+                self.close();
+            }
+            Node::Attempt(body) => {
+                self.open(|body| {
+                    body.instructions().block(BlockType::Empty);
+                });
+                let outer = self.failure.replace(self.depth);
+                self.nodes(body);
+                self.failure = outer;
+                self.close();
+            }
+            Node::Break(id) => {
+                let (_, depth) = self.loops.iter().rev().find(|(open, _)| open == id).expect("lowering breaks open loops only");
+                let target = self.depth - depth;
+                self.body.instructions().br(target);
+            }
+            Node::Finish(value) => self.finish(value.as_ref()),
+            Node::Fail(kind) => self.fail(*kind),
+        }
+    }
+
+    fn statement(&mut self, index: u32, trace: &[(TextId, LocalId)], on_failure: OnFailure, body: &[Node]) {
+        self.range(index);
+        if !fails(body) {
+            self.nodes(body);
+            return;
+        }
+        self.open(|body| {
+            body.instructions().block(BlockType::Empty);
+        });
+        self.open(|body| {
+            body.instructions().block(BlockType::Empty);
+        });
+        let outer = self.failure.replace(self.depth);
+        self.nodes(body);
+        self.failure = outer;
+        self.body.instructions().br(1);
+        self.close();
+        match on_failure {
+            OnFailure::Skip => self.finish(None),
+            OnFailure::Report => self.report(index, trace),
+        }
+        self.close();
+    }
+
+    fn report(&mut self, index: u32, trace: &[(TextId, LocalId)]) {
+        if self.role == Role::Action {
+            // The message stays; the calling statement takes it as its cause.
+            self.body.instructions().i32_const(0).return_();
+            return;
+        }
+        for (name, local) in trace {
+            let (address, length) = self.symbols.text(*name);
+            self.body.instructions().local_get(local.0).if_(BlockType::Empty).i32_const(address).i32_const(length);
+            self.body.instructions().local_get(local.0).call(self.symbols.runtime("trace")).end();
+        }
+        self.body
+            .instructions()
+            .i32_const(index as i32)
+            .local_get(self.failure_kind)
+            .call(self.symbols.runtime("fail"))
+            .return_();
+    }
+
+    /// Notes that the code from here on belongs to a statement.
+    fn range(&mut self, statement: u32) {
+        let start = self.body.byte_len() as u32;
+        self.ranges.push(CodeRange { function: self.index, start, statement });
+    }
+
+    fn finish(&mut self, value: Option<&Expr>) {
+        match value {
+            Some(expr) => self.expr(expr),
+            None => {
+                self.body.instructions().call(self.symbols.runtime("done"));
+            }
+        }
+        self.body.instructions().return_();
+    }
+
+    fn fail(&mut self, kind: FailureKind) {
+        let failure = self.failure.expect("failures stand in statements");
+        let target = self.depth - failure;
+        self.body.instructions().i32_const(kind as i32).local_set(self.failure_kind).br(target);
+    }
+
+    fn open(&mut self, start: impl FnOnce(&mut Body)) {
+        start(&mut self.body);
+        self.depth += 1;
+    }
+
+    fn close(&mut self) {
+        self.body.instructions().end();
+        self.depth -= 1;
+    }
+
+    fn expr(&mut self, expr: &Expr) {
+        match expr {
+            Expr::Local(local) => {
+                self.body.instructions().local_get(local.0);
+            }
+            Expr::Unbound => {
+                self.body.instructions().i32_const(0);
+            }
+            Expr::Flag(number) => {
+                self.body.instructions().i32_const(*number);
+            }
+            Expr::Long(number) => {
+                self.body.instructions().i64_const(*number);
+            }
+            Expr::Constant(constant) => self.constant(*constant),
+            Expr::Call { callee, arguments, fails } => self.call(*callee, arguments, *fails),
+            Expr::Choose { condition, then, otherwise } => {
+                self.expr(condition);
+                self.open(|body| {
+                    body.instructions().if_(BlockType::Result(ValType::I32));
+                });
+                self.expr(then);
+                self.body.instructions().else_();
+                self.expr(otherwise);
+                self.close();
+            }
+            Expr::Undefined { name, kind } => {
+                let (address, length) = self.symbols.text(*name);
+                let setter = self.symbols.runtime(undefined_setter(*kind));
+                self.body.instructions().i32_const(address).i32_const(length).call(setter);
+                self.fail(*kind);
+            }
+            Expr::Flags(operator, operands) => self.flags(*operator, operands),
+            Expr::Extend(operand) => {
+                self.expr(operand);
+                self.body.instructions().i64_extend_i32_u();
+            }
+            Expr::AddLong(left, right) => {
+                self.expr(left);
+                self.expr(right);
+                self.body.instructions().i64_add();
+            }
+            Expr::AtLeast(left, right) => {
+                self.expr(left);
+                self.expr(right);
+                self.body.instructions().i64_ge_s();
+            }
+        }
+    }
+
+    fn constant(&mut self, constant: Constant) {
+        let constructor = self.symbols.runtime(constructor(constant));
+        let mut sink = self.body.instructions();
+        match constant {
+            Constant::Null => &mut sink,
+            Constant::Bool(truth) => sink.i32_const(i32::from(truth)),
+            Constant::Int(number) => sink.i64_const(number),
+            Constant::Float(number) => sink.f64_const(number.into()),
+            Constant::Text(id) => {
+                let (address, length) = self.symbols.text(id);
+                sink.i32_const(address).i32_const(length)
+            }
+        }
+        .call(constructor);
+    }
+
+    fn call(&mut self, callee: Callee, arguments: &[Argument], fails: Fails) {
+        for argument in arguments {
+            match argument {
+                Argument::Expr(expr) => self.expr(expr),
+                Argument::Text(id) => {
+                    let (address, length) = self.symbols.text(*id);
+                    self.body.instructions().i32_const(address).i32_const(length);
+                }
+                Argument::Slice(expr) => {
+                    self.expr(expr);
+                    split(&mut self.body, self.packed);
+                }
+            }
+        }
+        let function = match callee {
+            Callee::Runtime(name) => self.symbols.runtime(name),
+            Callee::Host(function) => self.symbols.helper(function),
+            Callee::Action(index) => self.symbols.first_function + index,
+        };
+        self.body.instructions().call(function);
+        let tested = self.tested;
+        let kind = match fails {
+            Fails::Never => return,
+            Fails::OnZero(kind) => {
+                self.body.instructions().local_tee(tested).i32_eqz();
+                kind
+            }
+            Fails::OnMinusOne(kind) => {
+                self.body.instructions().local_tee(tested).i32_const(-1).i32_eq();
+                kind
+            }
+        };
+        self.open(|body| {
+            body.instructions().if_(BlockType::Empty);
+        });
+        self.fail(kind);
+        self.close();
+        self.body.instructions().local_get(tested);
+    }
+
+    fn flags(&mut self, operator: FlagOperator, operands: &[Expr]) {
+        for operand in operands {
+            self.expr(operand);
+        }
+        let mut sink = self.body.instructions();
+        match operator {
+            FlagOperator::Not => sink.i32_eqz(),
+            FlagOperator::And => sink.i32_and(),
+            FlagOperator::Or => sink.i32_or(),
+            FlagOperator::Equal => sink.i32_eq(),
+            FlagOperator::Add => sink.i32_add(),
+            FlagOperator::Less => sink.i32_lt_s(),
+        };
+    }
+
+    /// Whether an evaluated expression leaves something on the stack.
+    fn leaves_value(&self, expr: &Expr) -> bool {
+        match expr {
+            Expr::Call { callee: Callee::Runtime(name), .. } => super::module::runtime_export(name).is_some_and(|export| !export.results.is_empty()),
+            Expr::Call { callee: Callee::Host(function), .. } => !super::host::helper(*function).results.is_empty(),
+            Expr::Undefined { .. } => false,
+            _ => true,
+        }
+    }
+}

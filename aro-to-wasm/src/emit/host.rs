@@ -1,0 +1,294 @@
+//! The helpers through which a component talks to the host: one small function for each, emitted only where it is used.
+//!
+//! Offsets into the scratch area are the canonical ABI's layouts of the results that `wit/` declares.
+
+use wasm_encoder::{BlockType, Function, MemArg, ValType};
+
+use super::code::Symbols;
+use crate::ir::HostFunction;
+
+/// Bytes of scratch memory for results that do not fit one core value. The largest, `description`, takes 28.
+pub(crate) const SCRATCH_BYTES: u32 = 32;
+
+/// What a helper is made of.
+pub(crate) struct Helper {
+    /// Core parameters.
+    pub(crate) params: &'static [ValType],
+    /// Core results.
+    pub(crate) results: &'static [ValType],
+    /// The imported functions it calls, as interface and name.
+    pub(crate) imports: &'static [(&'static str, &'static str)],
+    /// The functions of the value runtime it calls.
+    pub(crate) runtime: &'static [&'static str],
+    /// Other helpers it calls.
+    pub(crate) helpers: &'static [HostFunction],
+}
+
+use aro_wit::interface as name;
+
+const I32: ValType = ValType::I32;
+
+/// The parts of a helper.
+pub(crate) fn helper(function: HostFunction) -> Helper {
+    use HostFunction as H;
+    let part = |params, results, imports, runtime, helpers| Helper { params, results, imports, runtime, helpers };
+    match function {
+        H::ConsoleWrite => part(&[I32; 3], &[], &[(name::CONSOLE, "write")], &[], &[]),
+        H::Listen => part(&[I32; 3], &[I32], &[(name::LISTENERS, "listen")], &["raise", "socket"], &[]),
+        H::Send => part(
+            &[I32; 3],
+            &[I32],
+            &[(name::CONNECTIONS, "send")],
+            &["socket_high", "socket_low", "raise"],
+            &[],
+        ),
+        H::Broadcast => {
+            part(&[I32; 3], &[], &[(name::CONNECTIONS, "broadcast")], &["socket_high", "socket_low"], &[])
+        }
+        H::CloseListener => part(&[I32], &[], &[(name::LISTENERS, "close")], &["socket_high", "socket_low"], &[]),
+        H::CloseConnection => part(&[I32], &[], &[(name::CONNECTIONS, "close")], &["socket_high", "socket_low"], &[]),
+        H::Describe => part(
+            &[I32],
+            &[I32],
+            &[(name::DIRECTORY, "describe")],
+            &["socket_high", "socket_low", "description", "null"],
+            &[],
+        ),
+        H::Find => part(&[I32; 2], &[I32], &[(name::DIRECTORY, "find")], &["socket"], &[]),
+        H::StepSocket => part(&[I32; 3], &[I32], &[], &["kind", "step"], &[H::Describe]),
+        H::Publish => part(&[I32; 3], &[], &[(name::PUBLISHED, "publish")], &["encode"], &[]),
+        H::ReadPublished => part(&[I32; 2], &[I32], &[(name::PUBLISHED, "read")], &["decode", "raise"], &[]),
+        H::Store => part(&[I32; 3], &[I32], &[(name::REPOSITORIES, "store")], &["encode", "decode", "raise"], &[]),
+        H::StoreCreated => part(&[], &[I32], &[], &[], &[]),
+        H::Retrieve => {
+            part(&[I32; 3], &[I32], &[(name::REPOSITORIES, "retrieve")], &["filter_list", "decode", "raise"], &[])
+        }
+        H::Delete => {
+            part(&[I32; 3], &[I32], &[(name::REPOSITORIES, "delete")], &["filter_list", "decode", "raise"], &[])
+        }
+        H::Count => part(&[I32; 2], &[I32], &[(name::REPOSITORIES, "count")], &["int"], &[]),
+        H::Now => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["date"], &[]),
+        H::CurrentTime => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["iso"], &[]),
+        H::GeneratedId => part(&[], &[I32], &[(name::RANDOM, "get-random-u64")], &["uuid"], &[]),
+    }
+}
+
+/// Kind number of a socket in the value runtime.
+const KIND_SOCKET: i32 = 9;
+
+fn at(offset: u32) -> MemArg {
+    MemArg { offset: u64::from(offset), align: 0, memory_index: 0 }
+}
+
+/// Encodes the body of a helper. Parameters are locals 0…, `scratch` is the address of the scratch area.
+pub(crate) fn body(function: HostFunction, symbols: &Symbols, scratch: i32) -> Function {
+    let mut body = Body { function: Function::new([(1, ValType::I64)]), symbols, scratch };
+    body.write(function);
+    body.function.instructions().end();
+    body.function
+}
+
+struct Body<'a> {
+    function: Function,
+    symbols: &'a Symbols,
+    scratch: i32,
+}
+
+impl Body<'_> {
+    fn write(&mut self, function: HostFunction) {
+        use HostFunction as H;
+        match function {
+            H::ConsoleWrite => self.locals(3).import(name::CONSOLE, "write"),
+            H::Listen => self.listen(),
+            H::Send => self.send(),
+            H::Broadcast => self.broadcast(),
+            H::CloseListener => self.halves().import(name::LISTENERS, "close"),
+            H::CloseConnection => self.halves().import(name::CONNECTIONS, "close"),
+            H::Describe => self.describe(),
+            H::Find => self.find(),
+            H::StepSocket => self.step_socket(),
+            H::Publish => self.publish(),
+            H::ReadPublished => self.read_published(),
+            H::Store => self.store(),
+            H::StoreCreated => self.load8(12),
+            H::Retrieve => self.query("retrieve"),
+            H::Delete => self.query("delete"),
+            H::Count => self.locals(2).import(name::REPOSITORIES, "count").runtime("int"),
+            H::Now => self.scratch().import(name::WALL_CLOCK, "now").load64(0).load32(8).runtime("date"),
+            H::CurrentTime => self.scratch().import(name::WALL_CLOCK, "now").load64(0).runtime("iso"),
+            H::GeneratedId => self
+                .import(name::RANDOM, "get-random-u64")
+                .import(name::RANDOM, "get-random-u64")
+                .runtime("uuid"),
+        };
+    }
+
+    fn listen(&mut self) -> &mut Self {
+        self.locals(3).scratch().import(name::LISTENERS, "listen");
+        self.load8(0).when(Some(I32)).load32(8).load32(12).runtime("raise").number(0);
+        self.otherwise().load64(8).load64(16).runtime("socket").end()
+    }
+
+    fn send(&mut self) -> &mut Self {
+        self.halves().local(1).local(2).scratch().import(name::CONNECTIONS, "send");
+        // A connection that is gone swallows what is sent to it (runtime.md 6.6.3); only a full queue fails.
+        self.load8(0).load8(1);
+        self.function.instructions().i32_and();
+        self.when(Some(I32));
+        self.text("the peer does not read: its queue is full").runtime("raise").number(0);
+        self.otherwise().number(1).end()
+    }
+
+    fn broadcast(&mut self) -> &mut Self {
+        self.local(0);
+        self.when(None).number(1).halves().local(1).local(2).import(name::CONNECTIONS, "broadcast");
+        self.function.instructions().drop();
+        self.otherwise().number(0);
+        self.function.instructions().i64_const(0).i64_const(0);
+        self.local(1).local(2).import(name::CONNECTIONS, "broadcast");
+        self.function.instructions().drop();
+        self.end()
+    }
+
+    fn describe(&mut self) -> &mut Self {
+        self.halves().scratch().import(name::DIRECTORY, "describe");
+        self.load8(0).when(Some(I32));
+        self.local(0).load8(4).load32(8).load32(12).load32(16).load32(20);
+        self.number(self.scratch);
+        self.function.instructions().i32_load16_u(at(24));
+        self.load8(26).runtime("description");
+        self.otherwise().runtime("null").end()
+    }
+
+    fn find(&mut self) -> &mut Self {
+        self.locals(2).scratch().import(name::DIRECTORY, "find");
+        self.load8(0).when(Some(I32)).load64(8).load64(16).runtime("socket");
+        self.otherwise().number(0).end()
+    }
+
+    fn step_socket(&mut self) -> &mut Self {
+        self.local(0).runtime("kind").number(KIND_SOCKET);
+        self.function.instructions().i32_eq();
+        self.when(None).local(0).helper(HostFunction::Describe);
+        self.function.instructions().local_set(0);
+        self.end().locals(3).runtime("step")
+    }
+
+    fn publish(&mut self) -> &mut Self {
+        self.locals(2).local(2).runtime("encode").split(3).import(name::PUBLISHED, "publish")
+    }
+
+    fn read_published(&mut self) -> &mut Self {
+        self.locals(2).scratch().import(name::PUBLISHED, "read");
+        self.load8(0).when(Some(I32)).load32(4).load32(8).runtime("raise").number(-1);
+        self.otherwise().load8(4).when(Some(I32)).load32(8).load32(12).runtime("decode");
+        self.otherwise().number(0).end().end()
+    }
+
+    fn store(&mut self) -> &mut Self {
+        self.locals(2).local(2).runtime("encode").split(3).scratch().import(name::REPOSITORIES, "store");
+        self.rows()
+    }
+
+    fn query(&mut self, function: &'static str) -> &mut Self {
+        self.locals(2).local(2).runtime("filter_list").split(3).scratch().import(name::REPOSITORIES, function);
+        self.rows()
+    }
+
+    /// `result<list<u8>, string>`, or a record that begins with the list, to a value.
+    fn rows(&mut self) -> &mut Self {
+        self.load8(0).when(Some(I32)).load32(4).load32(8).runtime("raise").number(0);
+        self.otherwise().load32(4).load32(8).runtime("decode").end()
+    }
+
+    fn local(&mut self, index: u32) -> &mut Self {
+        self.function.instructions().local_get(index);
+        self
+    }
+
+    fn locals(&mut self, count: u32) -> &mut Self {
+        (0..count).fold(self, Self::local)
+    }
+
+    fn number(&mut self, number: i32) -> &mut Self {
+        self.function.instructions().i32_const(number);
+        self
+    }
+
+    fn scratch(&mut self) -> &mut Self {
+        self.number(self.scratch)
+    }
+
+    fn text(&mut self, text: &str) -> &mut Self {
+        let (address, length) = self.symbols.text_bytes(text.as_bytes());
+        self.number(address).number(length)
+    }
+
+    /// Both halves of the socket in local 0.
+    fn halves(&mut self) -> &mut Self {
+        self.local(0).runtime("socket_high").local(0).runtime("socket_low")
+    }
+
+    fn load8(&mut self, offset: u32) -> &mut Self {
+        self.number(self.scratch);
+        self.function.instructions().i32_load8_u(at(offset));
+        self
+    }
+
+    fn load32(&mut self, offset: u32) -> &mut Self {
+        self.number(self.scratch);
+        self.function.instructions().i32_load(at(offset));
+        self
+    }
+
+    fn load64(&mut self, offset: u32) -> &mut Self {
+        self.number(self.scratch);
+        self.function.instructions().i64_load(at(offset));
+        self
+    }
+
+    /// Address and length from the packed slice on the stack, by way of a 64-bit local.
+    fn split(&mut self, local: u32) -> &mut Self {
+        super::code::split(&mut self.function, local);
+        self
+    }
+
+    fn when(&mut self, result: Option<ValType>) -> &mut Self {
+        let ty = result.map_or(BlockType::Empty, BlockType::Result);
+        self.function.instructions().if_(ty);
+        self
+    }
+
+    fn otherwise(&mut self) -> &mut Self {
+        self.function.instructions().else_();
+        self
+    }
+
+    fn end(&mut self) -> &mut Self {
+        self.function.instructions().end();
+        self
+    }
+
+    fn import(&mut self, interface: &'static str, function: &'static str) -> &mut Self {
+        self.function.instructions().call(self.symbols.import(interface, function));
+        self
+    }
+
+    fn runtime(&mut self, function: &'static str) -> &mut Self {
+        self.function.instructions().call(self.symbols.runtime(function));
+        self
+    }
+
+    fn helper(&mut self, function: HostFunction) -> &mut Self {
+        self.function.instructions().call(self.symbols.helper(function));
+        self
+    }
+}
+
+/// Constant texts that a helper needs.
+pub(crate) fn texts(function: HostFunction) -> &'static [&'static str] {
+    match function {
+        HostFunction::Send => &["the peer does not read: its queue is full"],
+        _ => &[],
+    }
+}

@@ -1,0 +1,344 @@
+//! The small typed intermediate form between what a program means and how WebAssembly says it.
+//!
+//! Control flow is structured, names are resolved to locals, every action is a sequence of calls. There are no WebAssembly types and no addresses here.
+
+/// Index of a text in [`Unit::texts`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TextId(pub u32);
+
+/// A local of the enclosing function; parameters come first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LocalId(pub u32);
+
+/// A loop that `Break` leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LoopId(pub u32);
+
+/// What one component is generated from: a feature set and the user-defined actions it calls.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Unit {
+    /// Constant texts, without duplicates.
+    pub texts: indexmap::IndexSet<Vec<u8>>,
+    /// The feature set, then the actions it reaches.
+    pub functions: Vec<Function>,
+}
+
+impl Unit {
+    /// Enters a text.
+    pub fn text(&mut self, text: &str) -> TextId {
+        TextId(self.texts.insert_full(text.as_bytes().to_vec()).0 as u32)
+    }
+}
+
+/// One function.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Function {
+    /// For readers of the name section.
+    pub name: String,
+    /// What it is called with and answers.
+    pub role: Role,
+    /// Kinds of its locals, parameters first.
+    pub locals: Vec<Kind>,
+    /// What it does.
+    pub body: Vec<Node>,
+}
+
+/// What a function is called with and answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// `aro:program/start`: no parameter; answers a response.
+    Start,
+    /// `aro:program/end`: parameters `error: option<string>` as tag, address, length.
+    End,
+    /// `aro:net/tcp-connected`: two halves of the socket.
+    TcpConnected,
+    /// `aro:net/tcp-data`: two halves of the socket, address and length of the data.
+    TcpData,
+    /// `aro:net/tcp-disconnected`: two halves of the socket, address and length of the reason.
+    TcpDisconnected,
+    /// A user-defined action: its input as value; answers a value, or nothing after a failure.
+    Action,
+}
+
+impl Role {
+    /// Kinds of the parameters.
+    pub fn parameters(self) -> &'static [Kind] {
+        use Kind::{Flag, Long, Value};
+        match self {
+            Role::Start => &[],
+            Role::End => &[Flag, Flag, Flag],
+            Role::TcpConnected => &[Long, Long],
+            Role::TcpData | Role::TcpDisconnected => &[Long, Long, Flag, Flag],
+            Role::Action => &[Value],
+        }
+    }
+}
+
+/// What a local or an expression holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A value of the language; zero stands for unbound.
+    Value,
+    /// A truth value, a small number or an address.
+    Flag,
+    /// A 64-bit integer.
+    Long,
+    /// Address and length of bytes, in one.
+    Slice,
+}
+
+/// How a failure is worded (runtime.md 2.7.3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum FailureKind {
+    /// The sentence of the statement, with a cause.
+    Action = 0,
+    /// The message, as an error of an expression.
+    Expression = 1,
+    /// The message, as an error of the runtime.
+    Runtime = 2,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Node {
+    /// Steps whose failure is that of one statement.
+    Statement {
+        /// Index into the manifest's statements.
+        index: u32,
+        /// Names whose values a failure shows.
+        trace: Vec<(TextId, LocalId)>,
+        /// What a failure does.
+        on_failure: OnFailure,
+        /// The steps.
+        body: Vec<Node>,
+    },
+    /// Binds a local.
+    Set(LocalId, Expr),
+    /// Evaluates and forgets.
+    Do(Expr),
+    /// Chooses.
+    If {
+        /// A flag.
+        condition: Expr,
+        /// When not zero.
+        then: Vec<Node>,
+        /// When zero.
+        otherwise: Vec<Node>,
+    },
+    /// Repeats until left.
+    Loop(LoopId, Vec<Node>),
+    /// Steps whose failure ends them and nothing else.
+    Attempt(Vec<Node>),
+    /// Leaves the loop.
+    Break(LoopId),
+    /// Ends the function; a value for actions and responses, none for handlers.
+    Finish(Option<Expr>),
+    /// Fails the statement with the message that is set.
+    Fail(FailureKind),
+}
+
+/// What a failing statement does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Ends the function with the failure.
+    Report,
+    /// Ends the function as if nothing had happened: header guards.
+    Skip,
+}
+
+/// An expression.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Expr {
+    /// A local.
+    Local(LocalId),
+    /// The value zero: unbound.
+    Unbound,
+    /// A small number or truth value.
+    Flag(i32),
+    /// A 64-bit integer.
+    Long(i64),
+    /// A constant value.
+    Constant(Constant),
+    /// Calls a function.
+    Call {
+        /// Which.
+        callee: Callee,
+        /// With what.
+        arguments: Vec<Argument>,
+        /// Whether and how it fails.
+        fails: Fails,
+    },
+    /// Chooses between two expressions of one kind; only one is evaluated.
+    Choose {
+        /// A flag.
+        condition: Box<Expr>,
+        /// When not zero.
+        then: Box<Expr>,
+        /// When zero.
+        otherwise: Box<Expr>,
+    },
+    /// Fails the statement after naming an unbound variable.
+    Undefined {
+        /// The variable.
+        name: TextId,
+        /// How it is worded; all but expressions quote the name.
+        kind: FailureKind,
+    },
+    /// Arithmetic on flags.
+    Flags(FlagOperator, Vec<Expr>),
+    /// The kind `Long` of a sum.
+    AddLong(Box<Expr>, Box<Expr>),
+    /// A flag, read as an unsigned number.
+    Extend(Box<Expr>),
+    /// Whether the first is at least the second, as a flag.
+    AtLeast(Box<Expr>, Box<Expr>),
+}
+
+/// Arithmetic on flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FlagOperator {
+    /// One operand: whether it is zero.
+    Not,
+    /// Two operands, both evaluated.
+    And,
+    /// Two operands, both evaluated.
+    Or,
+    /// Whether two are equal.
+    Equal,
+    /// Sum of two.
+    Add,
+    /// Whether the first is less than the second.
+    Less,
+}
+
+/// A constant value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Constant {
+    /// Null.
+    Null,
+    /// Truth value.
+    Bool(bool),
+    /// Integer.
+    Int(i64),
+    /// Float.
+    Float(f64),
+    /// Text.
+    Text(TextId),
+}
+
+/// What is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Callee {
+    /// An export of the value runtime.
+    Runtime(&'static str),
+    /// A helper that talks to the host.
+    Host(HostFunction),
+    /// A user-defined action, by index into [`Unit::functions`].
+    Action(u32),
+}
+
+/// What a call is given.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Argument {
+    /// An expression.
+    Expr(Expr),
+    /// Address and length of a constant text.
+    Text(TextId),
+    /// Address and length from an expression of kind `Slice`.
+    Slice(Expr),
+}
+
+/// Whether and how a call fails.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fails {
+    /// It does not, or zero is an answer.
+    Never,
+    /// Zero means failure; the message is set.
+    OnZero(FailureKind),
+    /// Minus one means failure; the message is set.
+    OnMinusOne(FailureKind),
+}
+
+/// The helpers through which a component talks to the host. Each is one small function, present only where it is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum HostFunction {
+    /// (stream flag, message slice)
+    ConsoleWrite,
+    /// (port flag, name text) → socket, or zero and a message
+    Listen,
+    /// (socket value, payload slice) → 1, or 0 and a message
+    Send,
+    /// (socket value or unbound, payload slice)
+    Broadcast,
+    /// (socket value): closes a listener
+    CloseListener,
+    /// (socket value): closes a connection
+    CloseConnection,
+    /// (socket value) → map of facts, or null
+    Describe,
+    /// (name text) → socket, or unbound
+    Find,
+    /// (value, name text, length) → property of a value; asks the host when it is a socket; zero and a message
+    StepSocket,
+    /// (name text, value)
+    Publish,
+    /// (name text) → 1 and the value in the second result slot; see the emitter. Zero: unbound; minus one: failure.
+    ReadPublished,
+    /// (repository text, value) → stored row, or zero and a message
+    Store,
+    /// () → flag: whether the last `Store` created a row
+    StoreCreated,
+    /// (repository text, filter) → list of rows, or zero and a message
+    Retrieve,
+    /// (repository text, filter) → list of removed rows, or zero and a message
+    Delete,
+    /// (repository text) → number of rows
+    Count,
+    /// () → date
+    Now,
+    /// () → text of the time
+    CurrentTime,
+    /// () → text of a fresh UUID
+    GeneratedId,
+}
+
+impl Expr {
+    /// A call of the value runtime that cannot fail.
+    pub fn runtime(name: &'static str, arguments: Vec<Argument>) -> Expr {
+        Expr::Call { callee: Callee::Runtime(name), arguments, fails: Fails::Never }
+    }
+
+    /// A call of the value runtime that fails with zero.
+    pub fn fallible(name: &'static str, arguments: Vec<Argument>, kind: FailureKind) -> Expr {
+        Expr::Call { callee: Callee::Runtime(name), arguments, fails: Fails::OnZero(kind) }
+    }
+
+    /// A call of a host helper that cannot fail.
+    pub fn host(function: HostFunction, arguments: Vec<Argument>) -> Expr {
+        Expr::Call { callee: Callee::Host(function), arguments, fails: Fails::Never }
+    }
+
+    /// A call of a host helper that fails with zero.
+    pub fn fallible_host(function: HostFunction, arguments: Vec<Argument>) -> Expr {
+        Expr::Call { callee: Callee::Host(function), arguments, fails: Fails::OnZero(FailureKind::Action) }
+    }
+
+    /// Negation of a flag.
+    #[must_use]
+    pub fn negated(self) -> Expr {
+        Expr::Flags(FlagOperator::Not, vec![self])
+    }
+}
+
+impl From<Expr> for Argument {
+    fn from(expr: Expr) -> Self {
+        Argument::Expr(expr)
+    }
+}
+
+impl From<TextId> for Argument {
+    fn from(text: TextId) -> Self {
+        Argument::Text(text)
+    }
+}

@@ -1,0 +1,212 @@
+//! Actions: each verb's form to calls of the value runtime and the host.
+
+mod data;
+mod output;
+mod socket;
+mod state;
+
+use super::Body;
+use super::expression::Path;
+use crate::actions::{ActionKind, BareObject, lookup};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::ir::{Callee, Expr, Fails, FailureKind, Kind};
+use crate::source::Span;
+use crate::syntax::ast::{Action, Expression, ExpressionKind, Noun, Object, Operand, Target, WithValue};
+
+impl Body<'_, '_> {
+    pub(super) fn action(&mut self, action: &Action) {
+        if let Some(name) = action.verb.text.strip_prefix("Application.") {
+            return self.call_action(action, name);
+        }
+        let Some(known) = lookup(&action.verb.text) else {
+            return self.unknown(action);
+        };
+        if known.kind != ActionKind::Return && self.binds_directly(action, known.bare_object) {
+            return;
+        }
+        match known.kind {
+            ActionKind::Extract => self.extract(action),
+            ActionKind::Receive | ActionKind::Process => self.copy(action),
+            ActionKind::Create => self.create(action),
+            ActionKind::Compute => self.compute(action),
+            ActionKind::Parse => self.parse(action),
+            ActionKind::Log => self.log(action),
+            ActionKind::Return => self.return_(action),
+            ActionKind::Throw => self.throw(action),
+            ActionKind::Store => self.store(action),
+            ActionKind::Retrieve => self.retrieve(action),
+            ActionKind::Delete => self.delete(action),
+            ActionKind::Listen => self.listen(action),
+            ActionKind::Send => self.send(action),
+            ActionKind::Broadcast => self.broadcast(action),
+            ActionKind::Close => self.close(action),
+            _ => self.not_yet(action.verb.span, &format!("the action `{}`", action.verb.text)),
+        }
+    }
+
+    /// Reports a form that the language has and this compiler does not compile yet.
+    pub(super) fn not_yet(&mut self, span: Span, what: &str) {
+        let diagnostic = Diagnostic::new(Code::NotCompiled, span, format!("{what} cannot be compiled yet"))
+            .help("nothing is left out in silence: the program is not built until this statement is gone");
+        self.shared.diagnostics.push(diagnostic);
+    }
+
+    /// A verb that is neither built in nor defined: an expression object is bound as it is, anything else fails when it runs (actions.md 24).
+    fn unknown(&mut self, action: &Action) {
+        if self.binds_directly(action, BareObject::Binds) {
+            return;
+        }
+        self.fail(&format!("Unknown action verb: '{}'", action.verb.text));
+    }
+
+    /// The direct-binding rule for expression objects (language.md 8.2) with EXT-30: a lone reference is a noun.
+    fn binds_directly(&mut self, action: &Action, bare: BareObject) -> bool {
+        let (Some(object), Target::Noun(result)) = (&action.object, &action.result) else { return false };
+        let Operand::Expression(expression) = &object.operand else { return false };
+        let runs = match bare {
+            BareObject::Runs => true,
+            BareObject::Qualified => result.qualifier.is_some() || data::is_operation(action, result),
+            BareObject::Binds => {
+                lone_reference(expression) && !matches!(kind(action), Some(ActionKind::Validate | ActionKind::Compare | ActionKind::Given))
+            }
+        };
+        if runs {
+            return false;
+        }
+        let value = self.expression(expression);
+        self.bind(&result.base, value, false);
+        true
+    }
+
+    /// A user-defined action, compiled into this component and called in line.
+    fn call_action(&mut self, action: &Action, name: &str) {
+        let key = name.to_lowercase();
+        let Some(set) = self.shared.facts.actions.get(&key).copied() else {
+            // The checker has reported the unknown action.
+            return self.fail(&format!("Unknown action verb: '{}'", action.verb.text));
+        };
+        let input = self.action_input(action, set.takes.as_ref().map(|takes| takes.field.as_str()));
+        let index = self.shared.actions.insert_full(key, set).0 as u32 + 1;
+        let call = Expr::Call {
+            callee: Callee::Action(index),
+            arguments: vec![input.into()],
+            fails: Fails::OnZero(FailureKind::Action),
+        };
+        match result_noun(action) {
+            Some(result) => self.bind(&result.base, call, false),
+            None => self.perform(call),
+        }
+    }
+
+    /// Input of a user-defined action (language.md 13.7).
+    fn action_input(&mut self, action: &Action, takes: Option<&str>) -> Expr {
+        if let Some(with) = plain_with(action) {
+            return self.expression(with);
+        }
+        let value = match action.object.as_ref().map(|object| &object.operand) {
+            Some(Operand::Expression(expression)) => self.expression(expression),
+            Some(Operand::Noun(noun)) => self.noun(noun, Path::Step, FailureKind::Action),
+            _ => return Expr::runtime("map", vec![Expr::Flag(0).into()]),
+        };
+        let preposition = action.object.as_ref().map(|object| object.preposition);
+        match takes {
+            Some(field) if preposition != Some(crate::syntax::ast::Preposition::With) => {
+                let map = self.keep(Expr::runtime("map", vec![Expr::Flag(1).into()]), Kind::Value);
+                self.put(map, field, value);
+                Expr::Local(map)
+            }
+            _ => value,
+        }
+    }
+
+    /// The value of the object: a noun with its path, or an expression.
+    fn object_value(&mut self, action: &Action) -> Option<Expr> {
+        match &action.object.as_ref()?.operand {
+            Operand::Noun(noun) => Some(self.noun(noun, Path::Step, FailureKind::Action)),
+            Operand::Expression(expression) => Some(match &expression.kind {
+                ExpressionKind::Reference(noun) => self.noun(noun, Path::Step, FailureKind::Action),
+                _ => self.expression(expression),
+            }),
+            Operand::Duration { .. } | Operand::Labelled { .. } => None,
+        }
+    }
+
+    /// The data that an action gives away: `with` value, sink, or the variable that the result names (runtime.md 6.6.1).
+    fn given(&mut self, action: &Action) -> Expr {
+        if let Some(with) = plain_with(action) {
+            return self.expression(with);
+        }
+        match (&action.result, with_object(action)) {
+            (Target::Sink(sink), _) => self.expression(sink),
+            (_, Some(with)) => self.expression(with),
+            (Target::Noun(noun), None) => self.result_variable(noun),
+            (Target::None, None) => Expr::Constant(crate::ir::Constant::Null),
+        }
+    }
+
+    /// The variable that a result noun names; a qualifier other than a format is a path into it.
+    fn result_variable(&mut self, noun: &Noun) -> Expr {
+        let format = is_json(noun);
+        let plain = Noun { qualifier: if format { None } else { noun.qualifier.clone() }, ..noun.clone() };
+        self.noun(&plain, Path::Step, FailureKind::Action)
+    }
+}
+
+/// The kind of a statement's verb.
+fn kind(action: &Action) -> Option<ActionKind> {
+    lookup(&action.verb.text).map(|known| known.kind)
+}
+
+/// `<message: JSON>`
+fn is_json(noun: &Noun) -> bool {
+    noun.qualifier.as_ref().is_some_and(|qualifier| qualifier.text.eq_ignore_ascii_case("json"))
+}
+
+fn lone_reference(expression: &Expression) -> bool {
+    matches!(expression.kind, ExpressionKind::Reference(_) | ExpressionKind::Name(_))
+}
+
+fn result_noun(action: &Action) -> Option<&Noun> {
+    match &action.result {
+        Target::Noun(noun) => Some(noun),
+        Target::Sink(_) | Target::None => None,
+    }
+}
+
+/// The noun in object position, also where it was written without an article (EXT-7).
+fn object_noun(action: &Action) -> Option<&Noun> {
+    operand_noun(action.object.as_ref()?)
+}
+
+fn operand_noun(object: &Object) -> Option<&Noun> {
+    match &object.operand {
+        Operand::Noun(noun) => Some(noun),
+        Operand::Expression(Expression { kind: ExpressionKind::Reference(noun), .. }) => Some(noun),
+        Operand::Expression(_) | Operand::Duration { .. } | Operand::Labelled { .. } => None,
+    }
+}
+
+/// The `with` clause that has no label.
+fn plain_with(action: &Action) -> Option<&Expression> {
+    action.clauses.with.iter().find_map(|with| match (&with.label, &with.value) {
+        (None, WithValue::Expression(value)) => Some(value),
+        _ => None,
+    })
+}
+
+/// The `with` clause of a label.
+fn labelled_with<'a>(action: &'a Action, label: &str) -> Option<&'a Expression> {
+    action.clauses.with.iter().find_map(|with| match (&with.label, &with.value) {
+        (Some(name), WithValue::Expression(value)) if name.text == label => Some(value),
+        _ => None,
+    })
+}
+
+/// The object, where its preposition is `with` and it is an expression.
+fn with_object(action: &Action) -> Option<&Expression> {
+    let object = action.object.as_ref()?;
+    match (&object.operand, object.preposition) {
+        (Operand::Expression(value), crate::syntax::ast::Preposition::With) => Some(value),
+        _ => None,
+    }
+}

@@ -1,0 +1,175 @@
+//! Log, Return, Throw.
+
+use super::{Body, object_noun, plain_with, with_object};
+use crate::ir::{Argument, Expr, FailureKind, HostFunction, Kind, LocalId, Node, Role};
+use crate::syntax::ast::{Action, ExpressionKind, Noun, Operand, Target};
+
+/// Streams of `aro:log/console`.
+const OUTPUT: i32 = 0;
+const ERROR: i32 = 1;
+
+/// Names whose value a bare Return answers, the first bound one (runtime.md 2.4 step 3).
+const ANSWERS: &[&str] = &["greeting", "message", "result", "data", "output", "value"];
+
+impl Body<'_, '_> {
+    /// actions.md 14.1
+    pub(super) fn log(&mut self, action: &Action) {
+        let message = match (plain_with(action), with_object(action), &action.result) {
+            (_, _, Target::Sink(sink)) => self.expression(sink),
+            (Some(with), ..) | (None, Some(with), _) => self.expression(with),
+            (None, None, Target::Noun(noun)) => self.log_noun(noun),
+            (None, None, Target::None) => self.constant_text(""),
+        };
+        let stream = match object_noun(action) {
+            Some(noun) if noun.base == "stderr" => ERROR,
+            Some(noun) if noun.base == "console" && noun.qualifier.as_ref().is_some_and(|q| q.text == "error") => ERROR,
+            Some(noun) if noun.base == "template" => return self.not_yet(noun.span, "`Log` to a template"),
+            _ => OUTPUT,
+        };
+        let text = Expr::runtime("human", vec![message.into()]);
+        self.perform(Expr::host(HostFunction::ConsoleWrite, vec![Expr::Flag(stream).into(), Argument::Slice(text)]));
+    }
+
+    /// The variable, its property, or, when it is unbound, its own name (actions.md ).
+    fn log_noun(&mut self, noun: &Noun) -> Expr {
+        if noun.qualifier.is_some() {
+            return self.noun(noun, super::Path::Step, FailureKind::Action);
+        }
+        let value = self.variable_or_unbound(&noun.base);
+        let name = self.constant_text(&noun.base);
+        match value {
+            Expr::Unbound => name,
+            value => {
+                let value = self.keep(value, Kind::Value);
+                Expr::Choose {
+                    condition: Box::new(Expr::Local(value)),
+                    then: Box::new(Expr::Local(value)),
+                    otherwise: Box::new(name),
+                }
+            }
+        }
+    }
+
+    /// actions.md 14.3: the sentence of the statement is the error; `with` adds to its cause.
+    pub(super) fn throw(&mut self, action: &Action) {
+        let (thrown, reason) = match (&action.result, object_noun(action)) {
+            (Target::Noun(thrown), Some(reason)) => (thrown.base.as_str(), reason.base.as_str()),
+            (Target::Noun(thrown), None) => (thrown.base.as_str(), ""),
+            _ => ("error", ""),
+        };
+        let cause = format!("{thrown} in {}: {reason}", self.set.name);
+        match plain_with(action).or(with_object(action)) {
+            None => self.fail(&cause),
+            Some(with) => {
+                let value = self.expression(with);
+                let separated = self.constant_text(&format!("{cause}: "));
+                let text = Expr::fallible("concat", vec![separated.into(), value.into()], FailureKind::Action);
+                let text = Expr::runtime("string", vec![text.into()]);
+                self.perform(Expr::runtime("raise", vec![Argument::Slice(text)]));
+                self.nodes.push(Node::Fail(FailureKind::Action));
+            }
+        }
+    }
+
+    /// runtime.md 2.4
+    pub(super) fn return_(&mut self, action: &Action) {
+        let answer = Answer::of(action);
+        let value = answer.value.map(|value| {
+            let value = self.expression(value);
+            self.keep(value, Kind::Value)
+        });
+        match self.role {
+            Role::Start => self.respond(&answer, value),
+            Role::Action => {
+                let map = self.result_map(&answer.status, &answer.reason);
+                if let Some(value) = value {
+                    self.perform(Expr::runtime("merge", vec![Expr::Local(map).into(), Expr::Local(value).into()]));
+                }
+                self.nodes.push(Node::Finish(Some(Expr::Local(map))));
+            }
+            // Nobody sees what a handler returns (runtime.md 3.1.7).
+            Role::End | Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => self.nodes.push(Node::Finish(None)),
+        }
+    }
+
+    fn respond(&mut self, answer: &Answer<'_>, value: Option<LocalId>) {
+        let (status, reason) = (self.text(&answer.status), self.text(&answer.reason));
+        self.perform(Expr::runtime("response", vec![status.into(), reason.into()]));
+        if let Some(value) = value {
+            self.field("", value);
+        }
+        if let Some(noun) = answer.noun {
+            let names = std::iter::once(&noun.base).chain(noun.qualifier.iter().flat_map(|qualifier| &qualifier.specifiers));
+            for name in names.filter(|name| !matches!(name.as_str(), "status" | "response" | "application")) {
+                self.field_if_bound(name, name);
+            }
+        }
+        self.default_answer();
+        self.nodes.push(Node::Finish(Some(Expr::runtime("responded", Vec::new()))));
+    }
+
+    fn field(&mut self, prefix: &str, value: LocalId) {
+        let prefix = self.text(prefix);
+        self.perform(Expr::runtime("field", vec![prefix.into(), Expr::Local(value).into()]));
+    }
+
+    fn field_if_bound(&mut self, name: &str, prefix: &str) {
+        if let Some((local, _)) = self.lookup(name) {
+            let then = self.nested(|this| this.field(prefix, local));
+            self.nodes.push(Node::If { condition: Expr::Local(local), then, otherwise: Vec::new() });
+        }
+    }
+
+    /// Without data so far, the first bound one of a few names is the answer.
+    fn default_answer(&mut self) {
+        for name in ANSWERS {
+            if let Some((local, _)) = self.lookup(name) {
+                let empty = Expr::runtime("has_fields", Vec::new()).negated();
+                let inner = self.nested(|this| {
+                    let text = Expr::runtime("text_form", vec![Expr::Local(local).into()]);
+                    let text = this.keep(text, Kind::Value);
+                    let key = this.text("value");
+                    this.perform(Expr::runtime("field", vec![key.into(), Expr::Local(text).into()]));
+                });
+                let bound = Node::If { condition: Expr::Local(local), then: inner, otherwise: Vec::new() };
+                self.nodes.push(Node::If { condition: empty, then: vec![bound], otherwise: Vec::new() });
+            }
+        }
+    }
+}
+
+/// What a Return statement says (runtime.md 2.4).
+struct Answer<'a> {
+    status: String,
+    reason: String,
+    value: Option<&'a crate::syntax::ast::Expression>,
+    noun: Option<&'a Noun>,
+}
+
+impl<'a> Answer<'a> {
+    fn of(action: &'a Action) -> Self {
+        let status = match &action.result {
+            Target::Noun(noun) => noun.base.clone(),
+            Target::Sink(_) | Target::None => "OK".to_owned(),
+        };
+        let mut answer = Answer { status, reason: "_expression_".to_owned(), value: plain_with(action), noun: None };
+        match action.object.as_ref().map(|object| (&object.operand, object.preposition)) {
+            Some((Operand::Noun(noun), _)) => {
+                answer.reason = noun.base.clone();
+                answer.noun = Some(noun);
+            }
+            // `for <x>` without an article is meant as the noun (EXT-7); `with <x>` is the value.
+            Some((Operand::Expression(expression), preposition)) => match (&expression.kind, preposition) {
+                (ExpressionKind::Reference(noun), crate::syntax::ast::Preposition::For) => {
+                    answer.reason = noun.base.clone();
+                    answer.noun = Some(noun);
+                }
+                _ => answer.value = answer.value.or(Some(expression)),
+            },
+            Some((Operand::Duration { .. } | Operand::Labelled { .. }, _)) => {}
+            None => answer.reason = "status".to_owned(),
+        }
+        answer
+    }
+}
+

@@ -1,0 +1,192 @@
+//! Store, Retrieve, Delete (runtime.md 7).
+
+use super::{Body, labelled_with, object_noun, result_noun};
+use crate::ir::{Argument, Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Node};
+use crate::syntax::ast::{Action, Comparison, Condition, Expression, Name, Noun};
+
+/// Most groups that a `where` condition may fall into when `and` is distributed over `or`.
+const FILTER_GROUPS_MAX: usize = 64;
+/// Name that Store binds: 1 if its last row was new, else 0.
+const NEW_ENTRY: &str = "new-entry";
+
+impl Body<'_, '_> {
+    /// runtime.md 7.2
+    pub(super) fn store(&mut self, action: &Action) {
+        let (Some(result), Some(object)) = (result_noun(action), object_noun(action)) else {
+            return self.not_yet(action.span, "this form of Store");
+        };
+        // `Store the <saved: x>` stores `x` and binds `saved` to the row.
+        let source = result.qualifier.as_ref().and_then(|qualifier| qualifier.specifiers.first());
+        let name = source.unwrap_or(&result.base).clone();
+        let value = self.variable(&name, FailureKind::Action);
+        if !self.shared.facts.is_repository(&object.base) {
+            // Nothing is stored; the checker has warned.
+            return self.perform(value);
+        }
+        let value = match labelled_with(action, "id") {
+            None => value,
+            Some(id) => {
+                let value = Expr::Local(self.keep(value, Kind::Value));
+                let id = self.expression(id);
+                let name = self.text(&name);
+                Expr::runtime("row", vec![value.into(), id.into(), name.into()])
+            }
+        };
+        let repository = self.text(&object.base);
+        let row = Expr::fallible_host(HostFunction::Store, vec![repository.into(), value.into()]);
+        match source {
+            Some(_) => self.bind(&result.base, row, false),
+            None => self.perform(row),
+        }
+        if self.mentions(NEW_ENTRY) {
+            let created = Expr::Choose {
+                condition: Box::new(Expr::host(HostFunction::StoreCreated, Vec::new())),
+                then: Box::new(Expr::Constant(Constant::Int(1))),
+                otherwise: Box::new(Expr::Constant(Constant::Int(0))),
+            };
+            self.bind(NEW_ENTRY, created, false);
+        }
+    }
+
+    /// Whether the source of the feature set mentions a name at all: a cheap over-approximation.
+    fn mentions(&self, name: &str) -> bool {
+        let span = self.set.span;
+        let text = self.shared.facts.files.get(span.file as usize).map_or("", |file| file.text.as_str());
+        text.get(span.start as usize..span.end as usize).is_some_and(|text| text.contains(name))
+    }
+
+    /// runtime.md 7.3
+    pub(super) fn retrieve(&mut self, action: &Action) {
+        let (Some(result), Some(object)) = (result_noun(action), object_noun(action)) else {
+            return self.not_yet(action.span, "this form of Retrieve");
+        };
+        if !self.is_repository_position(object, action) {
+            return self.copy(action);
+        }
+        let rows = self.query(HostFunction::Retrieve, object, action);
+        let rows = self.keep(rows, Kind::Value);
+        let filtered = i32::from(action.clauses.filter.is_some());
+        let found = match &object.qualifier {
+            Some(qualifier) => {
+                let selector = self.text(&qualifier.text);
+                self.act("select", vec![Expr::Local(rows).into(), selector.into()])
+            }
+            None => Expr::runtime("pick", vec![Expr::Local(rows).into(), Expr::Flag(filtered).into()]),
+        };
+        let value = match &action.clauses.default {
+            None => found,
+            Some(default) => {
+                let found = self.keep(found, Kind::Value);
+                let default = self.expression(default);
+                let default = self.keep(default, Kind::Value);
+                Expr::Choose {
+                    condition: Box::new(Expr::runtime("is_empty", vec![Expr::Local(rows).into()])),
+                    then: Box::new(Expr::Local(default)),
+                    otherwise: Box::new(Expr::Local(found)),
+                }
+            }
+        };
+        self.bind(&result.base, value, false);
+    }
+
+    /// runtime.md 7.4
+    pub(super) fn delete(&mut self, action: &Action) {
+        let (Some(result), Some(object)) = (result_noun(action), object_noun(action)) else {
+            return self.not_yet(action.span, "this form of Delete");
+        };
+        if !self.is_repository_position(object, action) {
+            return self.not_yet(action.span, "`Delete` from a value");
+        }
+        let rows = self.query(HostFunction::Delete, object, action);
+        let value = Expr::runtime("pick", vec![rows.into(), Expr::Flag(1).into()]);
+        self.bind(&result.base, value, false);
+    }
+
+    /// A repository name, or an unbound name with a `where` clause (runtime.md 7.1).
+    fn is_repository_position(&mut self, noun: &Noun, action: &Action) -> bool {
+        self.shared.facts.is_repository(&noun.base)
+            || (action.clauses.filter.is_some() && self.variable_or_unbound(&noun.base) == Expr::Unbound)
+    }
+
+    fn query(&mut self, function: HostFunction, object: &Noun, action: &Action) -> Expr {
+        let filter = self.keep(Expr::runtime("filter", Vec::new()), Kind::Flag);
+        if let Some(condition) = &action.clauses.filter {
+            self.filter(filter, condition, action);
+        }
+        let repository = self.text(&object.base);
+        Expr::fallible_host(function, vec![repository.into(), Expr::Local(filter).into()])
+    }
+
+    fn filter(&mut self, filter: LocalId, condition: &Condition, action: &Action) {
+        let mut comparisons = Vec::new();
+        let Some(groups) = groups(condition, &mut comparisons) else {
+            return self.not_yet(action.span, &format!("a `where` with more than {FILTER_GROUPS_MAX} alternatives"));
+        };
+        // Each value is evaluated once, in source order, however many groups it stands in.
+        let values: Vec<LocalId> = comparisons
+            .iter()
+            .map(|(_, _, value)| {
+                let value = self.expression(value);
+                self.keep(value, Kind::Value)
+            })
+            .collect();
+        for group in groups {
+            self.perform(Expr::runtime("group", vec![Expr::Local(filter).into()]));
+            for index in group {
+                let (Some((field, operator, _)), Some(value)) = (comparisons.get(index), values.get(index)) else { continue };
+                let field = self.text(&field.text);
+                let arguments: Vec<Argument> = vec![
+                    Expr::Local(filter).into(),
+                    field.into(),
+                    Expr::Flag(operator_number(*operator)).into(),
+                    Expr::Local(*value).into(),
+                ];
+                self.nodes.push(Node::Do(Expr::runtime("compare", arguments)));
+            }
+        }
+    }
+}
+
+type Compared<'a> = (&'a Name, Comparison, &'a Expression);
+
+/// The condition as alternatives of conjunctions, each comparison by index.
+fn groups<'a>(condition: &'a Condition, comparisons: &mut Vec<Compared<'a>>) -> Option<Vec<Vec<usize>>> {
+    let groups = match condition {
+        Condition::Compare { field, operator, value } => {
+            comparisons.push((field, *operator, value));
+            vec![vec![comparisons.len() - 1]]
+        }
+        Condition::Or(left, right) => {
+            let mut groups_left = groups(left, comparisons)?;
+            groups_left.extend(groups(right, comparisons)?);
+            groups_left
+        }
+        Condition::And(left, right) => {
+            let left = groups(left, comparisons)?;
+            let right = groups(right, comparisons)?;
+            if left.len() * right.len() > FILTER_GROUPS_MAX {
+                return None;
+            }
+            left.iter().flat_map(|left| right.iter().map(|right| [left.as_slice(), right].concat())).collect()
+        }
+    };
+    (groups.len() <= FILTER_GROUPS_MAX).then_some(groups)
+}
+
+/// Position of an operator in `aro:state/repositories.operator`.
+fn operator_number(comparison: Comparison) -> i32 {
+    match comparison {
+        Comparison::Equal => 0,
+        Comparison::NotEqual => 1,
+        Comparison::Less => 2,
+        Comparison::LessOrEqual => 3,
+        Comparison::Greater => 4,
+        Comparison::GreaterOrEqual => 5,
+        Comparison::Contains => 6,
+        Comparison::StartsWith => 7,
+        Comparison::EndsWith => 8,
+        Comparison::Matches => 9,
+        Comparison::In => 10,
+        Comparison::NotIn => 11,
+    }
+}

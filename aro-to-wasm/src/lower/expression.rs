@@ -1,0 +1,299 @@
+//! Expressions and conditions (language.md 7, 10).
+
+use super::Body;
+use crate::ir::{Argument, Callee, Constant, Expr, Fails, FailureKind, FlagOperator, HostFunction, Kind, LocalId, Node};
+use crate::syntax::ast::{BinaryOperator, Expression, ExpressionKind, IsTest, Noun, Segment, UnaryOperator};
+
+/// Kind numbers of the value runtime.
+pub(super) const KIND_NULL: i32 = 0;
+pub(super) const KIND_TEXT: i32 = 4;
+
+const EXPRESSION: FailureKind = FailureKind::Expression;
+
+/// Properties of a socket that only the host knows.
+const SOCKET_PROPERTIES: &[&str] = &["remoteAddress", "remote", "address", "name", "port", "kind", "open", "server", "client"];
+
+/// How a path is followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Path {
+    /// As an expression reference (7.4).
+    Get,
+    /// As the object of an action (actions.md 5.1).
+    Step,
+}
+
+impl Body<'_, '_> {
+    /// Lowers an expression to a value.
+    pub(super) fn expression(&mut self, expression: &Expression) -> Expr {
+        match &expression.kind {
+            ExpressionKind::Null => Expr::Constant(Constant::Null),
+            ExpressionKind::Bool(truth) => Expr::Constant(Constant::Bool(*truth)),
+            ExpressionKind::Int(number) => Expr::Constant(Constant::Int(*number)),
+            ExpressionKind::Float(number) => Expr::Constant(Constant::Float(*number)),
+            ExpressionKind::Text(text) => self.constant_text(text),
+            ExpressionKind::Regex { pattern, flags } => self.regex(pattern, flags),
+            ExpressionKind::Interpolated(segments) => self.interpolated(segments),
+            ExpressionKind::Reference(noun) => self.noun(noun, Path::Get, EXPRESSION),
+            ExpressionKind::Name(name) => self.variable(name, EXPRESSION),
+            ExpressionKind::List(items) => self.list(items),
+            ExpressionKind::Map(entries) => {
+                let map = self.keep(Expr::runtime("map", vec![Expr::Flag(entries.len() as i32).into()]), Kind::Value);
+                for (key, value) in entries {
+                    let value = self.expression(value);
+                    self.put(map, &key.text, value);
+                }
+                Expr::Local(map)
+            }
+            ExpressionKind::Unary(UnaryOperator::Negate, operand) => {
+                let operand = self.expression(operand);
+                Expr::fallible("negate", vec![operand.into()], EXPRESSION)
+            }
+            ExpressionKind::Binary(operator, left, right) => match arithmetic(*operator) {
+                Some(function) => {
+                    let (left, right) = self.pair(left, right);
+                    Expr::fallible(function, vec![left.into(), right.into()], EXPRESSION)
+                }
+                None => self.truth(expression),
+            },
+            ExpressionKind::Member(base, name) => {
+                let base = self.expression(base);
+                let name = self.text(&name.text);
+                Expr::fallible("member", vec![base.into(), name.into()], EXPRESSION)
+            }
+            ExpressionKind::Index(base, index) => {
+                let (base, index) = self.pair(base, index);
+                Expr::fallible("index", vec![base.into(), index.into()], EXPRESSION)
+            }
+            ExpressionKind::Unary(UnaryOperator::Not, _) | ExpressionKind::Exists(_) | ExpressionKind::Is { .. } => {
+                self.truth(expression)
+            }
+        }
+    }
+
+    fn truth(&mut self, expression: &Expression) -> Expr {
+        let flag = self.condition(expression);
+        Expr::runtime("bool", vec![flag.into()])
+    }
+
+    /// Lowers an expression to the flag of its truthiness (10.3). `and` and `or` evaluate both sides (7.5).
+    pub(super) fn condition(&mut self, expression: &Expression) -> Expr {
+        match &expression.kind {
+            ExpressionKind::Bool(truth) => Expr::Flag(i32::from(*truth)),
+            ExpressionKind::Binary(operator @ (BinaryOperator::And | BinaryOperator::Or), left, right) => {
+                let left = self.condition(left);
+                let mark = self.nodes.len();
+                let right = self.condition(right);
+                let left = self.spill(left, Kind::Flag, mark);
+                let operator =
+                    if *operator == BinaryOperator::And { FlagOperator::And } else { FlagOperator::Or };
+                Expr::Flags(operator, vec![left, right])
+            }
+            ExpressionKind::Binary(operator, left, right) => match comparison(*operator) {
+                Some(comparison) => self.comparison(comparison, left, right),
+                None => self.truthy(expression),
+            },
+            ExpressionKind::Unary(UnaryOperator::Not, operand) => self.condition(operand).negated(),
+            ExpressionKind::Exists(operand) => self.exists(operand),
+            ExpressionKind::Is { subject, negated, test } => {
+                let flag = self.is(subject, test);
+                if *negated { flag.negated() } else { flag }
+            }
+            _ => self.truthy(expression),
+        }
+    }
+
+    fn truthy(&mut self, expression: &Expression) -> Expr {
+        let value = self.expression(expression);
+        Expr::runtime("truthy", vec![value.into()])
+    }
+
+    /// Lowers an expression to the flag of being the Boolean true (10.3, strict contexts).
+    pub(super) fn strict(&mut self, expression: &Expression) -> Expr {
+        let value = self.expression(expression);
+        Expr::runtime("is_true", vec![value.into()])
+    }
+
+    fn comparison(&mut self, comparison: Comparison, left: &Expression, right: &Expression) -> Expr {
+        let (left, right) = self.pair(left, right);
+        let operands: Vec<Argument> = match comparison.swapped {
+            true => vec![right.into(), left.into()],
+            false => vec![left.into(), right.into()],
+        };
+        let fails = if comparison.fails { Fails::OnMinusOne(EXPRESSION) } else { Fails::Never };
+        let flag = Expr::Call { callee: Callee::Runtime(comparison.function), arguments: operands, fails };
+        if comparison.negated { flag.negated() } else { flag }
+    }
+
+    fn exists(&mut self, operand: &Expression) -> Expr {
+        match &operand.kind {
+            ExpressionKind::Reference(noun) if noun.qualifier.is_none() => self.bound_flag(&noun.base),
+            ExpressionKind::Name(name) => self.bound_flag(name),
+            // Anything else exists if it can be evaluated: the failure is caught, not reported.
+            _ => {
+                let outer = std::mem::take(&mut self.nodes);
+                let value = self.expression(operand);
+                let local = self.local(Kind::Value);
+                self.nodes.push(Node::Set(local, value));
+                let body = std::mem::replace(&mut self.nodes, outer);
+                self.nodes.push(Node::Set(local, Expr::Unbound));
+                self.nodes.push(Node::Attempt(body));
+                is_bound(Expr::Local(local))
+            }
+        }
+    }
+
+    fn bound_flag(&mut self, name: &str) -> Expr {
+        let value = self.variable_or_unbound(name);
+        is_bound(value)
+    }
+
+    fn is(&mut self, subject: &Expression, test: &IsTest) -> Expr {
+        match test {
+            IsTest::Empty => {
+                let value = match &subject.kind {
+                    ExpressionKind::Reference(noun) if noun.qualifier.is_none() => self.variable_or_unbound(&noun.base),
+                    ExpressionKind::Name(name) => self.variable_or_unbound(name),
+                    _ => self.expression(subject),
+                };
+                Expr::runtime("is_empty", vec![value.into()])
+            }
+            IsTest::Word(word) => {
+                let value = self.expression(subject);
+                let word = self.text(&word.text);
+                Expr::runtime("is_word", vec![value.into(), word.into()])
+            }
+        }
+    }
+
+    /// Both operands, left first, even if the right one needs steps of its own.
+    fn pair(&mut self, left: &Expression, right: &Expression) -> (Expr, Expr) {
+        let left = self.expression(left);
+        let mark = self.nodes.len();
+        let right = self.expression(right);
+        (self.spill(left, Kind::Value, mark), right)
+    }
+
+    /// Puts an expression before the steps that came after it.
+    fn spill(&mut self, expr: Expr, kind: Kind, mark: usize) -> Expr {
+        if self.nodes.len() == mark || matches!(expr, Expr::Local(_) | Expr::Constant(_) | Expr::Flag(_)) {
+            return expr;
+        }
+        let local = self.local(kind);
+        self.nodes.insert(mark, Node::Set(local, expr));
+        Expr::Local(local)
+    }
+
+    fn interpolated(&mut self, segments: &[Segment]) -> Expr {
+        let list = self.new_list(segments.len());
+        for segment in segments {
+            let value = match segment {
+                Segment::Text(text) => self.constant_text(text),
+                Segment::Expression(expression) => self.expression(expression),
+            };
+            self.push(list, value);
+        }
+        Expr::runtime("interpolate", vec![Expr::Local(list).into()])
+    }
+
+    fn list(&mut self, items: &[Expression]) -> Expr {
+        let list = self.new_list(items.len());
+        for item in items {
+            let value = self.expression(item);
+            self.push(list, value);
+        }
+        Expr::Local(list)
+    }
+
+    fn new_list(&mut self, capacity: usize) -> LocalId {
+        self.keep(Expr::runtime("list", vec![Expr::Flag(capacity as i32).into()]), Kind::Value)
+    }
+
+    fn push(&mut self, list: LocalId, value: Expr) {
+        self.nodes.push(Node::Do(Expr::runtime("push", vec![Expr::Local(list).into(), value.into()])));
+    }
+
+    pub(super) fn regex(&mut self, pattern: &str, flags: &str) -> Expr {
+        let (pattern, flags) = (self.text(pattern), self.text(flags));
+        Expr::runtime("regex", vec![pattern.into(), flags.into()])
+    }
+
+    /// The value of a noun: its base, then its qualifier as a path.
+    pub(super) fn noun(&mut self, noun: &Noun, path: Path, missing: FailureKind) -> Expr {
+        let specifiers: &[String] = noun.qualifier.as_ref().map_or(&[], |qualifier| &qualifier.specifiers);
+        if let [count] = specifiers
+            && count == "count"
+            && self.shared.facts.is_repository(&noun.base)
+        {
+            let name = self.text(&noun.base);
+            return Expr::host(HostFunction::Count, vec![name.into()]);
+        }
+        let mut socket = self.is_socket(&noun.base);
+        let (mut value, rest) = match specifiers {
+            [first, rest @ ..] => match self.event_field(&noun.base, first) {
+                Some(value) => {
+                    socket = first == "connection" && noun.base == "event";
+                    (value, rest)
+                }
+                None => (self.variable(&noun.base, missing), specifiers),
+            },
+            [] => (self.variable(&noun.base, missing), specifiers),
+        };
+        for specifier in rest {
+            value = self.follow(value, specifier, path, socket);
+            socket = specifier == "connection";
+        }
+        value
+    }
+
+    /// One step of a path. Only a step from what is known to be a socket asks the host, so that ordinary maps with a `name` do not make a component import the directory.
+    fn follow(&mut self, value: Expr, name: &str, path: Path, socket: bool) -> Expr {
+        let text = self.text(name);
+        let arguments = vec![value.into(), text.into()];
+        if SOCKET_PROPERTIES.contains(&name) && (socket || name == "remoteAddress") && self.shared.facts.has_sockets {
+            return Expr::fallible_host(HostFunction::StepSocket, arguments);
+        }
+        match path {
+            Path::Get => Expr::fallible("get", arguments, EXPRESSION),
+            Path::Step => Expr::fallible("step", arguments, FailureKind::Action),
+        }
+    }
+}
+
+fn is_bound(value: Expr) -> Expr {
+    value.negated().negated()
+}
+
+fn arithmetic(operator: BinaryOperator) -> Option<&'static str> {
+    Some(match operator {
+        BinaryOperator::Add => "add",
+        BinaryOperator::Subtract => "sub",
+        BinaryOperator::Multiply => "mul",
+        BinaryOperator::Divide => "div",
+        BinaryOperator::Remainder => "rem",
+        BinaryOperator::Concat => "concat",
+        _ => return None,
+    })
+}
+
+struct Comparison {
+    function: &'static str,
+    negated: bool,
+    swapped: bool,
+    fails: bool,
+}
+
+fn comparison(operator: BinaryOperator) -> Option<Comparison> {
+    let plain = |function| Comparison { function, negated: false, swapped: false, fails: false };
+    Some(match operator {
+        BinaryOperator::Equal => plain("equal"),
+        BinaryOperator::NotEqual => Comparison { negated: true, ..plain("equal") },
+        BinaryOperator::Contains => plain("contains"),
+        BinaryOperator::In => Comparison { swapped: true, ..plain("contains") },
+        BinaryOperator::Matches => plain("matches"),
+        BinaryOperator::Less => Comparison { fails: true, ..plain("less") },
+        BinaryOperator::LessOrEqual => Comparison { fails: true, ..plain("less_equal") },
+        BinaryOperator::Greater => Comparison { fails: true, ..plain("greater") },
+        BinaryOperator::GreaterOrEqual => Comparison { fails: true, ..plain("greater_equal") },
+        _ => return None,
+    })
+}

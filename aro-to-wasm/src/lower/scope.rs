@@ -1,0 +1,225 @@
+//! Names to locals.
+
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use super::Body;
+use super::trigger::Implicit;
+use crate::actions::{Role as ActionRole, lookup};
+use crate::ir::{Expr, FailureKind, HostFunction, Kind, LocalId, Role};
+use crate::syntax::ast::{Action, Block, Statement, Target};
+
+/// The names of one context (language.md 9.1).
+#[derive(Debug, Default)]
+pub(super) struct Scope {
+    /// Every name that some statement of the context binds.
+    names: FxHashMap<String, LocalId>,
+    /// The ones bound on every path to here.
+    bound: FxHashSet<LocalId>,
+    /// The ones that hold a socket for certain.
+    sockets: FxHashSet<LocalId>,
+}
+
+impl Body<'_, '_> {
+    /// Opens a context with a local for each name that the block binds in it.
+    pub(super) fn open_scope(&mut self, block: &Block) -> Vec<LocalId> {
+        let mut names = Vec::new();
+        bindings(block, &mut names);
+        let mut scope = Scope::default();
+        let mut locals = Vec::new();
+        for name in names {
+            if !scope.names.contains_key(&name) {
+                let local = self.local(Kind::Value);
+                scope.names.insert(name, local);
+                locals.push(local);
+            }
+        }
+        self.scopes.push(scope);
+        locals
+    }
+
+    pub(super) fn close_scope(&mut self) {
+        self.scopes.pop();
+    }
+
+    /// Enters a name that is bound already.
+    pub(super) fn declare(&mut self, name: &str, local: LocalId) {
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.names.insert(name.to_owned(), local);
+            scope.bound.insert(local);
+        }
+    }
+
+    /// The names bound for certain, to be restored after a block that may not run.
+    pub(super) fn bound(&self) -> Vec<FxHashSet<LocalId>> {
+        self.scopes.iter().map(|scope| scope.bound.clone()).collect()
+    }
+
+    pub(super) fn restore_bound(&mut self, bound: Vec<FxHashSet<LocalId>>) {
+        for (scope, bound) in self.scopes.iter_mut().zip(bound) {
+            scope.bound = bound;
+        }
+    }
+
+    /// The local that a binding of `name` goes to.
+    pub(super) fn binding(&mut self, name: &str) -> LocalId {
+        if let Some(local) = self.scopes.last().and_then(|scope| scope.names.get(name)) {
+            return *local;
+        }
+        let local = self.local(Kind::Value);
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.names.insert(name.to_owned(), local);
+        }
+        local
+    }
+
+    /// Binds a name to a value.
+    pub(super) fn bind(&mut self, name: &str, value: Expr, socket: bool) {
+        let local = self.binding(name);
+        self.nodes.push(crate::ir::Node::Set(local, value));
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.bound.insert(local);
+            match socket {
+                true => scope.sockets.insert(local),
+                false => scope.sockets.remove(&local),
+            };
+        }
+    }
+
+    /// The local of a name in this context or one around it, and whether it is bound for certain.
+    pub(super) fn lookup(&self, name: &str) -> Option<(LocalId, bool)> {
+        self.scopes.iter().rev().find_map(|scope| {
+            let local = *scope.names.get(name)?;
+            Some((local, scope.bound.contains(&local)))
+        })
+    }
+
+    /// Whether a name holds a socket for certain.
+    pub(super) fn is_socket(&self, name: &str) -> bool {
+        match self.lookup(name) {
+            Some((local, _)) => self.scopes.iter().any(|scope| scope.sockets.contains(&local)),
+            None => (name == "connection" && self.is_tcp()) || self.shared.facts.listeners.contains(name),
+        }
+    }
+
+    /// The value of a name; an unbound one fails the statement: as an error of an expression, of the runtime (loops, match, publish) or as the cause of the action's failure.
+    pub(super) fn variable(&mut self, name: &str, missing: FailureKind) -> Expr {
+        if let Some((local, true)) = self.lookup(name) {
+            return Expr::Local(local);
+        }
+        if let Some(magic) = self.magic(name) {
+            return magic;
+        }
+        let value = self.variable_or_unbound(name);
+        let text = self.text(name);
+        let undefined = Expr::Undefined { name: text, kind: missing };
+        if value == Expr::Unbound {
+            return undefined;
+        }
+        let local = match value {
+            Expr::Local(local) => local,
+            other => self.keep(other, Kind::Value),
+        };
+        Expr::Choose {
+            condition: Box::new(Expr::Local(local)),
+            then: Box::new(Expr::Local(local)),
+            otherwise: Box::new(undefined),
+        }
+    }
+
+    /// The value of a name, or zero.
+    pub(super) fn variable_or_unbound(&mut self, name: &str) -> Expr {
+        let local = match self.lookup(name) {
+            Some((local, true)) => return Expr::Local(local),
+            Some((local, false)) => Some(local),
+            None => None,
+        };
+        let elsewhere = self.elsewhere(name);
+        match (local, elsewhere) {
+            (None, elsewhere) => elsewhere,
+            (Some(local), Expr::Unbound) => Expr::Local(local),
+            (Some(local), elsewhere) => Expr::Choose {
+                condition: Box::new(Expr::Local(local)),
+                then: Box::new(Expr::Local(local)),
+                otherwise: Box::new(elsewhere),
+            },
+        }
+    }
+
+    /// A name that no statement of the feature set has bound: trigger, named sockets, published variables.
+    fn elsewhere(&mut self, name: &str) -> Expr {
+        if let Some(implicit) = self.implicit_name(name) {
+            return Expr::Local(self.implicit(implicit));
+        }
+        if self.shared.facts.listeners.contains(name) {
+            return self.find(name);
+        }
+        if self.shared.facts.published.contains(name) && !self.shared.facts.is_repository(name) {
+            if let Some(local) = self.published.get(name) {
+                return Expr::Local(*local);
+            }
+            let local = self.local(Kind::Value);
+            self.published.insert(name.to_owned(), local);
+            return Expr::Local(local);
+        }
+        Expr::Unbound
+    }
+
+    /// Names that have a value everywhere (language.md 9.3, runtime.md 1.9).
+    fn magic(&mut self, name: &str) -> Option<Expr> {
+        let function = match name {
+            "now" => HostFunction::Now,
+            "current-time" => HostFunction::CurrentTime,
+            "generated-id" => HostFunction::GeneratedId,
+            _ => return None,
+        };
+        Some(Expr::host(function, Vec::new()))
+    }
+
+    /// Whether the function handles an event of a TCP connection.
+    pub(super) fn is_tcp(&self) -> bool {
+        matches!(self.role, Role::TcpConnected | Role::TcpData | Role::TcpDisconnected)
+    }
+
+    fn implicit_name(&self, name: &str) -> Option<Implicit> {
+        match (name, self.role) {
+            ("event", _) if self.is_tcp() => Some(Implicit::Event),
+            ("connection", _) if self.is_tcp() => Some(Implicit::Socket),
+            ("packet", Role::TcpData) => Some(Implicit::Packet),
+            ("shutdown", Role::End) => Some(Implicit::Shutdown),
+            _ => None,
+        }
+    }
+}
+
+/// Names bound in the context of a block: loops over elements have contexts of their own, the other blocks have not.
+fn bindings(block: &Block, names: &mut Vec<String>) {
+    for statement in &block.statements {
+        match statement {
+            Statement::Action(action) => action_bindings(action, names),
+            Statement::Pipeline(actions) => actions.iter().for_each(|action| action_bindings(action, names)),
+            Statement::Publish(publish) => names.push(publish.external.text.clone()),
+            Statement::Require(require) => names.push(require.name.text.clone()),
+            Statement::Match(statement) => {
+                let cases = statement.cases.iter().map(|case| &case.body);
+                cases.chain(&statement.otherwise).for_each(|block| bindings(block, names));
+            }
+            Statement::If(statement) => {
+                bindings(&statement.then, names);
+                statement.otherwise.iter().for_each(|block| bindings(block, names));
+            }
+            Statement::While(statement) => bindings(&statement.body, names),
+            Statement::ForEach(_) | Statement::Range(_) | Statement::Break(_) => {}
+        }
+    }
+}
+
+fn action_bindings(action: &Action, names: &mut Vec<String>) {
+    if let Some(alias) = &action.clauses.alias {
+        names.push(alias.base.clone());
+    }
+    let Target::Noun(noun) = &action.result else { return };
+    let response = lookup(&action.verb.text).is_some_and(|known| known.role == ActionRole::Response);
+    if !response {
+        names.push(noun.base.clone());
+    }
+}

@@ -1,0 +1,228 @@
+//! The names that a trigger binds (runtime.md 3.4, 6.4), each made only if it is used.
+
+use super::Body;
+use crate::ir::{Argument, Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Node, OnFailure, Role};
+use crate::syntax::ast::Noun;
+
+/// A value that the trigger provides. The order is that in which they are made: later ones are made of earlier ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Implicit {
+    /// The connection.
+    Socket,
+    /// Received bytes: text if they are UTF-8.
+    Data,
+    /// Received bytes as bytes.
+    Bytes,
+    /// Why the connection ended.
+    Reason,
+    /// What the host knows of the connection.
+    Facts,
+    /// `<event>` as a whole.
+    Event,
+    /// `<packet>` as a whole.
+    Packet,
+    /// `<shutdown>`
+    Shutdown,
+}
+
+impl Implicit {
+    /// What it is made of.
+    fn needs(self, role: Role) -> &'static [Implicit] {
+        match (self, role) {
+            (Implicit::Facts, _) => &[Implicit::Socket],
+            (Implicit::Event, Role::TcpData) => &[Implicit::Socket, Implicit::Facts, Implicit::Data],
+            (Implicit::Event, Role::TcpDisconnected) => &[Implicit::Socket, Implicit::Facts, Implicit::Reason],
+            (Implicit::Event, _) => &[Implicit::Socket, Implicit::Facts],
+            (Implicit::Packet, _) => &[Implicit::Socket, Implicit::Data, Implicit::Bytes],
+            _ => &[],
+        }
+    }
+}
+
+/// Parameters of the handlers.
+const HIGH: LocalId = LocalId(0);
+const LOW: LocalId = LocalId(1);
+const ADDRESS: LocalId = LocalId(2);
+const LENGTH: LocalId = LocalId(3);
+
+impl Body<'_, '_> {
+    /// The local of a value that the trigger provides.
+    pub(super) fn implicit(&mut self, implicit: Implicit) -> LocalId {
+        if let Some(local) = self.implicit.get(&implicit) {
+            return *local;
+        }
+        let local = self.local(Kind::Value);
+        self.implicit.insert(implicit, local);
+        for needed in implicit.needs(self.role) {
+            self.implicit(*needed);
+        }
+        local
+    }
+
+    /// The first step of a path into `<event>` or `<packet>`, where it needs no map.
+    pub(super) fn event_field(&mut self, base: &str, field: &str) -> Option<Expr> {
+        if !self.is_tcp() || self.lookup(base).is_some() {
+            return None;
+        }
+        let implicit = match (base, field, self.role) {
+            ("event", "connection", _) => Implicit::Socket,
+            ("event", "data", Role::TcpData) => Implicit::Data,
+            ("event", "reason", Role::TcpDisconnected) => Implicit::Reason,
+            ("packet", "data" | "buffer", Role::TcpData) => Implicit::Bytes,
+            ("event", "connectionId", _) | ("packet", "connection" | "connectionId", Role::TcpData) => {
+                let socket = self.implicit(Implicit::Socket);
+                return Some(self.step(Expr::Local(socket), "id"));
+            }
+            ("event", "remoteAddress" | "server" | "client" | "port", _) => {
+                let facts = self.implicit(Implicit::Facts);
+                return Some(self.step(Expr::Local(facts), field));
+            }
+            ("event", "timestamp", _) | ("packet", "timestamp", Role::TcpData) => {
+                return Some(Expr::host(HostFunction::Now, Vec::new()));
+            }
+            ("packet", "message" | "text", Role::TcpData) => return Some(self.packet_text()),
+            _ => return None,
+        };
+        Some(Expr::Local(self.implicit(implicit)))
+    }
+
+    /// The received bytes as text, empty if they are none.
+    fn packet_text(&mut self) -> Expr {
+        let data = self.implicit(Implicit::Data);
+        let is_text = Expr::Flags(
+            crate::ir::FlagOperator::Equal,
+            vec![Expr::runtime("kind", vec![Expr::Local(data).into()]), Expr::Flag(super::expression::KIND_TEXT)],
+        );
+        let empty = self.constant_text("");
+        Expr::Choose { condition: Box::new(is_text), then: Box::new(Expr::Local(data)), otherwise: Box::new(empty) }
+    }
+
+    fn step(&mut self, value: Expr, name: &str) -> Expr {
+        let name = self.text(name);
+        Expr::fallible("step", vec![value.into(), name.into()], FailureKind::Action)
+    }
+
+    /// Makes what the body uses, before the body.
+    pub(super) fn prologue(&mut self) {
+        let mut implicit: Vec<_> = self.implicit.iter().map(|(implicit, local)| (*implicit, *local)).collect();
+        implicit.sort();
+        for (implicit, local) in implicit {
+            let value = self.make(implicit);
+            self.nodes.push(Node::Set(local, value));
+        }
+        for (name, local) in std::mem::take(&mut self.published) {
+            self.read_published(&name, local);
+        }
+    }
+
+    fn make(&mut self, implicit: Implicit) -> Expr {
+        let bytes = |function| {
+            Expr::runtime(function, vec![Expr::Local(ADDRESS).into(), Expr::Local(LENGTH).into()])
+        };
+        match implicit {
+            Implicit::Socket => Expr::runtime("socket", vec![Expr::Local(HIGH).into(), Expr::Local(LOW).into()]),
+            Implicit::Data => bytes("data"),
+            Implicit::Bytes => bytes("bytes"),
+            Implicit::Reason => bytes("text"),
+            Implicit::Facts => {
+                let socket = self.implicit(Implicit::Socket);
+                Expr::host(HostFunction::Describe, vec![Expr::Local(socket).into()])
+            }
+            Implicit::Event => self.make_event(),
+            Implicit::Packet => self.make_packet(),
+            Implicit::Shutdown => self.make_shutdown(),
+        }
+    }
+
+    fn new_map(&mut self) -> LocalId {
+        self.keep(Expr::runtime("map", vec![Expr::Flag(8).into()]), Kind::Value)
+    }
+
+    fn make_event(&mut self) -> Expr {
+        let map = self.new_map();
+        let socket = Expr::Local(self.implicit(Implicit::Socket));
+        let facts = Expr::Local(self.implicit(Implicit::Facts));
+        self.put(map, "connection", socket);
+        for (key, fact) in [("connectionId", "id"), ("remoteAddress", "remoteAddress"), ("port", "port")] {
+            let fact = self.text(fact);
+            // A description has these fields always, so the step cannot fail.
+            let value = Expr::runtime("step", vec![facts.clone().into(), fact.into()]);
+            self.put(map, key, value);
+        }
+        match self.role {
+            Role::TcpData => {
+                let data = Expr::Local(self.implicit(Implicit::Data));
+                self.put(map, "data", data);
+            }
+            Role::TcpDisconnected => {
+                let reason = Expr::Local(self.implicit(Implicit::Reason));
+                self.put(map, "reason", reason);
+            }
+            _ => {}
+        }
+        self.put(map, "timestamp", Expr::host(HostFunction::Now, Vec::new()));
+        Expr::Local(map)
+    }
+
+    fn make_packet(&mut self) -> Expr {
+        let map = self.new_map();
+        let bytes = Expr::Local(self.implicit(Implicit::Bytes));
+        let text = self.packet_text();
+        let socket = Expr::Local(self.implicit(Implicit::Socket));
+        let id = self.text("id");
+        let id = Expr::runtime("step", vec![socket.into(), id.into()]);
+        let length = Expr::runtime("int", vec![Expr::Extend(Box::new(Expr::Local(LENGTH))).into()]);
+        let fields = [
+            ("buffer", bytes.clone()),
+            ("data", bytes),
+            ("message", text.clone()),
+            ("text", text),
+            ("connection", id.clone()),
+            ("connectionId", id),
+            ("size", length.clone()),
+            ("length", length),
+            ("timestamp", Expr::host(HostFunction::Now, Vec::new())),
+        ];
+        for (key, value) in fields {
+            self.put(map, key, value);
+        }
+        Expr::Local(map)
+    }
+
+    /// runtime.md 1.5.2
+    fn make_shutdown(&mut self) -> Expr {
+        let map = self.new_map();
+        if self.success {
+            let reason = self.constant_text("graceful shutdown");
+            let signal = self.constant_text("SIGTERM");
+            self.put(map, "reason", reason);
+            self.put(map, "code", Expr::Constant(Constant::Int(0)));
+            self.put(map, "signal", signal);
+        } else {
+            // The parameter is `option<string>`: tag, address, length; address and length are zero for none.
+            let error = Expr::runtime("text", vec![Expr::Local(LOW).into(), Expr::Local(ADDRESS).into()]);
+            self.put(map, "reason", error.clone());
+            self.put(map, "error", error);
+            self.put(map, "code", Expr::Constant(Constant::Int(1)));
+        }
+        Expr::Local(map)
+    }
+
+    /// A published variable is read once, before the first statement (runtime.md 7.9).
+    fn read_published(&mut self, name: &str, local: LocalId) {
+        let index = self.add_statement(self.set.header, String::new(), self.set.name.clone());
+        let name = self.text(name);
+        let read = Expr::Call {
+            callee: crate::ir::Callee::Host(HostFunction::ReadPublished),
+            arguments: vec![Argument::Text(name)],
+            fails: crate::ir::Fails::OnMinusOne(FailureKind::Runtime),
+        };
+        let body = vec![Node::Set(local, read)];
+        self.nodes.push(Node::Statement { index, trace: Vec::new(), on_failure: OnFailure::Report, body });
+    }
+
+    /// Whether a noun is the whole of `<event>`.
+    pub(super) fn is_event(&self, noun: &Noun) -> bool {
+        noun.base == "event" && self.is_tcp() && self.lookup("event").is_none()
+    }
+}
