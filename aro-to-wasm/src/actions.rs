@@ -131,20 +131,30 @@ pub struct Action {
 
 impl Action {
     const fn consuming(self) -> Action {
-        Action { consumes: true, ..self }
+        Action {
+            consumes: true,
+            ..self
+        }
     }
 
     const fn without_result(self) -> Action {
-        Action { omits_result: true, ..self }
+        Action {
+            omits_result: true,
+            ..self
+        }
     }
 }
 
 /// Verbs whose result position is a value when no article precedes it (language 5.4).
-pub const SINK_VERBS: &[&str] = &["log", "print", "output", "debug", "write", "send", "dispatch"];
+pub const SINK_VERBS: &[&str] = &[
+    "log", "print", "output", "debug", "write", "send", "dispatch",
+];
 
 /// The entry of a verb in any letter case; none for dotted and unknown verbs.
 pub fn lookup(verb: &str) -> Option<&'static Action> {
-    ACTIONS.iter().find(|action| action.verb.eq_ignore_ascii_case(verb))
+    ACTIONS
+        .iter()
+        .find(|action| action.verb.eq_ignore_ascii_case(verb))
 }
 
 /// The static role of any verb: dotted and unknown ones are `Own`.
@@ -154,13 +164,37 @@ pub fn role(verb: &str) -> Role {
 
 /// The known verb that is spelled most like `verb`, capitalised, if one is near enough to be meant.
 pub fn suggest(verb: &str) -> Option<String> {
-    let near = crate::check::nearest(&verb.to_lowercase(), ACTIONS.iter().map(|action| action.verb))?;
+    let near = crate::check::nearest(
+        &verb.to_lowercase(),
+        ACTIONS.iter().map(|action| action.verb),
+    )?;
     let mut letters = near.chars();
-    Some(letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect())
+    Some(
+        letters
+            .next()
+            .into_iter()
+            .flat_map(char::to_uppercase)
+            .chain(letters)
+            .collect(),
+    )
 }
 
-const fn row(verb: &'static str, kind: ActionKind, role: Role, takes: &'static [Preposition], bare_object: BareObject) -> Action {
-    Action { verb, kind, role, takes, bare_object, consumes: false, omits_result: false }
+const fn row(
+    verb: &'static str,
+    kind: ActionKind,
+    role: Role,
+    takes: &'static [Preposition],
+    bare_object: BareObject,
+) -> Action {
+    Action {
+        verb,
+        kind,
+        role,
+        takes,
+        bare_object,
+        consumes: false,
+        omits_result: false,
+    }
 }
 
 use self::ActionKind as Kind;
@@ -168,6 +202,7 @@ use self::BareObject as Bare;
 use Preposition as P;
 
 /// Every verb.
+#[rustfmt::skip] // One verb a line.
 pub const ACTIONS: &[Action] = &[
     row("extract", Kind::Extract, Role::Request, &[P::From, P::Via], Bare::Qualified),
     row("get", Kind::Extract, Role::Request, &[P::From, P::Via], Bare::Qualified),

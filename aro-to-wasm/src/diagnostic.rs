@@ -29,13 +29,23 @@ pub struct Diagnostic {
 impl Diagnostic {
     /// A diagnostic at `primary`, with the severity of its code.
     pub fn new(code: Code, primary: Span, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { primary: Some(primary), ..Diagnostic::without_place(code, message) }
+        Diagnostic {
+            primary: Some(primary),
+            ..Diagnostic::without_place(code, message)
+        }
     }
 
     /// A diagnostic about the program as a whole.
     pub fn without_place(code: Code, message: impl Into<String>) -> Diagnostic {
         let (message, severity) = (message.into(), code.severity());
-        Diagnostic { code, severity, message, primary: None, labels: Vec::new(), help: Vec::new() }
+        Diagnostic {
+            code,
+            severity,
+            message,
+            primary: None,
+            labels: Vec::new(),
+            help: Vec::new(),
+        }
     }
 
     /// Adds a label.
@@ -67,8 +77,11 @@ pub fn to_json(diagnostics: &[Diagnostic], files: &[SourceFile]) -> Value {
         json!({ "path": path, "line": line, "column": column, "start": span.start, "end": span.end })
     };
     let one = |diagnostic: &Diagnostic| {
-        let labels: Vec<Value> =
-            diagnostic.labels.iter().map(|(span, text)| json!({ "at": place(*span), "text": text })).collect();
+        let labels: Vec<Value> = diagnostic
+            .labels
+            .iter()
+            .map(|(span, text)| json!({ "at": place(*span), "text": text }))
+            .collect();
         json!({
             "code": diagnostic.code.id(),
             "severity": diagnostic.severity.as_str(),

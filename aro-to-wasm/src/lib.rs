@@ -62,5 +62,9 @@ pub fn front(files: Vec<SourceFile>, whole_program: bool) -> Checked {
     };
     diagnostics.extend(check::check(&program, scope));
     diagnostics.sort_by_key(|diagnostic| diagnostic.primary.map(|span| (span.file, span.start)));
-    Checked { program, files, diagnostics }
+    Checked {
+        program,
+        files,
+        diagnostics,
+    }
 }

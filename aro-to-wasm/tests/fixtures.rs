@@ -16,8 +16,12 @@ fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut trials = Vec::new();
     for folder in ["parse/ok", "parse/err", "check/ok", "check/err"] {
-        let entries = std::fs::read_dir(root.join(folder)).unwrap().map(|entry| entry.unwrap().path());
-        let mut paths: Vec<PathBuf> = entries.filter(|path| path.extension().is_some_and(|extension| extension == "aro")).collect();
+        let entries = std::fs::read_dir(root.join(folder))
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let mut paths: Vec<PathBuf> = entries
+            .filter(|path| path.extension().is_some_and(|extension| extension == "aro"))
+            .collect();
         paths.sort();
         for path in paths {
             let name = format!("{folder}/{}", path.file_stem().unwrap().to_string_lossy());
@@ -30,15 +34,32 @@ fn main() {
 fn fixture(path: &Path, folder: &str) -> Result<(), Failed> {
     let text = std::fs::read_to_string(path)?;
     let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
-    let files = vec![SourceFile { path: format!("{stem}.aro"), text: text.clone() }];
+    let files = vec![SourceFile {
+        path: format!("{stem}.aro"),
+        text: text.clone(),
+    }];
     let outcome = if folder.starts_with("parse") {
         let parsed = syntax::parse(0, &text);
-        expect(folder, parsed.diagnostics.iter().any(Diagnostic::is_error), &parsed.diagnostics, &files)?;
-        let tree = if folder == "parse/ok" { tree::tree(&parsed.program) } else { String::new() };
+        expect(
+            folder,
+            parsed.diagnostics.iter().any(Diagnostic::is_error),
+            &parsed.diagnostics,
+            &files,
+        )?;
+        let tree = if folder == "parse/ok" {
+            tree::tree(&parsed.program)
+        } else {
+            String::new()
+        };
         format!("{tree}{}", render(&parsed.diagnostics, &files, false))
     } else {
         let checked = front(files, true);
-        expect(folder, !checked.diagnostics.is_empty(), &checked.diagnostics, &checked.files)?;
+        expect(
+            folder,
+            !checked.diagnostics.is_empty(),
+            &checked.diagnostics,
+            &checked.files,
+        )?;
         render(&checked.diagnostics, &checked.files, false)
     };
     let mut settings = insta::Settings::new();
@@ -46,10 +67,25 @@ fn fixture(path: &Path, folder: &str) -> Result<(), Failed> {
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     let _settings = settings.bind_to_scope();
-    insta::assert_snapshot!(stem, format!("{}\n--- becomes ---\n{outcome}", text.trim_end().replace('\r', "␍")));
+    insta::assert_snapshot!(
+        stem,
+        format!(
+            "{}\n--- becomes ---\n{outcome}",
+            text.trim_end().replace('\r', "␍")
+        )
+    );
     Ok(())
 }
 
-fn expect(folder: &str, found: bool, diagnostics: &[Diagnostic], files: &[SourceFile]) -> Result<(), Failed> {
-    if found == folder.ends_with("err") { Ok(()) } else { Err(render(diagnostics, files, false).into()) }
+fn expect(
+    folder: &str,
+    found: bool,
+    diagnostics: &[Diagnostic],
+    files: &[SourceFile],
+) -> Result<(), Failed> {
+    if found == folder.ends_with("err") {
+        Ok(())
+    } else {
+        Err(render(diagnostics, files, false).into())
+    }
 }

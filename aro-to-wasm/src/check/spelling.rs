@@ -3,10 +3,13 @@
 /// Longest name that is compared; longer ones are not suggested.
 const NAME_LENGTH_MAX: usize = 64;
 
-/// The candidate with the smallest edit distance to `name`, if at most a third of its letters differ; the first of equals.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The candidate with the smallest edit distance to `name`, if at most a third of its letters differ; the first of equals. Names of one or two letters have none.
+pub(crate) fn nearest<'a>(
+    name: &str,
+    candidates: impl Iterator<Item = &'a str>,
+) -> Option<&'a str> {
     let letters: Vec<char> = name.chars().take(NAME_LENGTH_MAX).collect();
-    let limit = (letters.len() / 3).max(1);
+    let limit = letters.len() / 3;
     let mut best: Option<(usize, &str)> = None;
     for candidate in candidates {
         let length = candidate.chars().count();
@@ -29,10 +32,16 @@ fn distance(from: &[char], to: &str) -> usize {
     for (row, letter) in from.iter().enumerate() {
         let mut current = vec![row + 1];
         for (column, other) in to.iter().enumerate() {
-            let at = |line: &[usize], column: usize| line.get(column).copied().unwrap_or(usize::MAX - 1);
+            let at =
+                |line: &[usize], column: usize| line.get(column).copied().unwrap_or(usize::MAX - 1);
             let replaced = at(&previous, column) + usize::from(letter != other);
-            let mut least = replaced.min(at(&previous, column + 1) + 1).min(at(&current, column) + 1);
-            let swapped = row > 0 && column > 0 && from.get(row - 1) == Some(other) && to.get(column - 1) == Some(letter);
+            let mut least = replaced
+                .min(at(&previous, column + 1) + 1)
+                .min(at(&current, column) + 1);
+            let swapped = row > 0
+                && column > 0
+                && from.get(row - 1) == Some(other)
+                && to.get(column - 1) == Some(letter);
             if swapped {
                 least = least.min(at(&before, column - 1) + 1);
             }

@@ -6,7 +6,11 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 /// Draws the diagnostics as text: the source line, what is wrong, and what to do. Every drawing ends in a line feed; an empty line separates two.
 pub fn render(diagnostics: &[Diagnostic], files: &[SourceFile], color: bool) -> String {
-    let renderer = if color { Renderer::styled() } else { Renderer::plain() };
+    let renderer = if color {
+        Renderer::styled()
+    } else {
+        Renderer::plain()
+    };
     let mut drawn = String::new();
     for diagnostic in diagnostics {
         if !drawn.is_empty() {
@@ -23,18 +27,31 @@ fn group<'a>(diagnostic: &'a Diagnostic, files: &'a [SourceFile]) -> Group<'a> {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let mut group = Group::with_title(level.primary_title(diagnostic.message.as_str()).id(diagnostic.code.id()));
+    let mut group = Group::with_title(
+        level
+            .primary_title(diagnostic.message.as_str())
+            .id(diagnostic.code.id()),
+    );
     for file_index in places(diagnostic) {
-        let Some(file) = files.get(file_index as usize) else { continue };
+        let Some(file) = files.get(file_index as usize) else {
+            continue;
+        };
         let mut snippet = Snippet::source(file.text.as_str()).path(file.path.as_str());
         if let Some(primary) = diagnostic.primary.filter(|span| span.file == file_index) {
             let own = diagnostic.labels.iter().find(|(span, _)| *span == primary);
             let annotation = AnnotationKind::Primary.span(clamp(primary, file));
             snippet = snippet.annotation(annotation.label(own.map(|(_, text)| text.as_str())));
         }
-        let others = diagnostic.labels.iter().filter(|(span, _)| span.file == file_index && Some(*span) != diagnostic.primary);
+        let others = diagnostic
+            .labels
+            .iter()
+            .filter(|(span, _)| span.file == file_index && Some(*span) != diagnostic.primary);
         for (span, text) in others {
-            snippet = snippet.annotation(AnnotationKind::Context.span(clamp(*span, file)).label(text.as_str()));
+            snippet = snippet.annotation(
+                AnnotationKind::Context
+                    .span(clamp(*span, file))
+                    .label(text.as_str()),
+            );
         }
         group = group.element(snippet);
     }

@@ -26,7 +26,10 @@ pub(crate) fn lex(file: u32, source: &str, range: std::ops::Range<usize>) -> Lex
         in_angle: false,
     };
     while lexer.token() {}
-    Lexed { tokens: lexer.tokens, diagnostics: lexer.diagnostics }
+    Lexed {
+        tokens: lexer.tokens,
+        diagnostics: lexer.diagnostics,
+    }
 }
 
 struct Lexer<'a> {
@@ -55,7 +58,12 @@ impl<'a> Lexer<'a> {
             '"' => self.quoted_text(),
             '\'' => self.raw_text(),
             '0'..='9' => self.number(),
-            '-' if self.byte_at(self.at + 1).is_some_and(|byte| byte.is_ascii_digit()) => self.number(),
+            '-' if self
+                .byte_at(self.at + 1)
+                .is_some_and(|byte| byte.is_ascii_digit()) =>
+            {
+                self.number()
+            }
             '/' if self.regex() => {}
             _ if first == '_' || first.is_alphabetic() => self.word(),
             _ => self.punctuator(first),
@@ -72,20 +80,34 @@ impl<'a> Lexer<'a> {
     }
 
     fn byte_at(&self, at: usize) -> Option<u8> {
-        if at < self.end { self.source.as_bytes().get(at).copied() } else { None }
+        if at < self.end {
+            self.source.as_bytes().get(at).copied()
+        } else {
+            None
+        }
     }
 
     fn span(&self, start: usize) -> Span {
-        Span { file: self.file, start: start as u32, end: self.at as u32 }
+        Span {
+            file: self.file,
+            start: start as u32,
+            end: self.at as u32,
+        }
     }
 
     fn push(&mut self, kind: TokenKind, start: usize) {
         self.in_angle = match kind {
             TokenKind::Less => true,
-            TokenKind::Word(_) | TokenKind::Minus | TokenKind::Dot | TokenKind::Int(_) => self.in_angle,
+            TokenKind::Word(_) | TokenKind::Minus | TokenKind::Dot | TokenKind::Int(_) => {
+                self.in_angle
+            }
             _ => false,
         };
-        self.tokens.push(Token { kind, span: self.span(start), starts_line: self.starts_line });
+        self.tokens.push(Token {
+            kind,
+            span: self.span(start),
+            starts_line: self.starts_line,
+        });
         self.starts_line = false;
     }
 
@@ -119,9 +141,16 @@ impl<'a> Lexer<'a> {
                 let span = self.span(start);
                 self.at = self.end;
                 self.report(
-                    Diagnostic::new(Code::UnterminatedComment, span, "this comment is never closed")
-                        .label(span, "everything from here to the end of the file is a comment")
-                        .help("close it with `*)`"),
+                    Diagnostic::new(
+                        Code::UnterminatedComment,
+                        span,
+                        "this comment is never closed",
+                    )
+                    .label(
+                        span,
+                        "everything from here to the end of the file is a comment",
+                    )
+                    .help("close it with `*)`"),
                 );
             }
         }
@@ -130,7 +159,10 @@ impl<'a> Lexer<'a> {
     }
 
     fn find_from(&self, from: usize, needle: &str) -> Option<usize> {
-        self.source.get(from..self.end)?.find(needle).map(|found| from + found)
+        self.source
+            .get(from..self.end)?
+            .find(needle)
+            .map(|found| from + found)
     }
 
     fn word(&mut self) {
@@ -162,7 +194,11 @@ impl<'a> Lexer<'a> {
 
     fn unexpected(&mut self, char: char, start: usize) {
         let span = self.span(start);
-        let mut diagnostic = Diagnostic::new(Code::UnexpectedCharacter, span, format!("unexpected character `{char}`"));
+        let mut diagnostic = Diagnostic::new(
+            Code::UnexpectedCharacter,
+            span,
+            format!("unexpected character `{char}`"),
+        );
         let help = match char {
             '!' => Some("write `not` before a condition, or `!=` for \"is not equal\""),
             '“' | '”' | '„' => Some("text stands between straight quotes: \"…\""),
@@ -181,12 +217,16 @@ impl<'a> Lexer<'a> {
     fn path(&mut self) {
         let spaces = self.rest().len() - self.rest().trim_start_matches([' ', '\t']).len();
         let path = self.rest().get(spaces..).unwrap_or("");
-        let opens = ["/", "./", "../", "~", "http://", "https://", "ws://", "wss://"];
+        let opens = [
+            "/", "./", "../", "~", "http://", "https://", "ws://", "wss://",
+        ];
         if !opens.iter().any(|open| path.starts_with(open)) {
             return;
         }
         let line = path.split(['\n', '\r']).next().unwrap_or("");
-        let Some(length) = line.find('>').filter(|length| *length > 0) else { return };
+        let Some(length) = line.find('>').filter(|length| *length > 0) else {
+            return;
+        };
         let text = line.get(..length).unwrap_or("").trim_end();
         self.at += spaces;
         let start = self.at;
@@ -216,10 +256,15 @@ impl<'a> Lexer<'a> {
         if divides || body.starts_with([' ', '\t', '\n', '\r', '/']) {
             return false;
         }
-        let Some(length) = closing_slash(body) else { return false };
+        let Some(length) = closing_slash(body) else {
+            return false;
+        };
         let pattern = body.get(..length).unwrap_or("").to_owned();
         let after = body.get(length + 1..).unwrap_or("");
-        let flags: String = after.chars().take_while(|char| "ismg".contains(*char)).collect();
+        let flags: String = after
+            .chars()
+            .take_while(|char| "ismg".contains(*char))
+            .collect();
         self.at += 1 + length + 1 + flags.len();
         self.push(TokenKind::Regex { pattern, flags }, start);
         true

@@ -37,9 +37,19 @@ pub struct Parsed {
 /// Reads one file; `file` is its index for spans. Bad source is reported, never refused.
 pub fn parse(file: u32, source: &str) -> Parsed {
     if source.len() > SOURCE_BYTES_MAX {
-        let span = Span { file, start: 0, end: 0 };
-        let message = format!("this file has {} bytes, more than the {SOURCE_BYTES_MAX} that are read", source.len());
-        return Parsed { program: Program::default(), diagnostics: vec![Diagnostic::new(Code::FileTooLarge, span, message)] };
+        let span = Span {
+            file,
+            start: 0,
+            end: 0,
+        };
+        let message = format!(
+            "this file has {} bytes, more than the {SOURCE_BYTES_MAX} that are read",
+            source.len()
+        );
+        return Parsed {
+            program: Program::default(),
+            diagnostics: vec![Diagnostic::new(Code::FileTooLarge, span, message)],
+        };
     }
     let lexed = lex(file, source, 0..source.len());
     let mut parser = Parser {
@@ -47,7 +57,12 @@ pub fn parse(file: u32, source: &str) -> Parsed {
         file,
         tokens: lexed.tokens,
         at: 0,
-        lexical: lexed.diagnostics.iter().filter_map(|diagnostic| diagnostic.primary).map(|span| span.start).collect(),
+        lexical: lexed
+            .diagnostics
+            .iter()
+            .filter_map(|diagnostic| diagnostic.primary)
+            .map(|span| span.start)
+            .collect(),
         diagnostics: lexed.diagnostics,
         depth: 0,
         height: 0,
@@ -59,7 +74,10 @@ pub fn parse(file: u32, source: &str) -> Parsed {
     let mut diagnostics = parser.diagnostics;
     diagnostics.sort_by_key(|diagnostic| diagnostic.primary.map(|span| span.start));
     diagnostics.truncate(DIAGNOSTICS_MAX);
-    Parsed { program, diagnostics }
+    Parsed {
+        program,
+        diagnostics,
+    }
 }
 
 /// The result of a parser function that must find something: the caller reports the mistake or gives up as well.
@@ -87,7 +105,9 @@ struct Parser<'a> {
 
 impl<'a> Parser<'a> {
     fn peek(&self, ahead: usize) -> &TokenKind {
-        self.tokens.get(self.at + ahead).map_or(&TokenKind::End, |token| &token.kind)
+        self.tokens
+            .get(self.at + ahead)
+            .map_or(&TokenKind::End, |token| &token.kind)
     }
 
     fn kind(&self) -> &TokenKind {
@@ -95,8 +115,17 @@ impl<'a> Parser<'a> {
     }
 
     fn span_at(&self, ahead: usize) -> Span {
-        let last = self.tokens.last().map_or(Span { file: self.file, start: 0, end: 0 }, |token| token.span);
-        self.tokens.get(self.at + ahead).map_or(last, |token| token.span)
+        let last = self.tokens.last().map_or(
+            Span {
+                file: self.file,
+                start: 0,
+                end: 0,
+            },
+            |token| token.span,
+        );
+        self.tokens
+            .get(self.at + ahead)
+            .map_or(last, |token| token.span)
     }
 
     fn span(&self) -> Span {
@@ -106,26 +135,41 @@ impl<'a> Parser<'a> {
     /// Place of the token read last.
     fn previous(&self) -> Span {
         let before = self.at.checked_sub(1).and_then(|at| self.tokens.get(at));
-        before.map_or_else(|| Span { end: self.span().start, ..self.span() }, |token| token.span)
+        before.map_or_else(
+            || Span {
+                end: self.span().start,
+                ..self.span()
+            },
+            |token| token.span,
+        )
     }
 
     /// From `start` to the token read last.
     fn since(&self, start: Span) -> Span {
-        Span { end: self.previous().end.max(start.end), ..start }
+        Span {
+            end: self.previous().end.max(start.end),
+            ..start
+        }
     }
 
     fn starts_line(&self, ahead: usize) -> bool {
-        self.tokens.get(self.at + ahead).is_none_or(|token| token.starts_line)
+        self.tokens
+            .get(self.at + ahead)
+            .is_none_or(|token| token.starts_line)
     }
 
     /// Whether the token `ahead` touches the one before it.
     fn touches(&self, ahead: usize) -> bool {
-        let before = (self.at + ahead).checked_sub(1).and_then(|at| self.tokens.get(at));
+        let before = (self.at + ahead)
+            .checked_sub(1)
+            .and_then(|at| self.tokens.get(at));
         before.is_some_and(|token| token.span.end == self.span_at(ahead).start)
     }
 
     fn text(&self, span: Span) -> &'a str {
-        self.source.get(span.start as usize..span.end as usize).unwrap_or("")
+        self.source
+            .get(span.start as usize..span.end as usize)
+            .unwrap_or("")
     }
 
     fn bump(&mut self) -> Span {
@@ -149,12 +193,20 @@ impl<'a> Parser<'a> {
     }
 
     fn word_class(&self, ahead: usize) -> Option<Word> {
-        if let TokenKind::Word(class) = self.peek(ahead) { Some(*class) } else { None }
+        if let TokenKind::Word(class) = self.peek(ahead) {
+            Some(*class)
+        } else {
+            None
+        }
     }
 
     /// The spelling of the word `ahead`, or nothing if it is no word.
     fn word(&self, ahead: usize) -> &'a str {
-        if self.word_class(ahead).is_some() { self.text(self.span_at(ahead)) } else { "" }
+        if self.word_class(ahead).is_some() {
+            self.text(self.span_at(ahead))
+        } else {
+            ""
+        }
     }
 
     fn at_word(&self, word: &str) -> bool {
@@ -186,11 +238,19 @@ impl<'a> Parser<'a> {
     }
 
     fn expect_word(&mut self, word: &str) -> Parse<Span> {
-        if self.at_word(word) { Ok(self.bump()) } else { Err(self.expected(&format!("`{word}`"))) }
+        if self.at_word(word) {
+            Ok(self.bump())
+        } else {
+            Err(self.expected(&format!("`{word}`")))
+        }
     }
 
     fn expect(&mut self, kind: &TokenKind, what: &str) -> Parse<Span> {
-        if self.at(kind) { Ok(self.bump()) } else { Err(self.expected(what)) }
+        if self.at(kind) {
+            Ok(self.bump())
+        } else {
+            Err(self.expected(what))
+        }
     }
 
     /// Expects the partner of the bracket at `open`.
@@ -205,17 +265,25 @@ impl<'a> Parser<'a> {
             diagnostic.primary = Some(open);
             diagnostic.message = format!("this `{opening}` is never closed");
             diagnostic.labels.clear();
-            return Err(Box::new(diagnostic.help(format!("close it with `{close}`"))));
+            return Err(Box::new(
+                diagnostic.help(format!("close it with `{close}`")),
+            ));
         }
-        Err(Box::new(diagnostic.label(open, format!("to close this `{opening}`"))))
+        Err(Box::new(
+            diagnostic.label(open, format!("to close this `{opening}`")),
+        ))
     }
 
     /// The mistake that the current token is not `what`.
     fn expected(&self, what: &str) -> Box<Diagnostic> {
         let got = self.describe();
         Box::new(
-            Diagnostic::new(Code::UnexpectedToken, self.span(), format!("expected {what}, but got {got}"))
-                .label(self.span(), format!("expected {what}")),
+            Diagnostic::new(
+                Code::UnexpectedToken,
+                self.span(),
+                format!("expected {what}, but got {got}"),
+            )
+            .label(self.span(), format!("expected {what}")),
         )
     }
 
@@ -224,7 +292,11 @@ impl<'a> Parser<'a> {
         let text = self.text(self.span());
         match self.kind() {
             TokenKind::End => "the end of the file".to_owned(),
-            TokenKind::Text(_) | TokenKind::Interpolated(_) if text.contains('\n') || text.len() > 40 => "a string".to_owned(),
+            TokenKind::Text(_) | TokenKind::Interpolated(_)
+                if text.contains('\n') || text.len() > 40 =>
+            {
+                "a string".to_owned()
+            }
             TokenKind::Text(_) | TokenKind::Interpolated(_) => format!("the string {text}"),
             TokenKind::Int(_) | TokenKind::Float(_) => format!("the number `{text}`"),
             TokenKind::Word(Word::Article) => format!("the article `{text}`"),
@@ -236,7 +308,10 @@ impl<'a> Parser<'a> {
 
     /// Reports a mistake, unless it only follows from an unreadable token since `since`.
     fn report(&mut self, diagnostic: Diagnostic, since: u32) {
-        let place = diagnostic.primary.map_or(since, |span| span.start).max(self.span().start);
+        let place = diagnostic
+            .primary
+            .map_or(since, |span| span.start)
+            .max(self.span().start);
         let first = self.lexical.partition_point(|start| *start < since);
         let follows = self.lexical.get(first).is_some_and(|start| *start <= place);
         if !(follows && diagnostic.is_error()) && self.diagnostics.len() < DIAGNOSTICS_MAX {
@@ -263,9 +338,13 @@ impl<'a> Parser<'a> {
 
     fn too_deep(&self, span: Span) -> Box<Diagnostic> {
         Box::new(
-            Diagnostic::new(Code::TooDeep, span, format!("nested more than {DEPTH_MAX} levels deep"))
-                .label(span, "this is one level too much")
-                .help("compute parts of it in statements of their own"),
+            Diagnostic::new(
+                Code::TooDeep,
+                span,
+                format!("nested more than {DEPTH_MAX} levels deep"),
+            )
+            .label(span, "this is one level too much")
+            .help("compute parts of it in statements of their own"),
         )
     }
 
@@ -283,6 +362,9 @@ impl<'a> Parser<'a> {
 
     fn name_here(&mut self) -> Name {
         let span = self.bump();
-        Name { text: self.text(span).to_owned(), span }
+        Name {
+            text: self.text(span).to_owned(),
+            span,
+        }
     }
 }

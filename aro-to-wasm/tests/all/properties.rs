@@ -31,10 +31,17 @@ fn whole(files: &[SourceFile], span: Span) -> bool {
 }
 
 fn survives(source: &str) {
-    let files = vec![SourceFile { path: "main.aro".to_owned(), text: source.to_owned() }];
+    let files = vec![SourceFile {
+        path: "main.aro".to_owned(),
+        text: source.to_owned(),
+    }];
     let checked = front(files, true);
     for found in &checked.diagnostics {
-        for span in found.primary.iter().chain(found.labels.iter().map(|(span, _)| span)) {
+        for span in found
+            .primary
+            .iter()
+            .chain(found.labels.iter().map(|(span, _)| span))
+        {
             assert!(whole(&checked.files, *span), "{found:?} in {source:?}");
         }
     }
@@ -77,7 +84,14 @@ fn deep_nesting_is_a_diagnostic() {
         "(".repeat(deep),
     ];
     for source in sources {
-        assert!(parse(0, &source).diagnostics.iter().any(|found| found.is_error()), "{}", &source[..60]);
+        assert!(
+            parse(0, &source)
+                .diagnostics
+                .iter()
+                .any(|found| found.is_error()),
+            "{}",
+            &source[..60]
+        );
         survives(&source);
     }
 }

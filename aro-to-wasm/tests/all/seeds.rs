@@ -1,6 +1,7 @@
 //! Every program of the user documents reads without error. They are handed over beside the repository, not copied into it.
 
-use aro_to_wasm::diagnostic::render;
+use aro_to_wasm::diagnostic::{Code, Diagnostic, render};
+use aro_to_wasm::front;
 use aro_to_wasm::source::SourceFile;
 use aro_to_wasm::syntax::parse;
 use std::path::{Path, PathBuf};
@@ -11,9 +12,17 @@ pub(crate) fn seed(number: &str) -> String {
     let given = std::env::var_os("ARO_SEEDS").map(PathBuf::from);
     let folder = if beside.is_dir() { Some(beside) } else { given };
     let folder = folder.expect("the seed documents stand in ../shared/seeds beside the repository, or ARO_SEEDS names their folder");
-    let mut entries = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-    let path = entries.find(|path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(number)));
-    std::fs::read_to_string(path.unwrap_or_else(|| panic!("no document {number} in {}", folder.display()))).unwrap()
+    let mut entries = std::fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let path = entries.find(|path| {
+        path.file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(number))
+    });
+    std::fs::read_to_string(
+        path.unwrap_or_else(|| panic!("no document {number} in {}", folder.display())),
+    )
+    .unwrap()
 }
 
 /// The `aro` code blocks of a Markdown document; bare statements are put into a feature set.
@@ -30,8 +39,14 @@ pub(crate) fn blocks(markdown: &str) -> Vec<String> {
 }
 
 fn wrapped(block: &str) -> String {
-    let headed = block.lines().any(|line| line.starts_with('(') && !line.starts_with("(*"));
-    if headed { block.to_owned() } else { format!("(Snippet: Test) {{\n{block}}}\n") }
+    let headed = block
+        .lines()
+        .any(|line| line.starts_with('(') && !line.starts_with("(*"));
+    if headed {
+        block.to_owned()
+    } else {
+        format!("(Snippet: Test) {{\n{block}}}\n")
+    }
 }
 
 /// A page saved as plain text: programs are the lines between a header and its closing brace, single statements stand between them.
@@ -50,7 +65,11 @@ pub(crate) fn programs(page: &str) -> Vec<String> {
             program.push_str(line);
             program.push('\n');
             depth += line.matches('{').count() as i32 - line.matches('}').count() as i32;
-        } else if statement || loose.ends_with(",\n") || loose.ends_with("{\n") || (line == "}." && !loose.is_empty()) {
+        } else if statement
+            || loose.ends_with(",\n")
+            || loose.ends_with("{\n")
+            || (line == "}." && !loose.is_empty())
+        {
             loose.push_str(line);
             loose.push('\n');
         }
@@ -60,10 +79,24 @@ pub(crate) fn programs(page: &str) -> Vec<String> {
 }
 
 fn reads(name: &str, program: &str) {
-    let parsed = parse(0, program);
-    let files = [SourceFile { path: name.to_owned(), text: program.to_owned() }];
-    assert!(parsed.diagnostics.is_empty(), "{}", render(&parsed.diagnostics, &files, false));
-    assert!(!parsed.program.feature_sets.is_empty(), "{program}");
+    let file = SourceFile {
+        path: name.to_owned(),
+        text: program.to_owned(),
+    };
+    assert_eq!(parse(0, program).diagnostics, []);
+    let checked = front(vec![file], true);
+    assert!(!checked.program.feature_sets.is_empty(), "{program}");
+    // Most blocks are excerpts of a program.
+    let errors = checked
+        .diagnostics
+        .iter()
+        .filter(|found| found.is_error() && found.code != Code::NoStart);
+    let errors: Vec<Diagnostic> = errors.cloned().collect();
+    assert!(
+        errors.is_empty(),
+        "{}",
+        render(&errors, &checked.files, false)
+    );
 }
 
 #[test]
@@ -85,6 +118,8 @@ fn socket_guide_in_bare_style_reads() {
 fn websocket_proposal_reads() {
     let blocks = blocks(&seed("002"));
     // Two blocks show headers only.
-    let whole = blocks.iter().filter(|block| block.contains('{') && !block.contains("{ ... }"));
+    let whole = blocks
+        .iter()
+        .filter(|block| block.contains('{') && !block.contains("{ ... }"));
     whole.for_each(|block| reads("002", block));
 }

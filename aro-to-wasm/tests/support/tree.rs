@@ -11,7 +11,16 @@ pub(crate) fn tree(program: &Program) -> String {
     for set in &program.feature_sets {
         write!(out, "({} | {})", set.name, set.activity).unwrap();
         if let Some(takes) = &set.takes {
-            write!(out, " takes {}{}", takes.field, takes.ty.as_ref().map_or(String::new(), |ty| format!(": {ty}"))).unwrap();
+            write!(
+                out,
+                " takes {}{}",
+                takes.field,
+                takes
+                    .ty
+                    .as_ref()
+                    .map_or(String::new(), |ty| format!(": {ty}"))
+            )
+            .unwrap();
         }
         if let Some(condition) = &set.condition {
             write!(out, " when {}", expression(condition)).unwrap();
@@ -37,15 +46,34 @@ fn statement(out: &mut String, statement: &Statement, depth: usize) {
         Statement::Action(one) => line(out, depth, &action(one)),
         Statement::Pipeline(stages) => {
             line(out, depth, "pipeline");
-            stages.iter().for_each(|stage| line(out, depth + 1, &action(stage)));
+            stages
+                .iter()
+                .for_each(|stage| line(out, depth + 1, &action(stage)));
         }
-        Statement::Publish(publish) => line(out, depth, &format!("publish {} as {}", publish.internal.text, publish.external.text)),
-        Statement::Require(require) => line(out, depth, &format!("require {} from {}", require.name.text, require.source.text)),
+        Statement::Publish(publish) => line(
+            out,
+            depth,
+            &format!(
+                "publish {} as {}",
+                publish.internal.text, publish.external.text
+            ),
+        ),
+        Statement::Require(require) => line(
+            out,
+            depth,
+            &format!("require {} from {}", require.name.text, require.source.text),
+        ),
         Statement::Match(one) => {
             line(out, depth, &format!("match {}", expression(&one.subject)));
             for case in &one.cases {
-                let guard = case.guard.as_ref().map_or(String::new(), |guard| format!(" where {}", expression(guard)));
-                line(out, depth + 1, &format!("case {}{guard}", pattern(&case.pattern)));
+                let guard = case.guard.as_ref().map_or(String::new(), |guard| {
+                    format!(" where {}", expression(guard))
+                });
+                line(
+                    out,
+                    depth + 1,
+                    &format!("case {}{guard}", pattern(&case.pattern)),
+                );
                 block(out, &case.body, depth + 2);
             }
             if let Some(otherwise) = &one.otherwise {
@@ -62,7 +90,11 @@ fn statement(out: &mut String, statement: &Statement, depth: usize) {
             }
         }
         Statement::ForEach(one) => {
-            let mut text = format!("{}for each {}", if one.parallel { "parallel " } else { "" }, one.item.text);
+            let mut text = format!(
+                "{}for each {}",
+                if one.parallel { "parallel " } else { "" },
+                one.item.text
+            );
             if let Some(index) = &one.index {
                 text += &format!(" at {}", index.text);
             }
@@ -77,7 +109,16 @@ fn statement(out: &mut String, statement: &Statement, depth: usize) {
             block(out, &one.body, depth + 1);
         }
         Statement::Range(one) => {
-            line(out, depth, &format!("for {} from {} to {}", one.item.text, expression(&one.from), expression(&one.to)));
+            line(
+                out,
+                depth,
+                &format!(
+                    "for {} from {} to {}",
+                    one.item.text,
+                    expression(&one.from),
+                    expression(&one.to)
+                ),
+            );
             block(out, &one.body, depth + 1);
         }
         Statement::While(one) => {
@@ -102,12 +143,19 @@ fn action(action: &Action) -> String {
         text += &format!(" | and {}", object(one));
     }
     for with in &action.clauses.with {
-        let label = with.label.as_ref().map_or(String::new(), |label| format!(" {}", label.text));
+        let label = with
+            .label
+            .as_ref()
+            .map_or(String::new(), |label| format!(" {}", label.text));
         text += &format!(" | clause with{label} ");
         match &with.value {
             WithValue::Expression(value) => text += &expression(value),
-            WithValue::Duration { amount, unit } => text += &format!("{} {}", expression(amount), unit.text),
-            WithValue::Aggregate { function, field } => text += &format!("{function}({})", field.as_deref().unwrap_or("")),
+            WithValue::Duration { amount, unit } => {
+                text += &format!("{} {}", expression(amount), unit.text)
+            }
+            WithValue::Aggregate { function, field } => {
+                text += &format!("{function}({})", field.as_deref().unwrap_or(""))
+            }
         }
     }
     if let Some(to) = &action.clauses.to {
@@ -150,7 +198,10 @@ fn noun(noun: &Noun) -> String {
         None => format!("<{}>", noun.base),
         Some(qualifier) => {
             let quote = if qualifier.quoted { "\"" } else { "" };
-            format!("<{}: {quote}{}{quote} {:?}>", noun.base, qualifier.text, qualifier.specifiers)
+            format!(
+                "<{}: {quote}{}{quote} {:?}>",
+                noun.base, qualifier.text, qualifier.specifiers
+            )
         }
     }
 }
@@ -170,7 +221,11 @@ fn pattern(pattern: &Pattern) -> String {
 
 fn condition(one: &Condition) -> String {
     match one {
-        Condition::Compare { field, operator, value } => format!("({operator:?} {} {})", field.text, expression(value)),
+        Condition::Compare {
+            field,
+            operator,
+            value,
+        } => format!("({operator:?} {} {})", field.text, expression(value)),
         Condition::And(left, right) => format!("(and {} {})", condition(left), condition(right)),
         Condition::Or(left, right) => format!("(or {} {})", condition(left), condition(right)),
     }
@@ -193,22 +248,41 @@ fn expression(one: &Expression) -> String {
         }
         ExpressionKind::Reference(one) => noun(one),
         ExpressionKind::Name(name) => name.clone(),
-        ExpressionKind::List(items) => format!("[{}]", items.iter().map(expression).collect::<Vec<_>>().join(", ")),
+        ExpressionKind::List(items) => format!(
+            "[{}]",
+            items.iter().map(expression).collect::<Vec<_>>().join(", ")
+        ),
         ExpressionKind::Map(entries) => {
-            let entries = entries.iter().map(|(key, value)| format!("{}: {}", key.text, expression(value)));
+            let entries = entries
+                .iter()
+                .map(|(key, value)| format!("{}: {}", key.text, expression(value)));
             format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
         }
-        ExpressionKind::Unary(operator, operand) => format!("({operator:?} {})", expression(operand)),
-        ExpressionKind::Binary(operator, left, right) => format!("({operator:?} {} {})", expression(left), expression(right)),
+        ExpressionKind::Unary(operator, operand) => {
+            format!("({operator:?} {})", expression(operand))
+        }
+        ExpressionKind::Binary(operator, left, right) => {
+            format!("({operator:?} {} {})", expression(left), expression(right))
+        }
         ExpressionKind::Member(object, name) => format!("(.{} {})", name.text, expression(object)),
-        ExpressionKind::Index(object, index) => format!("(at {} {})", expression(object), expression(index)),
+        ExpressionKind::Index(object, index) => {
+            format!("(at {} {})", expression(object), expression(index))
+        }
         ExpressionKind::Exists(operand) => format!("(exists {})", expression(operand)),
-        ExpressionKind::Is { subject, negated, test } => {
+        ExpressionKind::Is {
+            subject,
+            negated,
+            test,
+        } => {
             let test = match test {
                 IsTest::Empty => "empty".to_owned(),
                 IsTest::Word(word) => word.text.clone(),
             };
-            format!("({} {} {test})", if *negated { "is-not" } else { "is" }, expression(subject))
+            format!(
+                "({} {} {test})",
+                if *negated { "is-not" } else { "is" },
+                expression(subject)
+            )
         }
     }
 }

@@ -10,15 +10,23 @@ impl Lexer<'_> {
         let start = self.at;
         let negative = self.byte_at(self.at) == Some(b'-');
         self.at += usize::from(negative);
-        let kind = if negative { None } else { self.based(16, b'x').or_else(|| self.based(2, b'b')) };
+        let kind = if negative {
+            None
+        } else {
+            self.based(16, b'x').or_else(|| self.based(2, b'b'))
+        };
         let kind = kind.unwrap_or_else(|| self.decimal(start));
         let kind = kind.unwrap_or_else(|| {
             let span = self.span(start);
             let text = self.source.get(start..self.at).unwrap_or("").to_owned();
             self.report(
-                Diagnostic::new(Code::InvalidNumber, span, format!("invalid number literal `{text}`"))
-                    .label(span, "does not fit into 64 bits")
-                    .help("integers range from -9223372036854775808 to 9223372036854775807"),
+                Diagnostic::new(
+                    Code::InvalidNumber,
+                    span,
+                    format!("invalid number literal `{text}`"),
+                )
+                .label(span, "does not fit into 64 bits")
+                .help("integers range from -9223372036854775808 to 9223372036854775807"),
             );
             TokenKind::Int(0)
         });
@@ -28,10 +36,18 @@ impl Lexer<'_> {
     /// `0x…` and `0b…`; without a digit behind the letter it is a zero and a word.
     fn based(&mut self, radix: u32, letter: u8) -> Option<Option<TokenKind>> {
         let marked = self.byte_at(self.at) == Some(b'0')
-            && self.byte_at(self.at + 1).is_some_and(|byte| byte.eq_ignore_ascii_case(&letter));
+            && self
+                .byte_at(self.at + 1)
+                .is_some_and(|byte| byte.eq_ignore_ascii_case(&letter));
         let digits = self.source.get(self.at + 2..self.end)?;
-        let length = digits.find(|char: char| !(char == '_' || char.is_digit(radix))).unwrap_or(digits.len());
-        let text: String = digits.get(..length)?.chars().filter(|char| *char != '_').collect();
+        let length = digits
+            .find(|char: char| !(char == '_' || char.is_digit(radix)))
+            .unwrap_or(digits.len());
+        let text: String = digits
+            .get(..length)?
+            .chars()
+            .filter(|char| *char != '_')
+            .collect();
         if !marked || text.is_empty() {
             return None;
         }
@@ -58,16 +74,27 @@ impl Lexer<'_> {
                 self.digits();
             }
         }
-        let text: String = self.source.get(start..self.at)?.chars().filter(|char| *char != '_').collect();
+        let text: String = self
+            .source
+            .get(start..self.at)?
+            .chars()
+            .filter(|char| *char != '_')
+            .collect();
         if float {
-            text.parse().ok().filter(|value: &f64| value.is_finite()).map(TokenKind::Float)
+            text.parse()
+                .ok()
+                .filter(|value: &f64| value.is_finite())
+                .map(TokenKind::Float)
         } else {
             text.parse().ok().map(TokenKind::Int)
         }
     }
 
     fn digits(&mut self) {
-        while self.byte_at(self.at).is_some_and(|byte| byte.is_ascii_digit() || byte == b'_') {
+        while self
+            .byte_at(self.at)
+            .is_some_and(|byte| byte.is_ascii_digit() || byte == b'_')
+        {
             self.at += 1;
         }
     }

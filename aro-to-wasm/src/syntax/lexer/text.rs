@@ -65,7 +65,11 @@ impl Lexer<'_> {
             if depth == 0 {
                 let start = self.at + 2;
                 self.at = start + at + 1;
-                return Some(Span { file: self.file, start: start as u32, end: (start + at) as u32 });
+                return Some(Span {
+                    file: self.file,
+                    start: start as u32,
+                    end: (start + at) as u32,
+                });
             }
         }
         None
@@ -77,7 +81,10 @@ impl Lexer<'_> {
         self.at += 2;
         let span = self.span(open);
         self.skip_line();
-        let string = Span { end: start as u32 + 1, ..self.span(start) };
+        let string = Span {
+            end: start as u32 + 1,
+            ..self.span(start)
+        };
         self.report(
             Diagnostic::new(Code::UnterminatedText, span, "this interpolation is never closed")
                 .label(span, "`${` without its `}`")
@@ -92,7 +99,10 @@ impl Lexer<'_> {
     }
 
     fn unterminated(&mut self, start: usize, quote: &str) {
-        let open = Span { end: (start + quote.len()) as u32, ..self.span(start) };
+        let open = Span {
+            end: (start + quote.len()) as u32,
+            ..self.span(start)
+        };
         self.report(
             Diagnostic::new(Code::UnterminatedText, open, "unterminated string literal")
                 .label(open, format!("this {quote} has no partner on its line"))
@@ -104,7 +114,9 @@ impl Lexer<'_> {
     fn escape(&mut self, text: &mut String) {
         let start = self.at;
         self.at += 1;
-        let Some(char) = self.char().filter(|char| !matches!(char, '\n' | '\r')) else { return };
+        let Some(char) = self.char().filter(|char| !matches!(char, '\n' | '\r')) else {
+            return;
+        };
         self.at += char.len_utf8();
         let plain = match char {
             'n' => '\n',
@@ -128,11 +140,15 @@ impl Lexer<'_> {
     /// Behind `\u`.
     fn unicode_escape(&mut self, start: usize, text: &mut String) {
         let digits = self.rest().strip_prefix('{').map_or("", |rest| {
-            let length = rest.find(|char: char| !char.is_ascii_hexdigit()).unwrap_or(rest.len());
+            let length = rest
+                .find(|char: char| !char.is_ascii_hexdigit())
+                .unwrap_or(rest.len());
             rest.get(..length).unwrap_or("")
         });
         if !digits.is_empty() && self.byte_at(self.at + 1 + digits.len()) == Some(b'}') {
-            let scalar = u32::from_str_radix(digits, 16).ok().and_then(char::from_u32);
+            let scalar = u32::from_str_radix(digits, 16)
+                .ok()
+                .and_then(char::from_u32);
             self.at += digits.len() + 2;
             if let Some(scalar) = scalar {
                 text.push(scalar);
@@ -141,8 +157,12 @@ impl Lexer<'_> {
         }
         let span = self.span(start);
         self.report(
-            Diagnostic::new(Code::InvalidUnicodeEscape, span, "invalid unicode escape sequence")
-                .help(r"write the number of the character in hexadecimal: `\u{1F600}`"),
+            Diagnostic::new(
+                Code::InvalidUnicodeEscape,
+                span,
+                "invalid unicode escape sequence",
+            )
+            .help(r"write the number of the character in hexadecimal: `\u{1F600}`"),
         );
     }
 
@@ -180,12 +200,18 @@ impl Lexer<'_> {
         self.at += 3;
         let opening = self.rest().split('\n').next().unwrap_or("");
         if !opening.trim().is_empty() {
-            let length = opening.find("\"\"\"").map_or(opening.trim_end().len(), |close| close + 3);
+            let length = opening
+                .find("\"\"\"")
+                .map_or(opening.trim_end().len(), |close| close + 3);
             self.at += length;
             let span = self.span(start);
             self.report(
-                Diagnostic::new(Code::InvalidBlockText, span, "a block string begins on the line after its `\"\"\"`")
-                    .help("start a new line after the opening quotes, or use \"…\" for one line"),
+                Diagnostic::new(
+                    Code::InvalidBlockText,
+                    span,
+                    "a block string begins on the line after its `\"\"\"`",
+                )
+                .help("start a new line after the opening quotes, or use \"…\" for one line"),
             );
             return self.push(TokenKind::Text(String::new()), start);
         }
@@ -206,12 +232,18 @@ impl Lexer<'_> {
                     }
                     continue;
                 }
-                _ => lines.last_mut().into_iter().for_each(|line| line.push(char)),
+                _ => lines
+                    .last_mut()
+                    .into_iter()
+                    .for_each(|line| line.push(char)),
             }
             self.at += char.len_utf8();
         };
         if !closed {
-            let open = Span { end: start as u32 + 3, ..self.span(start) };
+            let open = Span {
+                end: start as u32 + 3,
+                ..self.span(start)
+            };
             self.report(
                 Diagnostic::new(Code::UnterminatedText, open, "unterminated string literal")
                     .label(open, "this block string is never closed")

@@ -4,17 +4,41 @@ use super::{Parse, Parser};
 use crate::actions::{ActionKind, SINK_VERBS, lookup};
 use crate::source::Span;
 use crate::syntax::ast::{
-    Action, Clauses, Expression, ExpressionKind, Name, Noun, Object, Operand, Preposition, Qualifier, Statement, Target, With, WithValue,
+    Action, Clauses, Expression, ExpressionKind, Name, Noun, Object, Operand, Preposition,
+    Qualifier, Statement, Target, With, WithValue,
 };
 use crate::syntax::token::{TokenKind, Word};
 
 /// Objects of the system, which a lone `<name>` without article means unless the feature set binds that name (EXT-7).
-const SYSTEM_OBJECTS: &[&str] =
-    &["console", "stderr", "stdin", "template", "env", "parameter", "file", "directory", "url", "websocket", "git", "system"];
+const SYSTEM_OBJECTS: &[&str] = &[
+    "console",
+    "stderr",
+    "stdin",
+    "template",
+    "env",
+    "parameter",
+    "file",
+    "directory",
+    "url",
+    "websocket",
+    "git",
+    "system",
+];
 
 /// Words behind an amount that make it a duration.
 const TIME_UNITS: &[&str] = &[
-    "second", "seconds", "s", "minute", "minutes", "min", "hour", "hours", "h", "millisecond", "milliseconds", "ms",
+    "second",
+    "seconds",
+    "s",
+    "minute",
+    "minutes",
+    "min",
+    "hour",
+    "hours",
+    "h",
+    "millisecond",
+    "milliseconds",
+    "ms",
 ];
 
 const METHODS: &[&str] = &["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
@@ -50,11 +74,17 @@ impl Parser<'_> {
     fn verb(&mut self) -> Parse<Name> {
         let open = self.at(&TokenKind::Less).then(|| self.bump());
         let capital = |parser: &Self, ahead| parser.word(ahead).starts_with(char::is_uppercase);
-        if self.word_class(0).is_none() || (open.is_none() && !capital(self, 0) && !self.starts_keyword(0)) {
+        if self.word_class(0).is_none()
+            || (open.is_none() && !capital(self, 0) && !self.starts_keyword(0))
+        {
             return Err(self.expected("an action verb (e.g. Extract, Filter, Return)"));
         }
         let first = self.bump();
-        while self.at(&TokenKind::Dot) && self.touches(0) && self.touches(1) && (open.is_some() && self.word_class(1).is_some() || capital(self, 1)) {
+        while self.at(&TokenKind::Dot)
+            && self.touches(0)
+            && self.touches(1)
+            && (open.is_some() && self.word_class(1).is_some() || capital(self, 1))
+        {
             self.bump();
             self.bump();
         }
@@ -62,7 +92,10 @@ impl Parser<'_> {
         if let Some(open) = open {
             self.close_angle(open)?;
         }
-        Ok(Name { text: self.text(span).to_owned(), span })
+        Ok(Name {
+            text: self.text(span).to_owned(),
+            span,
+        })
     }
 
     fn action(&mut self, start: Span, verb: Name) -> Parse<Action> {
@@ -75,7 +108,10 @@ impl Parser<'_> {
             span: start,
             verb,
         };
-        if self.at_word("as") && matches!(action.result, Target::Noun(_)) && *self.peek(1) != TokenKind::Less {
+        if self.at_word("as")
+            && matches!(action.result, Target::Noun(_))
+            && *self.peek(1) != TokenKind::Less
+        {
             self.result_type(&mut action)?;
         }
         self.first_object(&mut action)?;
@@ -88,7 +124,11 @@ impl Parser<'_> {
 
     /// Remembers what the action may bind.
     fn bind(&mut self, action: &Action) {
-        let result = if let Target::Noun(noun) = &action.result { Some(&noun.base) } else { None };
+        let result = if let Target::Noun(noun) = &action.result {
+            Some(&noun.base)
+        } else {
+            None
+        };
         let alias = action.clauses.alias.as_ref().map(|noun| &noun.base);
         self.bound.extend(result.into_iter().chain(alias).cloned());
     }
@@ -96,10 +136,18 @@ impl Parser<'_> {
     /// The result position.
     fn target(&mut self, verb: &Name) -> Parse<Target> {
         let article = self.eat_article();
-        if !article && SINK_VERBS.iter().any(|sink| verb.text.eq_ignore_ascii_case(sink)) && self.at_value(0) {
+        if !article
+            && SINK_VERBS
+                .iter()
+                .any(|sink| verb.text.eq_ignore_ascii_case(sink))
+            && self.at_value(0)
+        {
             return self.expression().map(Target::Sink);
         }
-        if !article && self.preposition(0).is_some() && lookup(&verb.text).is_some_and(|action| action.omits_result) {
+        if !article
+            && self.preposition(0).is_some()
+            && lookup(&verb.text).is_some_and(|action| action.omits_result)
+        {
             return Ok(Target::None);
         }
         if self.at(&TokenKind::Less) {
@@ -108,14 +156,23 @@ impl Parser<'_> {
         let mistake = self.expected("`<`");
         Err(match self.kind() {
             TokenKind::Text(_) | TokenKind::Interpolated(_) if article => {
-                Box::new(mistake.help(format!("leave the article out to use a value: `{} \"…\" to the <console>.`", verb.text)))
+                Box::new(mistake.help(format!(
+                    "leave the article out to use a value: `{} \"…\" to the <console>.`",
+                    verb.text
+                )))
             }
-            TokenKind::Word(Word::Plain) => {
-                Box::new(mistake.help(format!("names stand in angle brackets: `{} the <{}> …`", verb.text, self.word(0))))
-            }
-            TokenKind::Text(_) | TokenKind::Interpolated(_) | TokenKind::Int(_) | TokenKind::Word(Word::Preposition(_)) => {
-                Box::new(mistake.help(format!("name the result first: `{} the <result> …`", verb.text)))
-            }
+            TokenKind::Word(Word::Plain) => Box::new(mistake.help(format!(
+                "names stand in angle brackets: `{} the <{}> …`",
+                verb.text,
+                self.word(0)
+            ))),
+            TokenKind::Text(_)
+            | TokenKind::Interpolated(_)
+            | TokenKind::Int(_)
+            | TokenKind::Word(Word::Preposition(_)) => Box::new(mistake.help(format!(
+                "name the result first: `{} the <result> …`",
+                verb.text
+            ))),
             _ => mistake,
         })
     }
@@ -123,7 +180,11 @@ impl Parser<'_> {
     /// `as Type` behind the result replaces its qualifier.
     fn result_type(&mut self, action: &mut Action) -> Parse<()> {
         let keyword = self.bump();
-        let quoted = if let TokenKind::Text(text) = self.kind() { Some(text.clone()) } else { None };
+        let quoted = if let TokenKind::Text(text) = self.kind() {
+            Some(text.clone())
+        } else {
+            None
+        };
         let text = match &quoted {
             Some(text) => {
                 self.bump();
@@ -133,8 +194,16 @@ impl Parser<'_> {
         };
         let span = self.since(keyword);
         if let Target::Noun(noun) = &mut action.result {
-            let specifiers = if quoted.is_some() { vec![text.clone()] } else { super::noun::split(&text) };
-            noun.qualifier = Some(Qualifier { specifiers, quoted: quoted.is_some(), text });
+            let specifiers = if quoted.is_some() {
+                vec![text.clone()]
+            } else {
+                super::noun::split(&text)
+            };
+            noun.qualifier = Some(Qualifier {
+                specifiers,
+                quoted: quoted.is_some(),
+                text,
+            });
             noun.span = noun.span.to(span);
         }
         Ok(())
@@ -143,8 +212,16 @@ impl Parser<'_> {
     /// Whether the token begins a value: any expression but a bare word.
     pub(super) fn at_value(&self, ahead: usize) -> bool {
         match self.peek(ahead) {
-            TokenKind::Text(_) | TokenKind::Interpolated(_) | TokenKind::Int(_) | TokenKind::Float(_) | TokenKind::Regex { .. } => true,
-            TokenKind::LeftBrace | TokenKind::LeftBracket | TokenKind::LeftParen | TokenKind::Less | TokenKind::Minus => true,
+            TokenKind::Text(_)
+            | TokenKind::Interpolated(_)
+            | TokenKind::Int(_)
+            | TokenKind::Float(_)
+            | TokenKind::Regex { .. } => true,
+            TokenKind::LeftBrace
+            | TokenKind::LeftBracket
+            | TokenKind::LeftParen
+            | TokenKind::Less
+            | TokenKind::Minus => true,
             TokenKind::Word(Word::Literal) => true,
             TokenKind::Word(Word::Keyword) => self.word_ahead(ahead, "not"),
             _ => false,
@@ -163,12 +240,17 @@ impl Parser<'_> {
     /// The object behind the result; none before a clause or the end (EXT-14).
     fn first_object(&mut self, action: &mut Action) -> Parse<()> {
         let Some(preposition) = self.preposition(0) else {
-            let ends = matches!(self.kind(), TokenKind::Dot | TokenKind::PipeGreater | TokenKind::RightBrace | TokenKind::End);
+            let ends = matches!(
+                self.kind(),
+                TokenKind::Dot | TokenKind::PipeGreater | TokenKind::RightBrace | TokenKind::End
+            );
             if ends || self.at_clause() || (self.starts_line(0) && self.at_statement()) {
                 return Ok(());
             }
             let mistake = self.expected("a preposition");
-            return Err(Box::new(mistake.help("one of from, for, against, to, into, via, with, on, at, by")));
+            return Err(Box::new(mistake.help(
+                "one of from, for, against, to, into, via, with, on, at, by",
+            )));
         };
         let clause = match preposition {
             Preposition::With => self.label(1).is_some() || self.aggregate_ahead(1),
@@ -185,7 +267,11 @@ impl Parser<'_> {
     pub(super) fn object(&mut self, preposition: Preposition) -> Parse<Object> {
         let start = self.bump();
         let operand = self.operand(preposition)?;
-        Ok(Object { preposition, operand, span: self.since(start) })
+        Ok(Object {
+            preposition,
+            operand,
+            span: self.since(start),
+        })
     }
 
     fn operand(&mut self, preposition: Preposition) -> Parse<Operand> {
@@ -208,16 +294,24 @@ impl Parser<'_> {
         if matches!(preposition, P::With | P::For)
             && let Some(unit) = self.time_unit()
         {
-            return Ok(Operand::Duration { amount: value, unit });
+            return Ok(Operand::Duration {
+                amount: value,
+                unit,
+            });
         }
         Ok(match value.kind {
-            ExpressionKind::Reference(noun) if bracket && (base_is_word || self.is_system_object(&noun)) => Operand::Noun(noun),
+            ExpressionKind::Reference(noun)
+                if bracket && (base_is_word || self.is_system_object(&noun)) =>
+            {
+                Operand::Noun(noun)
+            }
             _ => Operand::Expression(value),
         })
     }
 
     fn is_system_object(&self, noun: &Noun) -> bool {
-        let system = noun.base.ends_with("-repository") || SYSTEM_OBJECTS.contains(&noun.base.as_str());
+        let system =
+            noun.base.ends_with("-repository") || SYSTEM_OBJECTS.contains(&noun.base.as_str());
         system && noun.qualifier.is_none() && !self.bound.contains(&noun.base)
     }
 
@@ -225,7 +319,9 @@ impl Parser<'_> {
     fn object_noun(&mut self) -> Parse<Noun> {
         match self.kind() {
             TokenKind::Less => self.angle_noun(),
-            TokenKind::Word(Word::Plain | Word::Keyword) if !self.at_clause() => self.bare_name().map(noun_of),
+            TokenKind::Word(Word::Plain | Word::Keyword) if !self.at_clause() => {
+                self.bare_name().map(noun_of)
+            }
             _ => Err(self.no_object()),
         }
     }
@@ -254,7 +350,10 @@ impl Parser<'_> {
             let value = self.expression()?;
             return Ok(Operand::Labelled { label: name, value });
         }
-        let expression = matches!(preposition, Preposition::To | Preposition::From | Preposition::With | Preposition::For);
+        let expression = matches!(
+            preposition,
+            Preposition::To | Preposition::From | Preposition::With | Preposition::For
+        );
         if expression && self.continues_expression() {
             self.at = before;
             return self.expression().map(Operand::Expression);
@@ -281,36 +380,71 @@ impl Parser<'_> {
 }
 
 fn noun_of(name: Name) -> Noun {
-    Noun { base: name.text, qualifier: None, span: name.span }
+    Noun {
+        base: name.text,
+        qualifier: None,
+        span: name.span,
+    }
 }
 
 /// `via PUT the <url: path>` is `via the <url: PUT.path>` with the method as first specifier.
 fn with_method(method: Name, noun: Noun) -> Noun {
     let mut specifiers = vec![method.text.clone()];
     let mut text = method.text;
-    let quoted = noun.qualifier.as_ref().is_some_and(|qualifier| qualifier.quoted);
+    let quoted = noun
+        .qualifier
+        .as_ref()
+        .is_some_and(|qualifier| qualifier.quoted);
     if let Some(qualifier) = noun.qualifier {
         text = format!("{text}.{}", qualifier.text);
         specifiers.extend(qualifier.specifiers);
     }
-    Noun { base: noun.base, qualifier: Some(Qualifier { text, specifiers, quoted }), span: noun.span }
+    Noun {
+        base: noun.base,
+        qualifier: Some(Qualifier {
+            text,
+            specifiers,
+            quoted,
+        }),
+        span: noun.span,
+    }
 }
 
 /// EXT-16: `Return an <OK: status> with <d> for the <r>.` means `… for the <r> with <d>.`
 fn reorder_return(action: &mut Action) {
-    let returns = lookup(&action.verb.text).is_some_and(|known| matches!(known.kind, ActionKind::Return | ActionKind::Throw));
-    let Some(second) = action.extra.iter().position(|object| object.preposition == Preposition::For) else { return };
-    if !returns || !action.object.as_ref().is_some_and(|object| object.preposition == Preposition::With) {
+    let returns = lookup(&action.verb.text)
+        .is_some_and(|known| matches!(known.kind, ActionKind::Return | ActionKind::Throw));
+    let Some(second) = action
+        .extra
+        .iter()
+        .position(|object| object.preposition == Preposition::For)
+    else {
+        return;
+    };
+    if !returns
+        || !action
+            .object
+            .as_ref()
+            .is_some_and(|object| object.preposition == Preposition::With)
+    {
         return;
     }
     let first = action.object.replace(action.extra.remove(second));
     let value = first.map(|object| match object.operand {
         Operand::Noun(noun) => {
             let span = noun.span;
-            Expression { kind: ExpressionKind::Reference(noun), span }
+            Expression {
+                kind: ExpressionKind::Reference(noun),
+                span,
+            }
         }
-        Operand::Expression(value) | Operand::Labelled { value, .. } | Operand::Duration { amount: value, .. } => value,
+        Operand::Expression(value)
+        | Operand::Labelled { value, .. }
+        | Operand::Duration { amount: value, .. } => value,
     });
-    let with = value.map(|value| With { label: None, value: WithValue::Expression(value) });
+    let with = value.map(|value| With {
+        label: None,
+        value: WithValue::Expression(value),
+    });
     action.clauses.with.splice(0..0, with);
 }

@@ -34,12 +34,19 @@ impl Rank {
 impl Parser<'_> {
     /// Whether a clause that is no preposition begins here.
     pub(super) fn at_clause(&self) -> bool {
-        ["where", "when", "as", "default"].iter().any(|word| self.at_word(word)) || self.at_matching()
+        ["where", "when", "as", "default"]
+            .iter()
+            .any(|word| self.at_word(word))
+            || self.at_matching()
     }
 
     /// `matching "glob"`
     fn at_matching(&self) -> bool {
-        self.at_word("matching") && matches!(self.peek(1), TokenKind::Text(_) | TokenKind::Interpolated(_) | TokenKind::Less)
+        self.at_word("matching")
+            && matches!(
+                self.peek(1),
+                TokenKind::Text(_) | TokenKind::Interpolated(_) | TokenKind::Less
+            )
     }
 
     /// Clauses and further objects up to the end of the action.
@@ -68,7 +75,9 @@ impl Parser<'_> {
                 None => return Ok(()),
             };
             in_order(last, rank, start, rank.word())?;
-            if let Some((_, first)) = last.filter(|(earlier, _)| *earlier == rank && rank != Rank::With) {
+            if let Some((_, first)) =
+                last.filter(|(earlier, _)| *earlier == rank && rank != Rank::With)
+            {
                 return Err(repeated(rank.word(), start, first));
             }
             self.clause(action, rank, start, last)?;
@@ -76,13 +85,23 @@ impl Parser<'_> {
         }
     }
 
-    fn clause(&mut self, action: &mut Action, rank: Rank, start: Span, last: Option<(Rank, Span)>) -> Parse<()> {
+    fn clause(
+        &mut self,
+        action: &mut Action,
+        rank: Rank,
+        start: Span,
+        last: Option<(Rank, Span)>,
+    ) -> Parse<()> {
         match rank {
             Rank::With => {
                 let with = self.with_clause()?;
                 let plain = |with: &With| with.label.is_none();
                 if plain(&with) && action.clauses.with.iter().any(plain) {
-                    return Err(repeated("with", start, last.map_or(start, |(_, span)| span)));
+                    return Err(repeated(
+                        "with",
+                        start,
+                        last.map_or(start, |(_, span)| span),
+                    ));
                 }
                 action.clauses.with.push(with);
             }
@@ -127,48 +146,74 @@ impl Parser<'_> {
     pub(super) fn label(&self, ahead: usize) -> Option<usize> {
         let labels = match self.word_class(ahead)? {
             Word::Plain => true,
-            Word::Keyword => ["type", "error", "protocol", "concurrency"].iter().any(|word| self.word_ahead(ahead, word)),
+            Word::Keyword => ["type", "error", "protocol", "concurrency"]
+                .iter()
+                .any(|word| self.word_ahead(ahead, word)),
             Word::Literal | Word::Article | Word::Preposition(_) => false,
         };
         let mut length = 1;
-        while *self.peek(ahead + length) == TokenKind::Minus && self.touches(ahead + length) && self.touches(ahead + length + 1) {
+        while *self.peek(ahead + length) == TokenKind::Minus
+            && self.touches(ahead + length)
+            && self.touches(ahead + length + 1)
+        {
             length += 2;
         }
         let next = ahead + length;
         let value = match self.peek(next) {
-            TokenKind::Text(_) | TokenKind::Interpolated(_) | TokenKind::Int(_) | TokenKind::Float(_) => true,
+            TokenKind::Text(_)
+            | TokenKind::Interpolated(_)
+            | TokenKind::Int(_)
+            | TokenKind::Float(_) => true,
             TokenKind::Regex { .. } | TokenKind::LeftBrace | TokenKind::LeftBracket => true,
             TokenKind::Less => self.at_noun(next),
             TokenKind::Word(Word::Literal) => true,
             _ => false,
         };
-        (labels && value && !self.starts_line(next) || labels && matches!(self.peek(next), TokenKind::LeftBrace)).then_some(length)
+        (labels && value && !self.starts_line(next)
+            || labels && matches!(self.peek(next), TokenKind::LeftBrace))
+        .then_some(length)
     }
 
     /// `sum(<field>)`
     pub(super) fn aggregate_ahead(&self, ahead: usize) -> bool {
         let functions = ["sum", "count", "avg", "min", "max"];
-        functions.iter().any(|function| self.word_ahead(ahead, function)) && *self.peek(ahead + 1) == TokenKind::LeftParen
+        functions
+            .iter()
+            .any(|function| self.word_ahead(ahead, function))
+            && *self.peek(ahead + 1) == TokenKind::LeftParen
     }
 
     /// At `with` or `matching`.
     fn with_clause(&mut self) -> Parse<With> {
         if self.at_word("matching") {
             let label = Some(self.name_here());
-            return Ok(With { label, value: WithValue::Expression(self.expression()?) });
+            return Ok(With {
+                label,
+                value: WithValue::Expression(self.expression()?),
+            });
         }
         self.bump();
         if self.aggregate_ahead(0) {
-            return Ok(With { label: None, value: self.aggregate()? });
+            return Ok(With {
+                label: None,
+                value: self.aggregate()?,
+            });
         }
-        let label = if self.label(0).is_some() { Some(self.bare_name()?) } else { None };
+        let label = if self.label(0).is_some() {
+            Some(self.bare_name()?)
+        } else {
+            None
+        };
         // `with the <value>` reads as `with <value>`.
         if self.at_article(0) && *self.peek(1) == TokenKind::Less {
             self.bump();
         }
         let value = self.expression()?;
         let value = match self.time_unit() {
-            Some(unit) => WithValue::Duration { amount: value, unit },
+            Some(unit) => WithValue::Duration {
+                amount: value,
+                unit,
+            },
             None => WithValue::Expression(value),
         };
         Ok(With { label, value })
@@ -190,13 +235,21 @@ impl Parser<'_> {
     fn by_clause(&mut self) -> Parse<By> {
         self.bump();
         let by = match self.kind() {
-            TokenKind::Regex { pattern, flags } => By::Regex { pattern: pattern.clone(), flags: flags.clone() },
+            TokenKind::Regex { pattern, flags } => By::Regex {
+                pattern: pattern.clone(),
+                flags: flags.clone(),
+            },
             TokenKind::Text(text) => By::Text(text.clone()),
             TokenKind::Less => return self.plain_name().map(By::Name),
             _ => {
-                let mistake = self.expected("a regex literal, a string literal, or <name> after `by`");
+                let mistake =
+                    self.expected("a regex literal, a string literal, or <name> after `by`");
                 let word = self.word(0);
-                return Err(if word.is_empty() { mistake } else { Box::new(mistake.help(format!("write `by <{word}>`"))) });
+                return Err(if word.is_empty() {
+                    mistake
+                } else {
+                    Box::new(mistake.help(format!("write `by <{word}>`")))
+                });
             }
         };
         self.bump();
@@ -230,28 +283,48 @@ impl Parser<'_> {
     /// Conditions chain to the left: their number is the height of the tree.
     fn count_condition(&mut self) -> Parse<()> {
         self.conditions += 1;
-        if self.conditions > super::DEPTH_MAX { Err(self.too_deep(self.previous())) } else { Ok(()) }
+        if self.conditions > super::DEPTH_MAX {
+            Err(self.too_deep(self.previous()))
+        } else {
+            Ok(())
+        }
     }
 
     /// `where <c> = "x" or "y"`: the comparison is meant for the second value too.
     fn bare_alternative(&mut self, left: &Condition) -> Parse<Option<Condition>> {
-        if self.at(&TokenKind::Less) || matches!(self.kind(), TokenKind::Word(Word::Plain | Word::Keyword)) || !self.at_value(0) {
+        if self.at(&TokenKind::Less)
+            || matches!(self.kind(), TokenKind::Word(Word::Plain | Word::Keyword))
+            || !self.at_value(0)
+        {
             return Ok(None);
         }
         let last = match left {
             Condition::Or(_, last) => last,
             other => other,
         };
-        let Condition::Compare { field, operator, .. } = last else { return Ok(None) };
+        let Condition::Compare {
+            field, operator, ..
+        } = last
+        else {
+            return Ok(None);
+        };
         let value = self.binary(EQUALITY)?;
-        Ok(Some(Condition::Compare { field: field.clone(), operator: *operator, value }))
+        Ok(Some(Condition::Compare {
+            field: field.clone(),
+            operator: *operator,
+            value,
+        }))
     }
 
     fn comparison(&mut self) -> Parse<Condition> {
         let field = self.field()?;
         let operator = self.comparison_operator()?;
         let value = self.binary(EQUALITY)?;
-        Ok(Condition::Compare { field, operator, value })
+        Ok(Condition::Compare {
+            field,
+            operator,
+            value,
+        })
     }
 
     /// The field with or without brackets, dotted if it is nested.
@@ -262,13 +335,23 @@ impl Parser<'_> {
             if let Some(qualifier) = noun.qualifier.filter(|qualifier| !qualifier.quoted) {
                 text = format!("{text}.{}", qualifier.text);
             }
-            return Ok(Name { text, span: noun.span });
+            return Ok(Name {
+                text,
+                span: noun.span,
+            });
         }
         if self.word_class(0).is_none() {
-            return Err(Box::new(self.expected("a field name").help("write `where id = <key>`")));
+            return Err(Box::new(
+                self.expected("a field name")
+                    .help("write `where id = <key>`"),
+            ));
         }
         let mut name = self.bare_name()?;
-        while self.at(&TokenKind::Dot) && self.touches(0) && self.touches(1) && self.word_class(1).is_some() {
+        while self.at(&TokenKind::Dot)
+            && self.touches(0)
+            && self.touches(1)
+            && self.word_class(1).is_some()
+        {
             self.bump();
             self.bare_name()?;
             name.span = self.since(name.span);
@@ -282,7 +365,9 @@ impl Parser<'_> {
             TokenKind::Equal | TokenKind::DoubleEqual => (Comparison::Equal, 1),
             TokenKind::NotEqual => (Comparison::NotEqual, 1),
             TokenKind::Less if *self.peek(1) == TokenKind::Equal => (Comparison::LessOrEqual, 2),
-            TokenKind::Greater if *self.peek(1) == TokenKind::Equal => (Comparison::GreaterOrEqual, 2),
+            TokenKind::Greater if *self.peek(1) == TokenKind::Equal => {
+                (Comparison::GreaterOrEqual, 2)
+            }
             TokenKind::Less => (Comparison::Less, 1),
             TokenKind::Greater => (Comparison::Greater, 1),
             TokenKind::LessEqual => (Comparison::LessOrEqual, 1),
@@ -300,8 +385,12 @@ impl Parser<'_> {
                 }
                 "starts" if self.word_ahead(1, "with") => (Comparison::StartsWith, 2),
                 "ends" if self.word_ahead(1, "with") => (Comparison::EndsWith, 2),
-                "starts" if *self.peek(1) == TokenKind::Minus && self.word_ahead(2, "with") => (Comparison::StartsWith, 3),
-                "ends" if *self.peek(1) == TokenKind::Minus && self.word_ahead(2, "with") => (Comparison::EndsWith, 3),
+                "starts" if *self.peek(1) == TokenKind::Minus && self.word_ahead(2, "with") => {
+                    (Comparison::StartsWith, 3)
+                }
+                "ends" if *self.peek(1) == TokenKind::Minus && self.word_ahead(2, "with") => {
+                    (Comparison::EndsWith, 3)
+                }
                 _ => {
                     return Err(self.expected("a comparison operator (is, =, <, >, <=, >=, !=, contains, matches, in, not in)"));
                 }
@@ -315,7 +404,9 @@ impl Parser<'_> {
 }
 
 fn in_order(last: Option<(Rank, Span)>, rank: Rank, at: Span, word: &str) -> Parse<()> {
-    let Some((later, span)) = last.filter(|(last, _)| *last > rank) else { return Ok(()) };
+    let Some((later, span)) = last.filter(|(last, _)| *last > rank) else {
+        return Ok(());
+    };
     let message = format!("`{word}` stands behind `{}`", later.word());
     Err(Box::new(
         Diagnostic::new(Code::ClauseOrder, at, message)
@@ -325,6 +416,11 @@ fn in_order(last: Option<(Rank, Span)>, rank: Rank, at: Span, word: &str) -> Par
 }
 
 fn repeated(word: &str, at: Span, first: Span) -> Box<Diagnostic> {
-    let mistake = Diagnostic::new(Code::ClauseOrder, at, format!("`{word}` is written twice")).label(first, "the first one");
-    Box::new(if word == "with" { mistake.help("several values go into one map, or each has a label: `with headers { … }`") } else { mistake })
+    let mistake = Diagnostic::new(Code::ClauseOrder, at, format!("`{word}` is written twice"))
+        .label(first, "the first one");
+    Box::new(if word == "with" {
+        mistake.help("several values go into one map, or each has a label: `with headers { … }`")
+    } else {
+        mistake
+    })
 }

@@ -3,7 +3,9 @@
 use super::{Parse, Parser};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
-use crate::syntax::ast::{Block, Case, Expression, ForEach, If, Match, Pattern, RangeLoop, Statement, While};
+use crate::syntax::ast::{
+    Block, Case, Expression, ForEach, If, Match, Pattern, RangeLoop, Statement, While,
+};
 use crate::syntax::token::{TokenKind, Word};
 
 impl Parser<'_> {
@@ -12,7 +14,12 @@ impl Parser<'_> {
         let subject = self.expression()?;
         let open = self.expect(&TokenKind::LeftBrace, "`{`")?;
         let (cases, otherwise) = self.nested(|parser| parser.cases(open))?;
-        Ok(Statement::Match(Box::new(Match { subject, cases, otherwise, span: self.since(start) })))
+        Ok(Statement::Match(Box::new(Match {
+            subject,
+            cases,
+            otherwise,
+            span: self.since(start),
+        })))
     }
 
     fn cases(&mut self, open: Span) -> Parse<(Vec<Case>, Option<Block>)> {
@@ -23,39 +30,61 @@ impl Parser<'_> {
             if self.eat_word("case") {
                 let case = self.case(start)?;
                 if let Some(last) = last {
-                    let mistake = Diagnostic::new(Code::UnexpectedToken, start, "a `case` stands behind `otherwise`")
-                        .label(last, "this catches everything")
-                        .help("move `otherwise` to the end");
+                    let mistake = Diagnostic::new(
+                        Code::UnexpectedToken,
+                        start,
+                        "a `case` stands behind `otherwise`",
+                    )
+                    .label(last, "this catches everything")
+                    .help("move `otherwise` to the end");
                     self.report(mistake, start.start);
                 }
                 cases.push(case);
             } else if self.eat_word("otherwise") {
                 let block = self.block("`otherwise`")?;
                 if let Some(last) = last.replace(start) {
-                    let mistake = Diagnostic::new(Code::UnexpectedToken, start, "a second `otherwise`").label(last, "the first one");
+                    let mistake =
+                        Diagnostic::new(Code::UnexpectedToken, start, "a second `otherwise`")
+                            .label(last, "the first one");
                     self.report(mistake, start.start);
                 }
                 otherwise = Some(block);
             } else if self.eat(&TokenKind::RightBrace) {
                 return Ok((cases, otherwise));
             } else if self.at(&TokenKind::End) {
-                return Err(Box::new(Diagnostic::new(Code::Unclosed, open, "this `{` is never closed").help("close the match with `}`")));
+                self.unclosed_block(open);
+                return Ok((cases, otherwise));
             } else {
-                return Err(Box::new(self.expected("`case` or `otherwise`").label(open, "in the match that starts here")));
+                return Err(Box::new(
+                    self.expected("`case` or `otherwise`")
+                        .label(open, "in the match that starts here"),
+                ));
             }
         }
     }
 
     fn case(&mut self, start: Span) -> Parse<Case> {
         let pattern = self.pattern()?;
-        let guard = if self.eat_word("where") { Some(self.expression()?) } else { None };
-        if self.at(&TokenKind::Colon) || self.at(&TokenKind::FatArrow) || self.at(&TokenKind::Arrow) {
-            let mut mistake = self.expected("`{`").help("the statements of a case stand in braces: `case \"a\" { … }`");
+        let guard = if self.eat_word("where") {
+            Some(self.expression()?)
+        } else {
+            None
+        };
+        if self.at(&TokenKind::Colon) || self.at(&TokenKind::FatArrow) || self.at(&TokenKind::Arrow)
+        {
+            let mut mistake = self
+                .expected("`{`")
+                .help("the statements of a case stand in braces: `case \"a\" { … }`");
             mistake.code = Code::UnsupportedForm;
             return Err(Box::new(mistake));
         }
         let body = self.block("a case")?;
-        Ok(Case { pattern, guard, body, span: self.since(start) })
+        Ok(Case {
+            pattern,
+            guard,
+            body,
+            span: self.since(start),
+        })
     }
 
     fn pattern(&mut self) -> Parse<Pattern> {
@@ -63,7 +92,10 @@ impl Parser<'_> {
             TokenKind::Text(text) => Pattern::Text(text.clone()),
             TokenKind::Int(value) => Pattern::Int(*value),
             TokenKind::Float(value) => Pattern::Float(*value),
-            TokenKind::Regex { pattern, flags } => Pattern::Regex { pattern: pattern.clone(), flags: flags.clone() },
+            TokenKind::Regex { pattern, flags } => Pattern::Regex {
+                pattern: pattern.clone(),
+                flags: flags.clone(),
+            },
             TokenKind::Less => return self.angle_noun().map(Pattern::Noun),
             TokenKind::Word(Word::Literal) => match self.word(0).to_ascii_lowercase().as_str() {
                 "true" => Pattern::Bool(true),
@@ -95,11 +127,15 @@ impl Parser<'_> {
         }
         if parallel || !matches!(self.kind(), TokenKind::Less) {
             let mistake = self.expected("`each`");
-            return Err(Box::new(mistake.help("write `for each <item> in <items> { … }` or `for <i> from 0 to <n> { … }`")));
+            return Err(Box::new(mistake.help(
+                "write `for each <item> in <items> { … }` or `for <i> from 0 to <n> { … }`",
+            )));
         }
         let item = self.plain_name()?;
         if self.at_word("in") {
-            let mistake = self.expected("`from`").help(format!("write `for each <{}> in …`", item.text));
+            let mistake = self
+                .expected("`from`")
+                .help(format!("write `for each <{}> in …`", item.text));
             return Err(Box::new(mistake));
         }
         self.expect_word("from")?;
@@ -108,32 +144,65 @@ impl Parser<'_> {
         let to = self.expression()?;
         self.bound.insert(item.text.clone());
         let body = self.block("a loop")?;
-        Ok(Statement::Range(Box::new(RangeLoop { item, from, to, body, span: self.since(start) })))
+        Ok(Statement::Range(Box::new(RangeLoop {
+            item,
+            from,
+            to,
+            body,
+            span: self.since(start),
+        })))
     }
 
     fn for_each(&mut self, start: Span, parallel: bool) -> Parse<Statement> {
         self.eat_article();
         let item = self.plain_name()?;
-        let index = if self.eat_word("at") { Some(self.plain_name()?) } else { None };
-        self.expect_word("in")?;
+        let index = if self.eat_word("at") {
+            Some(self.plain_name()?)
+        } else {
+            None
+        };
+        if !self.at_word("in") {
+            let help = format!("write `for each <{}> in <items> {{ … }}`", item.text);
+            return Err(Box::new(self.expected("`in`").help(help)));
+        }
+        self.bump();
         self.eat_article();
+        if !self.at(&TokenKind::Less) {
+            return Err(Box::new(self.expected("`<`").help("loops go over a named list: `Create the <items> with [ … ].` before it, then `in <items>`")));
+        }
         let collection = self.angle_noun()?;
         let mut concurrency = None;
         if self.at_word("with") {
             let with = self.span();
             if !parallel {
-                let mistake = self.expected("`{`").help("only `parallel for each` takes a concurrency limit");
+                let mistake = self
+                    .expected("`{`")
+                    .help("only `parallel for each` takes a concurrency limit");
                 return Err(Box::new(mistake));
             }
             self.bump();
             concurrency = Some(self.concurrency(with)?);
         }
-        let guard = if self.eat_word("where") { Some(self.expression()?) } else { None };
+        let guard = if self.eat_word("where") {
+            Some(self.expression()?)
+        } else {
+            None
+        };
         self.bound.insert(item.text.clone());
-        self.bound.extend(index.iter().map(|index| index.text.clone()));
+        self.bound
+            .extend(index.iter().map(|index| index.text.clone()));
         let body = self.block("a loop")?;
         let span = self.since(start);
-        Ok(Statement::ForEach(Box::new(ForEach { item, index, collection, guard, body, parallel, concurrency, span })))
+        Ok(Statement::ForEach(Box::new(ForEach {
+            item,
+            index,
+            collection,
+            guard,
+            body,
+            parallel,
+            concurrency,
+            span,
+        })))
     }
 
     /// `<concurrency: N>`
@@ -148,7 +217,10 @@ impl Parser<'_> {
         self.close_angle(open)?;
         if limit <= 0 {
             let message = format!("concurrency limit must be greater than 0, got {limit}");
-            self.warn(Diagnostic::new(Code::Concurrency, place, message).label(with, "one item at a time runs instead"));
+            self.warn(
+                Diagnostic::new(Code::Concurrency, place, message)
+                    .label(with, "one item at a time runs instead"),
+            );
         }
         Ok(limit)
     }
@@ -157,7 +229,11 @@ impl Parser<'_> {
         let start = self.bump();
         let condition = self.expression()?;
         let body = self.block("a loop")?;
-        Ok(Statement::While(Box::new(While { condition, body, span: self.since(start) })))
+        Ok(Statement::While(Box::new(While {
+            condition,
+            body,
+            span: self.since(start),
+        })))
     }
 
     /// EXT-11: `if COND [then] { … } [else …]`
@@ -169,11 +245,18 @@ impl Parser<'_> {
         let otherwise = if !self.eat_word("else") {
             None
         } else if self.at_word("if") {
-            Some(Block { statements: vec![self.nested(Self::if_statement)?] })
+            Some(Block {
+                statements: vec![self.nested(Self::if_statement)?],
+            })
         } else {
             Some(self.block("`else`")?)
         };
-        Ok(Statement::If(Box::new(If { condition, then, otherwise, span: self.since(start) })))
+        Ok(Statement::If(Box::new(If {
+            condition,
+            then,
+            otherwise,
+            span: self.since(start),
+        })))
     }
 
     /// EXT-12: `when COND { … } [otherwise { … }]`, else the test verb `When`.
@@ -182,11 +265,26 @@ impl Parser<'_> {
         let condition: Option<Expression> = self.attempt(|parser| {
             parser.bump();
             let condition = parser.expression()?;
-            if parser.at(&TokenKind::LeftBrace) { Ok(condition) } else { Err(parser.expected("`{`")) }
+            if parser.at(&TokenKind::LeftBrace) {
+                Ok(condition)
+            } else {
+                Err(parser.expected("`{`"))
+            }
         });
-        let Some(condition) = condition else { return self.action_statement() };
+        let Some(condition) = condition else {
+            return self.action_statement();
+        };
         let then = self.block("`when`")?;
-        let otherwise = if self.eat_word("otherwise") { Some(self.block("`otherwise`")?) } else { None };
-        Ok(Statement::If(Box::new(If { condition, then, otherwise, span: self.since(start) })))
+        let otherwise = if self.eat_word("otherwise") {
+            Some(self.block("`otherwise`")?)
+        } else {
+            None
+        };
+        Ok(Statement::If(Box::new(If {
+            condition,
+            then,
+            otherwise,
+            span: self.since(start),
+        })))
     }
 }

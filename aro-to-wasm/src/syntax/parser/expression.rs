@@ -75,7 +75,11 @@ impl Parser<'_> {
     /// Notes that a node was put above trees of height `left` and of the height read last.
     fn raise(&mut self, left: u32, at: Span) -> Parse<()> {
         self.height = self.height.max(left) + 1;
-        if self.height > DEPTH_MAX { Err(self.too_deep(at)) } else { Ok(()) }
+        if self.height > DEPTH_MAX {
+            Err(self.too_deep(at))
+        } else {
+            Ok(())
+        }
     }
 
     fn infix(&self) -> Option<Infix> {
@@ -93,7 +97,9 @@ impl Parser<'_> {
             TokenKind::Star => (Op::Multiply, PRODUCT),
             TokenKind::Slash => (Op::Divide, PRODUCT),
             TokenKind::Percent => (Op::Remainder, PRODUCT),
-            TokenKind::Int(_) | TokenKind::Float(_) if self.text(self.span()).starts_with('-') => return Some(Infix::Minus),
+            TokenKind::Int(_) | TokenKind::Float(_) if self.text(self.span()).starts_with('-') => {
+                return Some(Infix::Minus);
+            }
             TokenKind::Word(_) => return self.infix_word(),
             _ => return None,
         };
@@ -147,7 +153,13 @@ impl Parser<'_> {
         };
         let span = self.bump();
         self.height = 1;
-        self.postfix(Expression { kind, span: Span { start: span.start + 1, ..span } })
+        self.postfix(Expression {
+            kind,
+            span: Span {
+                start: span.start + 1,
+                ..span
+            },
+        })
     }
 
     fn unary(&mut self) -> Parse<Expression> {
@@ -163,7 +175,10 @@ impl Parser<'_> {
         let operand = self.nested(Self::unary)?;
         let span = start.to(operand.span);
         self.raise(0, span)?;
-        Ok(Expression { kind: ExpressionKind::Unary(operator, Box::new(operand)), span })
+        Ok(Expression {
+            kind: ExpressionKind::Unary(operator, Box::new(operand)),
+            span,
+        })
     }
 
     /// Members, subscripts and `exists` behind an operand.
@@ -192,11 +207,14 @@ impl Parser<'_> {
 
     /// A full stop and a small letter; a reserved word counts only where it touches and begins no statement.
     fn at_member(&self) -> bool {
-        let small = self.word(1).starts_with(|first: char| first.is_lowercase() || first == '_');
+        let small = self
+            .word(1)
+            .starts_with(|first: char| first.is_lowercase() || first == '_');
         if !self.at(&TokenKind::Dot) || !small {
             return false;
         }
-        self.word_class(1) == Some(Word::Plain) || (self.touches(0) && self.touches(1) && !self.starts_keyword(1))
+        self.word_class(1) == Some(Word::Plain)
+            || (self.touches(0) && self.touches(1) && !self.starts_keyword(1))
     }
 
     /// At `is`.
@@ -205,10 +223,17 @@ impl Parser<'_> {
         let negated = self.eat_word("not");
         let article = self.eat_article();
         let start = subject.span;
-        let finish = |parser: &Self, kind| Expression { kind, span: parser.since(start) };
+        let finish = |parser: &Self, kind| Expression {
+            kind,
+            span: parser.since(start),
+        };
         self.height = 0;
         if self.eat_word("empty") {
-            let kind = ExpressionKind::Is { subject: Box::new(subject), negated, test: IsTest::Empty };
+            let kind = ExpressionKind::Is {
+                subject: Box::new(subject),
+                negated,
+                test: IsTest::Empty,
+            };
             return Ok(finish(self, kind));
         }
         if self.eat_word("defined") {
@@ -223,14 +248,22 @@ impl Parser<'_> {
         }
         if self.at_type_name(article) {
             let word = self.bare_name()?;
-            let kind = ExpressionKind::Is { subject: Box::new(subject), negated, test: IsTest::Word(word) };
+            let kind = ExpressionKind::Is {
+                subject: Box::new(subject),
+                negated,
+                test: IsTest::Word(word),
+            };
             return Ok(finish(self, kind));
         }
         if article {
             return Err(self.expected("a type name"));
         }
         let right = self.nested(|parser| parser.binary(RELATION))?;
-        let operator = if negated { BinaryOperator::NotEqual } else { BinaryOperator::Equal };
+        let operator = if negated {
+            BinaryOperator::NotEqual
+        } else {
+            BinaryOperator::Equal
+        };
         Ok(combine(subject, operator, right))
     }
 
@@ -238,7 +271,16 @@ impl Parser<'_> {
         match self.word_class(0) {
             Some(Word::Plain) => true,
             Some(Word::Keyword) => {
-                let names = ["error", "match", "case", "otherwise", "type", "enum", "protocol", "guard"];
+                let names = [
+                    "error",
+                    "match",
+                    "case",
+                    "otherwise",
+                    "type",
+                    "enum",
+                    "protocol",
+                    "guard",
+                ];
                 names.iter().any(|name| self.at_word(name))
             }
             Some(Word::Literal) => article,
@@ -247,8 +289,16 @@ impl Parser<'_> {
     }
 
     /// Builds `left operator right`, copying the comparison of `left` onto a bare right side (7.3, EXT-27, EXT-28).
-    fn join(&mut self, left: Expression, operator: BinaryOperator, right: Expression) -> Expression {
-        if !matches!(operator, BinaryOperator::And | BinaryOperator::Or) || self.parenthesised == Some(right.span) || !copies(&right) {
+    fn join(
+        &mut self,
+        left: Expression,
+        operator: BinaryOperator,
+        right: Expression,
+    ) -> Expression {
+        if !matches!(operator, BinaryOperator::And | BinaryOperator::Or)
+            || self.parenthesised == Some(right.span)
+            || !copies(&right)
+        {
             return combine(left, operator, right);
         }
         let Some((subject, comparison)) = comparison_of(&left, operator) else {
@@ -258,30 +308,44 @@ impl Parser<'_> {
             self.warn_copied(subject, right.span);
         }
         let span = right.span;
-        let copied = Expression { kind: ExpressionKind::Binary(comparison, Box::new(subject.clone()), Box::new(right)), span };
+        let copied = Expression {
+            kind: ExpressionKind::Binary(comparison, Box::new(subject.clone()), Box::new(right)),
+            span,
+        };
         combine(left, operator, copied)
     }
 
     fn warn_copied(&mut self, subject: &Expression, right: Span) {
-        let (subject_text, right_text) = (self.text(subject.span).to_owned(), self.text(right).to_owned());
+        let (subject_text, right_text) = (
+            self.text(subject.span).to_owned(),
+            self.text(right).to_owned(),
+        );
         let message = format!("`{right_text}` is compared with `{subject_text}` as well");
         self.warn(
             Diagnostic::new(Code::CopiedComparison, right, message)
                 .label(right, "the comparison on the left is repeated for this")
                 .label(subject.span, "with this on its left side")
-                .help(format!("if it is a condition of its own, write `({right_text})`")),
+                .help(format!(
+                    "if it is a condition of its own, write `({right_text})`"
+                )),
         );
     }
 }
 
 fn combine(left: Expression, operator: BinaryOperator, right: Expression) -> Expression {
     let span = left.span.to(right.span);
-    Expression { kind: ExpressionKind::Binary(operator, Box::new(left), Box::new(right)), span }
+    Expression {
+        kind: ExpressionKind::Binary(operator, Box::new(left), Box::new(right)),
+        span,
+    }
 }
 
 fn negate(expression: Expression) -> Expression {
     let span = expression.span;
-    Expression { kind: ExpressionKind::Unary(UnaryOperator::Not, Box::new(expression)), span }
+    Expression {
+        kind: ExpressionKind::Unary(UnaryOperator::Not, Box::new(expression)),
+        span,
+    }
 }
 
 fn is_comparison(operator: BinaryOperator) -> bool {
@@ -289,7 +353,14 @@ fn is_comparison(operator: BinaryOperator) -> bool {
     match operator {
         Op::Equal | Op::NotEqual | Op::Contains | Op::Matches | Op::In => true,
         Op::Less | Op::LessOrEqual | Op::Greater | Op::GreaterOrEqual => true,
-        Op::Or | Op::And | Op::Add | Op::Subtract | Op::Concat | Op::Multiply | Op::Divide | Op::Remainder => false,
+        Op::Or
+        | Op::And
+        | Op::Add
+        | Op::Subtract
+        | Op::Concat
+        | Op::Multiply
+        | Op::Divide
+        | Op::Remainder => false,
     }
 }
 
@@ -297,7 +368,8 @@ fn is_comparison(operator: BinaryOperator) -> bool {
 fn copies(right: &Expression) -> bool {
     match &right.kind {
         ExpressionKind::Binary(operator, ..) => {
-            !is_comparison(*operator) && !matches!(operator, BinaryOperator::And | BinaryOperator::Or)
+            !is_comparison(*operator)
+                && !matches!(operator, BinaryOperator::And | BinaryOperator::Or)
         }
         ExpressionKind::Bool(_) | ExpressionKind::Exists(_) | ExpressionKind::Is { .. } => false,
         ExpressionKind::Unary(operator, _) => *operator != UnaryOperator::Not,
@@ -317,11 +389,18 @@ fn copies(right: &Expression) -> bool {
 }
 
 /// The comparison at the end of a chain of `operator`: its subject and how it compares.
-fn comparison_of(left: &Expression, operator: BinaryOperator) -> Option<(&Expression, BinaryOperator)> {
+fn comparison_of(
+    left: &Expression,
+    operator: BinaryOperator,
+) -> Option<(&Expression, BinaryOperator)> {
     match &left.kind {
-        ExpressionKind::Binary(comparison, subject, _) if is_comparison(*comparison) => Some((subject, *comparison)),
+        ExpressionKind::Binary(comparison, subject, _) if is_comparison(*comparison) => {
+            Some((subject, *comparison))
+        }
         ExpressionKind::Binary(chain, _, last) if *chain == operator => match &last.kind {
-            ExpressionKind::Binary(comparison, subject, _) if is_comparison(*comparison) => Some((subject, *comparison)),
+            ExpressionKind::Binary(comparison, subject, _) if is_comparison(*comparison) => {
+                Some((subject, *comparison))
+            }
             _ => None,
         },
         _ => None,
@@ -330,5 +409,8 @@ fn comparison_of(left: &Expression, operator: BinaryOperator) -> Option<(&Expres
 
 /// A bare word as an expression.
 pub(super) fn name_expression(name: Name) -> Expression {
-    Expression { kind: ExpressionKind::Name(name.text), span: name.span }
+    Expression {
+        kind: ExpressionKind::Name(name.text),
+        span: name.span,
+    }
 }

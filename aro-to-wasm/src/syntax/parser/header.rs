@@ -29,8 +29,12 @@ impl Parser<'_> {
                 _ if self.at_word("import") => {
                     let import = self.import();
                     if !program.feature_sets.is_empty() {
-                        let mistake = Diagnostic::new(Code::UnexpectedToken, import.span, "imports stand before the first feature set")
-                            .help("move this line to the top of the file");
+                        let mistake = Diagnostic::new(
+                            Code::UnexpectedToken,
+                            import.span,
+                            "imports stand before the first feature set",
+                        )
+                        .help("move this line to the top of the file");
                         self.report(mistake, import.span.start);
                     }
                     program.imports.push(import);
@@ -39,7 +43,12 @@ impl Parser<'_> {
                     let start = self.at;
                     let mistake = self.expected("a feature set");
                     let since = self.span().start;
-                    self.report(mistake.help("a file consists of feature sets: `(Name: Business Activity) { … }`"), since);
+                    self.report(
+                        mistake.help(
+                            "a file consists of feature sets: `(Name: Business Activity) { … }`",
+                        ),
+                        since,
+                    );
                     self.skip_to_header(start);
                 }
             }
@@ -49,22 +58,43 @@ impl Parser<'_> {
     /// `import PATH`: the path is what stands on the rest of the line, up to white space.
     fn import(&mut self) -> Import {
         let keyword = self.bump();
-        let line = self.source.get(keyword.end as usize..).unwrap_or("").split(['\n', '\r']).next().unwrap_or("");
-        let path = line.split_whitespace().next().filter(|path| !path.starts_with(['(', '"', '\'']) && !path.starts_with("//"));
+        let line = self
+            .source
+            .get(keyword.end as usize..)
+            .unwrap_or("")
+            .split(['\n', '\r'])
+            .next()
+            .unwrap_or("");
+        let path = line
+            .split_whitespace()
+            .next()
+            .filter(|path| !path.starts_with(['(', '"', '\'']) && !path.starts_with("//"));
         let Some(path) = path else {
             let mistake = self.expected("an import path");
-            self.report(mistake.help("write `import ../shared`, without quotes"), keyword.start);
+            self.report(
+                mistake.help("write `import ../shared`, without quotes"),
+                keyword.start,
+            );
             if matches!(self.kind(), TokenKind::Text(_)) {
                 self.bump();
             }
-            return Import { path: String::new(), span: keyword };
+            return Import {
+                path: String::new(),
+                span: keyword,
+            };
         };
         let start = keyword.end + (line.len() - line.trim_start().len()) as u32;
-        let span = Span { end: start + path.len() as u32, ..keyword };
+        let span = Span {
+            end: start + path.len() as u32,
+            ..keyword
+        };
         while self.span().start < span.end && !self.at(&TokenKind::End) {
             self.bump();
         }
-        Import { path: path.to_owned(), span }
+        Import {
+            path: path.to_owned(),
+            span,
+        }
     }
 
     /// After a broken feature set: the next bracket that opens a header, else the next one at all.
@@ -82,14 +112,19 @@ impl Parser<'_> {
         if !self.at(&TokenKind::LeftParen) || !self.starts_line(0) {
             return false;
         }
+        let mut named = false;
         for ahead in 1..HEADER_TOKENS_MAX {
+            named |= *self.peek(ahead) == TokenKind::Colon;
             match self.peek(ahead) {
                 TokenKind::RightParen => {
                     let next = ahead + 1;
-                    return ahead > 1
-                        && (*self.peek(next) == TokenKind::LeftBrace
-                            || self.word_ahead(next, "when")
-                            || self.word_ahead(next, "where"));
+                    let follows = match self.peek(next) {
+                        TokenKind::LeftBrace => true,
+                        // A header that was given no body.
+                        TokenKind::LeftParen | TokenKind::End => self.starts_line(next) && named,
+                        _ => self.word_ahead(next, "when") || self.word_ahead(next, "where"),
+                    };
+                    return ahead > 1 && follows;
                 }
                 TokenKind::End | TokenKind::LeftParen => return false,
                 _ => {}
@@ -104,7 +139,10 @@ impl Parser<'_> {
         let name = self.words();
         if name.is_empty() {
             let mistake = self.expected("the name of a feature set");
-            return Err(Box::new(Diagnostic { code: Code::MissingName, ..mistake.help("write `(Name: Business Activity) { … }`") }));
+            return Err(Box::new(Diagnostic {
+                code: Code::MissingName,
+                ..mistake.help("write `(Name: Business Activity) { … }`")
+            }));
         }
         let (mut activity, mut takes) = (String::new(), None);
         if self.eat(&TokenKind::Colon) {
@@ -112,16 +150,33 @@ impl Parser<'_> {
             takes = self.takes(&mut activity)?;
             if activity.is_empty() {
                 let mistake = self.expected("a business activity");
-                let help = format!("write what `{name}` belongs to, for example `({name}: Order Management)`");
-                return Err(Box::new(Diagnostic { code: Code::MissingActivity, ..mistake.help(help) }));
+                let help = format!(
+                    "write what `{name}` belongs to, for example `({name}: Order Management)`"
+                );
+                return Err(Box::new(Diagnostic {
+                    code: Code::MissingActivity,
+                    ..mistake.help(help)
+                }));
             }
         }
         let close = self.expect_close(&TokenKind::RightParen, ")", open)?;
         let header = open.to(close);
         let guarded = self.eat_word("when") || self.eat_word("where");
-        let condition = if guarded { Some(self.expression()?) } else { None };
+        let condition = if guarded {
+            Some(self.expression()?)
+        } else {
+            None
+        };
         let body = self.block("a feature set")?;
-        Ok(FeatureSet { name, activity, takes, condition, body, header, span: self.since(open) })
+        Ok(FeatureSet {
+            name,
+            activity,
+            takes,
+            condition,
+            body,
+            header,
+            span: self.since(open),
+        })
     }
 
     /// Header words up to a colon, `takes <` or the closing bracket: single spaces between words, none around hyphens and in angle brackets.
@@ -130,7 +185,10 @@ impl Parser<'_> {
         let mut glued = true;
         loop {
             match self.kind() {
-                TokenKind::End | TokenKind::RightParen | TokenKind::LeftParen | TokenKind::Colon => return words,
+                TokenKind::End
+                | TokenKind::RightParen
+                | TokenKind::LeftParen
+                | TokenKind::Colon => return words,
                 // A brace that is not glued to a path opens the body of a header that was never closed.
                 TokenKind::LeftBrace if !self.touches(0) => return words,
                 TokenKind::Less => {
@@ -155,7 +213,10 @@ impl Parser<'_> {
     fn guard(&mut self, words: &mut String) {
         loop {
             let last = matches!(self.kind(), TokenKind::Greater);
-            if matches!(self.kind(), TokenKind::End | TokenKind::RightParen | TokenKind::LeftBrace) {
+            if matches!(
+                self.kind(),
+                TokenKind::End | TokenKind::RightParen | TokenKind::LeftBrace
+            ) {
                 return;
             }
             let span = self.bump();
@@ -182,15 +243,23 @@ impl Parser<'_> {
             return Ok(None);
         }
         if !self.at(&TokenKind::RightParen) {
-            return Err(Box::new(self.expected("`)`").label(word.to(noun.span), "an action takes one value")));
+            return Err(Box::new(
+                self.expected("`)`")
+                    .label(word.to(noun.span), "an action takes one value"),
+            ));
         }
-        Ok(Some(Takes { field: noun.base, ty: noun.qualifier.map(|qualifier| qualifier.text) }))
+        Ok(Some(Takes {
+            field: noun.base,
+            ty: noun.qualifier.map(|qualifier| qualifier.text),
+        }))
     }
 
     /// `{ statements }`
     pub(super) fn block(&mut self, owner: &str) -> Parse<Block> {
         if !self.at(&TokenKind::LeftBrace) {
-            return Err(Box::new(self.expected("`{`").help(format!("the statements of {owner} stand between `{{` and `}}`"))));
+            return Err(Box::new(self.expected("`{`").help(format!(
+                "the statements of {owner} stand between `{{` and `}}`"
+            ))));
         }
         self.nested(|parser| {
             let open = parser.bump();

@@ -11,12 +11,20 @@ impl Parser<'_> {
     pub(super) fn angle_noun(&mut self) -> Parse<Noun> {
         let open = self.expect(&TokenKind::Less, "`<`")?;
         let (base, path) = self.base()?;
-        let mut qualifier = if self.eat(&TokenKind::Colon) { Some(self.qualifier(open)?) } else { None };
+        let mut qualifier = if self.eat(&TokenKind::Colon) {
+            Some(self.qualifier(open)?)
+        } else {
+            None
+        };
         if !path.is_empty() {
             qualifier = Some(dotted(path, qualifier));
         }
         self.close_angle(open)?;
-        Ok(Noun { base, qualifier, span: self.since(open) })
+        Ok(Noun {
+            base,
+            qualifier,
+            span: self.since(open),
+        })
     }
 
     /// `<name>` where no qualifier may stand.
@@ -24,25 +32,37 @@ impl Parser<'_> {
         if !self.at(&TokenKind::Less) {
             let mistake = self.expected("`<`");
             return Err(if self.word_class(0).is_some() {
-                Box::new(mistake.help(format!("names stand in angle brackets: `<{}>`", self.word(0))))
+                Box::new(mistake.help(format!(
+                    "names stand in angle brackets: `<{}>`",
+                    self.word(0)
+                )))
             } else {
                 mistake
             });
         }
         let noun = self.angle_noun()?;
         if noun.qualifier.is_some() {
-            let mistake = Diagnostic::new(Code::UnexpectedToken, noun.span, "expected a name without a qualifier")
-                .help(format!("write `<{}>`", noun.base));
+            let mistake = Diagnostic::new(
+                Code::UnexpectedToken,
+                noun.span,
+                "expected a name without a qualifier",
+            )
+            .help(format!("write `<{}>`", noun.base));
             return Err(Box::new(mistake));
         }
-        Ok(Name { text: noun.base, span: noun.span })
+        Ok(Name {
+            text: noun.base,
+            span: noun.span,
+        })
     }
 
     /// The base, and the path behind it if it is dotted (EXT-4).
     fn base(&mut self) -> Parse<(String, Vec<String>)> {
         if self.word_class(0).is_none() {
             let mistake = self.expected("an identifier");
-            return Err(Box::new(mistake.help("names consist of letters, digits, underscores and hyphens and start with a letter")));
+            return Err(Box::new(mistake.help(
+                "names consist of letters, digits, underscores and hyphens and start with a letter",
+            )));
         }
         let base = self.compound()?;
         let mut path = Vec::new();
@@ -79,7 +99,8 @@ impl Parser<'_> {
                 }
                 TokenKind::Int(value) if *value < 0 || self.text(self.span()).starts_with('-') => {}
                 // `item-1b`: the letters behind a number.
-                TokenKind::Word(_) if self.touches(0) && name.ends_with(|last: char| last.is_ascii_digit()) => {}
+                TokenKind::Word(_)
+                    if self.touches(0) && name.ends_with(|last: char| last.is_ascii_digit()) => {}
                 _ => return Ok(name),
             }
             let span = self.bump();
@@ -93,7 +114,9 @@ impl Parser<'_> {
         }
         let mistake = self.expected("`>`").label(open, "to close this `<`");
         let help = match self.kind() {
-            TokenKind::GreaterEqual | TokenKind::Arrow => "put a space behind `>`: `<x> = 5`, `<x> >= 5`",
+            TokenKind::GreaterEqual | TokenKind::Arrow => {
+                "put a space behind `>`: `<x> = 5`, `<x> >= 5`"
+            }
             TokenKind::Word(_) => "words of one name are joined with hyphens: `<user-name>`",
             TokenKind::Text(_) => "text stands behind a colon: `<file: \"./data.json\">`",
             _ => "a name ends with `>`",
@@ -106,23 +129,37 @@ impl Parser<'_> {
         if let TokenKind::Text(text) = self.kind() {
             let text = text.clone();
             self.bump();
-            return Ok(Qualifier { specifiers: vec![text.clone()], text, quoted: true });
+            return Ok(Qualifier {
+                specifiers: vec![text.clone()],
+                text,
+                quoted: true,
+            });
         }
         if matches!(self.kind(), TokenKind::Interpolated(_)) {
             let mistake = self.expected("a qualifier without interpolation");
-            return Err(Box::new(mistake.help("compute the text in a statement before this one and use its name")));
+            return Err(Box::new(mistake.help(
+                "compute the text in a statement before this one and use its name",
+            )));
         }
         if let TokenKind::Path(path) = self.kind() {
             let text = path.clone();
             self.bump();
-            return Ok(Qualifier { specifiers: vec![text.clone()], text, quoted: false });
+            return Ok(Qualifier {
+                specifiers: vec![text.clone()],
+                text,
+                quoted: false,
+            });
         }
         let start = self.span();
         let text = self.annotation(open, true)?;
         let span = self.since(start);
         self.check_range(&text, span);
         let specifiers = split(&text);
-        Ok(Qualifier { text, specifiers, quoted: false })
+        Ok(Qualifier {
+            text,
+            specifiers,
+            quoted: false,
+        })
     }
 
     /// Qualifier text behind the colon or `as` at `open`, normalised: no spaces except behind the commas of a generic type. Words and colons that only EXT-4 accepts become the dots they stand for.
@@ -134,13 +171,32 @@ impl Parser<'_> {
             let glue = match self.kind() {
                 // `as Integer with 5`: outside brackets the next word ends the type.
                 TokenKind::Word(_) if depth == 0 && !bracketed && is_atom_end(&text) => break,
-                TokenKind::Word(_) | TokenKind::Float(_) if is_atom_end(&text) && !self.glued(&text) => {
-                    if phrase { " " } else { "." }
+                TokenKind::Word(_) | TokenKind::Float(_)
+                    if is_atom_end(&text) && !self.glued(&text) =>
+                {
+                    if phrase {
+                        " "
+                    } else {
+                        "."
+                    }
                 }
-                TokenKind::Int(_) if is_atom_end(&text) && !self.touches(0) && !self.text(self.span()).starts_with('-') => ".",
-                TokenKind::Word(_) | TokenKind::Int(_) | TokenKind::Float(_) | TokenKind::Regex { .. } => "",
+                TokenKind::Int(_)
+                    if is_atom_end(&text)
+                        && !self.touches(0)
+                        && !self.text(self.span()).starts_with('-') =>
+                {
+                    "."
+                }
+                TokenKind::Word(_)
+                | TokenKind::Int(_)
+                | TokenKind::Float(_)
+                | TokenKind::Regex { .. } => "",
                 TokenKind::Dot if !bracketed && !(self.touches(0) && self.touches(1)) => break,
-                TokenKind::Minus | TokenKind::Plus | TokenKind::Dot | TokenKind::Slash | TokenKind::Pipe => "",
+                TokenKind::Minus
+                | TokenKind::Plus
+                | TokenKind::Dot
+                | TokenKind::Slash
+                | TokenKind::Pipe => "",
                 TokenKind::Comma if depth > 0 => {
                     self.bump();
                     text.push_str(", ");
@@ -167,26 +223,40 @@ impl Parser<'_> {
             text.push_str(self.text(span));
         }
         if text.is_empty() {
-            return Err(Box::new(self.expected("a qualifier").label(open, "of this name")));
+            return Err(Box::new(
+                self.expected("a qualifier").label(open, "of this name"),
+            ));
         }
         if depth > 0 || text.ends_with(['-', '+', '.', '/', '|', ',', ' ']) {
-            return Err(Box::new(self.expected(if depth > 0 { "`>`" } else { "an identifier" }).label(open, "in the qualifier of this name")));
+            return Err(Box::new(
+                self.expected(if depth > 0 { "`>`" } else { "an identifier" })
+                    .label(open, "in the qualifier of this name"),
+            ));
         }
         Ok(text)
     }
 
     /// Date offsets keep their unit (`+7d`), and what touches belongs together.
     fn glued(&self, text: &str) -> bool {
-        let offset = text.strip_prefix(['+', '-']).is_some_and(|digits| digits.chars().all(|char| char.is_ascii_digit()));
+        let offset = text
+            .strip_prefix(['+', '-'])
+            .is_some_and(|digits| digits.chars().all(|char| char.is_ascii_digit()));
         offset || self.touches(0)
     }
 
     fn check_range(&mut self, text: &str, span: Span) {
-        let Some((first, last)) = text.split_once('-') else { return };
-        let (Ok(first), Ok(last)) = (first.parse::<u64>(), last.parse::<u64>()) else { return };
+        let Some((first, last)) = text.split_once('-') else {
+            return;
+        };
+        let (Ok(first), Ok(last)) = (first.parse::<u64>(), last.parse::<u64>()) else {
+            return;
+        };
         if first > last {
             let message = format!("range start ({first}) is greater than end ({last})");
-            self.warn(Diagnostic::new(Code::ReversedRange, span, message).help(format!("write `{last}-{first}`")));
+            self.warn(
+                Diagnostic::new(Code::ReversedRange, span, message)
+                    .help(format!("write `{last}-{first}`")),
+            );
         }
     }
 }
@@ -201,7 +271,10 @@ pub(super) fn split(text: &str) -> Vec<String> {
     if text.contains(['|', '<']) || opens.iter().any(|open| text.starts_with(open)) {
         return vec![text.to_owned()];
     }
-    text.split('.').filter(|piece| !piece.is_empty()).map(str::to_owned).collect()
+    text.split('.')
+        .filter(|piece| !piece.is_empty())
+        .map(str::to_owned)
+        .collect()
 }
 
 /// `<a.b: c>` is `<a: b.c>`.
@@ -214,5 +287,9 @@ fn dotted(mut path: Vec<String>, qualifier: Option<Qualifier>) -> Qualifier {
         quoted = qualifier.quoted;
         path.extend(qualifier.specifiers);
     }
-    Qualifier { text, specifiers: path, quoted }
+    Qualifier {
+        text,
+        specifiers: path,
+        quoted,
+    }
 }

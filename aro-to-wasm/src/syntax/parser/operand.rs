@@ -15,7 +15,10 @@ impl Parser<'_> {
             TokenKind::Int(value) => ExpressionKind::Int(*value),
             TokenKind::Float(value) => ExpressionKind::Float(*value),
             TokenKind::Text(text) => ExpressionKind::Text(text.clone()),
-            TokenKind::Regex { pattern, flags } => ExpressionKind::Regex { pattern: pattern.clone(), flags: flags.clone() },
+            TokenKind::Regex { pattern, flags } => ExpressionKind::Regex {
+                pattern: pattern.clone(),
+                flags: flags.clone(),
+            },
             TokenKind::Word(Word::Literal) => self.literal_word(),
             TokenKind::Word(Word::Plain) => return self.bare_name().map(name_expression),
             TokenKind::Interpolated(pieces) => {
@@ -25,7 +28,10 @@ impl Parser<'_> {
             TokenKind::Less => {
                 let noun = self.angle_noun()?;
                 let span = noun.span;
-                return Ok(Expression { kind: ExpressionKind::Reference(noun), span });
+                return Ok(Expression {
+                    kind: ExpressionKind::Reference(noun),
+                    span,
+                });
             }
             TokenKind::LeftBracket => return self.nested(Self::list),
             TokenKind::LeftBrace => return self.nested(Self::map),
@@ -50,7 +56,10 @@ impl Parser<'_> {
             Some(Word::Article) if *self.peek(1) == TokenKind::Less => {
                 Box::new(mistake.help("values are written without an article: `<name>`"))
             }
-            Some(_) => Box::new(mistake.help(format!("`{0}` is a reserved word; the variable is written `<{0}>`", self.word(0)))),
+            Some(_) => Box::new(mistake.help(format!(
+                "`{0}` is a reserved word; the variable is written `<{0}>`",
+                self.word(0)
+            ))),
             None => mistake,
         }
     }
@@ -74,9 +83,13 @@ impl Parser<'_> {
                 break;
             }
         }
-        self.expect_close(&TokenKind::RightBracket, "]", open).map_err(|mistake| self.explain_comma(mistake))?;
+        self.expect_close(&TokenKind::RightBracket, "]", open)
+            .map_err(|mistake| self.explain_comma(mistake))?;
         self.tall(height, open)?;
-        Ok(Expression { kind: ExpressionKind::List(items), span: self.since(open) })
+        Ok(Expression {
+            kind: ExpressionKind::List(items),
+            span: self.since(open),
+        })
     }
 
     fn map(&mut self) -> Parse<Expression> {
@@ -84,28 +97,44 @@ impl Parser<'_> {
         let (mut entries, mut height) = (Vec::new(), 0);
         while !self.at(&TokenKind::RightBrace) {
             let key = self.key()?;
-            self.expect(&TokenKind::Colon, "`:`")
-                .map_err(|mistake| Box::new(mistake.help(format!("write the value of the key as `{}: …`", key.text))))?;
+            self.expect(&TokenKind::Colon, "`:`").map_err(|mistake| {
+                Box::new(mistake.help(format!("write the value of the key as `{}: …`", key.text)))
+            })?;
             entries.push((key, self.expression()?));
             height = self.height.max(height);
             if !self.eat(&TokenKind::Comma) {
                 break;
             }
         }
-        self.expect_close(&TokenKind::RightBrace, "}", open).map_err(|mistake| self.explain_comma(mistake))?;
+        self.expect_close(&TokenKind::RightBrace, "}", open)
+            .map_err(|mistake| self.explain_comma(mistake))?;
         self.tall(height, open)?;
-        Ok(Expression { kind: ExpressionKind::Map(entries), span: self.since(open) })
+        Ok(Expression {
+            kind: ExpressionKind::Map(entries),
+            span: self.since(open),
+        })
     }
 
     /// Sets the height of a node above trees of `height`.
     fn tall(&mut self, height: u32, at: Span) -> Parse<()> {
         self.height = height + 1;
-        if self.height > super::DEPTH_MAX { Err(self.too_deep(at)) } else { Ok(()) }
+        if self.height > super::DEPTH_MAX {
+            Err(self.too_deep(at))
+        } else {
+            Ok(())
+        }
     }
 
     fn explain_comma(&self, mistake: Box<Diagnostic>) -> Box<Diagnostic> {
-        let starts = matches!(self.kind(), TokenKind::Word(_) | TokenKind::Text(_) | TokenKind::Interpolated(_) | TokenKind::Less);
-        if starts { Box::new(mistake.help("entries are separated by commas")) } else { mistake }
+        let starts = matches!(
+            self.kind(),
+            TokenKind::Word(_) | TokenKind::Text(_) | TokenKind::Interpolated(_) | TokenKind::Less
+        );
+        if starts {
+            Box::new(mistake.help("entries are separated by commas"))
+        } else {
+            mistake
+        }
     }
 
     /// A string, or words joined by hyphens, reserved or not.
@@ -113,7 +142,10 @@ impl Parser<'_> {
         match self.kind() {
             TokenKind::Text(text) => {
                 let text = text.clone();
-                Ok(Name { text, span: self.bump() })
+                Ok(Name {
+                    text,
+                    span: self.bump(),
+                })
             }
             TokenKind::Word(_) => {
                 let mut name = self.name_here();
@@ -121,7 +153,9 @@ impl Parser<'_> {
                     if self.at(&TokenKind::Minus) && matches!(self.peek(1), TokenKind::Word(_)) {
                         self.bump();
                         name.text.push('-');
-                    } else if !matches!(self.kind(), TokenKind::Int(_)) || !self.text(self.span()).starts_with('-') {
+                    } else if !matches!(self.kind(), TokenKind::Int(_))
+                        || !self.text(self.span()).starts_with('-')
+                    {
                         name.span = self.since(name.span);
                         return Ok(name);
                     }
@@ -130,10 +164,16 @@ impl Parser<'_> {
                 }
             }
             TokenKind::Int(_) | TokenKind::Float(_) => {
-                let quoted = format!("keys are words or strings: `\"{}\": …`", self.text(self.span()));
+                let quoted = format!(
+                    "keys are words or strings: `\"{}\": …`",
+                    self.text(self.span())
+                );
                 Err(Box::new(self.expected("a key").help(quoted)))
             }
-            TokenKind::Interpolated(_) => Err(Box::new(self.expected("a key without interpolation").help("a key is a fixed text"))),
+            TokenKind::Interpolated(_) => Err(Box::new(
+                self.expected("a key without interpolation")
+                    .help("a key is a fixed text"),
+            )),
             _ => Err(self.expected("a key or `}`")),
         }
     }
@@ -154,7 +194,13 @@ impl Parser<'_> {
         self.tall(height, span)?;
         let plain: Option<String> = segments
             .iter()
-            .map(|segment| if let Segment::Text(text) = segment { Some(text.as_str()) } else { None })
+            .map(|segment| {
+                if let Segment::Text(text) = segment {
+                    Some(text.as_str())
+                } else {
+                    None
+                }
+            })
             .collect();
         let kind = plain.map_or(ExpressionKind::Interpolated(segments), ExpressionKind::Text);
         Ok(Expression { kind, span })
@@ -162,13 +208,30 @@ impl Parser<'_> {
 
     /// Reads what stands in `${…}` as one whole expression; nothing if it is empty or unreadable.
     fn interpolation(&mut self, code: Span) -> Parse<Option<Expression>> {
-        let lexed = lex(self.file, self.source, code.start as usize..code.end as usize);
+        let lexed = lex(
+            self.file,
+            self.source,
+            code.start as usize..code.end as usize,
+        );
         let unreadable = lexed.diagnostics.first().map(|first| first.message.clone());
-        let reason = unreadable.or_else(|| (lexed.tokens.len() < 2).then(|| "there is nothing in it".to_owned()));
+        let reason = unreadable
+            .or_else(|| (lexed.tokens.len() < 2).then(|| "there is nothing in it".to_owned()));
         if let Some(reason) = reason {
-            let span = Span { start: code.start.saturating_sub(2), end: code.end + 1, ..code };
-            let warning = Diagnostic::new(Code::IgnoredInterpolation, span, "this interpolation contributes nothing to the text");
-            self.warn(warning.label(span, reason).help("write `\\${` for the characters themselves"));
+            let span = Span {
+                start: code.start.saturating_sub(2),
+                end: code.end + 1,
+                ..code
+            };
+            let warning = Diagnostic::new(
+                Code::IgnoredInterpolation,
+                span,
+                "this interpolation contributes nothing to the text",
+            );
+            self.warn(
+                warning
+                    .label(span, reason)
+                    .help("write `\\${` for the characters themselves"),
+            );
             return Ok(None);
         }
         let outer = std::mem::replace(&mut self.tokens, lexed.tokens);
@@ -178,7 +241,9 @@ impl Parser<'_> {
                 return Ok(expression);
             }
             let mistake = self.expected("`}`");
-            Err(Box::new(mistake.help("a name with a qualifier needs angle brackets: `${<user: name>}`")))
+            Err(Box::new(mistake.help(
+                "a name with a qualifier needs angle brackets: `${<user: name>}`",
+            )))
         });
         let result = result.map_err(|mistake| self.explain_interpolation(mistake));
         self.tokens = outer;
@@ -189,8 +254,13 @@ impl Parser<'_> {
     fn explain_interpolation(&self, mistake: Box<Diagnostic>) -> Box<Diagnostic> {
         if self.word_class(0) == Some(Word::Article) {
             let word = self.word(0);
-            let help = format!("`{word}` is an article; the variable of that name is written `${{<{word}>}}`");
-            return Box::new(Diagnostic { help: vec![help], ..*mistake });
+            let help = format!(
+                "`{word}` is an article; the variable of that name is written `${{<{word}>}}`"
+            );
+            return Box::new(Diagnostic {
+                help: vec![help],
+                ..*mistake
+            });
         }
         mistake
     }

@@ -7,8 +7,10 @@ use crate::syntax::ast::{Block, Name, Publish, Require, Statement};
 use crate::syntax::token::{TokenKind, Word};
 
 /// Keywords that begin a statement.
-const STARTERS: &[&str] =
-    &["match", "for", "parallel", "while", "break", "publish", "require", "if", "when", "then", "assert", "exists"];
+const STARTERS: &[&str] = &[
+    "match", "for", "parallel", "while", "break", "publish", "require", "if", "when", "then",
+    "assert", "exists",
+];
 
 impl Parser<'_> {
     /// Statements up to the brace that closes the one at `open`.
@@ -43,13 +45,19 @@ impl Parser<'_> {
     }
 
     /// Reported once, for the innermost block.
-    fn unclosed_block(&mut self, open: Span) {
+    pub(super) fn unclosed_block(&mut self, open: Span) {
         let here = self.span();
-        let reported = self.diagnostics.last().is_some_and(|last| last.code == Code::Unclosed && last.labels.iter().any(|(span, _)| *span == here));
+        let reported = self.diagnostics.last().is_some_and(|last| {
+            last.code == Code::Unclosed && last.labels.iter().any(|(span, _)| *span == here)
+        });
         if reported {
             return;
         }
-        let what = if self.at(&TokenKind::End) { "the file ends here" } else { "but here the next feature set begins" };
+        let what = if self.at(&TokenKind::End) {
+            "the file ends here"
+        } else {
+            "but here the next feature set begins"
+        };
         let mistake = Diagnostic::new(Code::Unclosed, open, "this `{` is never closed")
             .label(here, what)
             .help("close the block with `}`");
@@ -60,8 +68,12 @@ impl Parser<'_> {
     fn recover(&mut self, start: usize) {
         // Braces that the broken statement opened: a map, or the cases of a match, whose own statements must not be taken for later ones.
         let mut depth = self.open_braces(start);
-        let cases = self.tokens.get(start).is_some_and(|token| self.text(token.span).eq_ignore_ascii_case("match"));
-        if self.at == start && !matches!(self.kind(), TokenKind::LeftBrace | TokenKind::RightBrace) {
+        let cases = self
+            .tokens
+            .get(start)
+            .is_some_and(|token| self.text(token.span).eq_ignore_ascii_case("match"));
+        if self.at == start && !matches!(self.kind(), TokenKind::LeftBrace | TokenKind::RightBrace)
+        {
             self.bump();
         }
         loop {
@@ -109,17 +121,26 @@ impl Parser<'_> {
                 }
                 let next = matches!(
                     self.peek(1),
-                    TokenKind::Word(Word::Article | Word::Preposition(_)) | TokenKind::Less | TokenKind::Text(_) | TokenKind::Interpolated(_)
+                    TokenKind::Word(Word::Article | Word::Preposition(_))
+                        | TokenKind::Less
+                        | TokenKind::Text(_)
+                        | TokenKind::Interpolated(_)
                 );
                 word.starts_with(char::is_uppercase) && next
             }
-            TokenKind::Less => self.word_class(1).is_some() && *self.peek(2) == TokenKind::Greater && self.word_class(3).is_some(),
+            TokenKind::Less => {
+                self.word_class(1).is_some()
+                    && *self.peek(2) == TokenKind::Greater
+                    && self.word_class(3).is_some()
+            }
             _ => false,
         }
     }
 
     pub(super) fn starts_keyword(&self, ahead: usize) -> bool {
-        STARTERS.iter().any(|starter| self.word_ahead(ahead, starter))
+        STARTERS
+            .iter()
+            .any(|starter| self.word_ahead(ahead, starter))
     }
 
     fn statement(&mut self) -> Parse<Statement> {
@@ -135,14 +156,20 @@ impl Parser<'_> {
             }
             "if" => self.if_statement(),
             "when" if !self.at_article(1) => self.when_statement(),
-            "publish" | "require" | "when" | "then" | "assert" | "exists" => self.action_statement(),
-            "else" | "otherwise" => Err(Box::new(
-                self.expected("a statement").help(format!("`{word}` follows directly behind the closing brace of its block")),
-            )),
+            "publish" | "require" | "when" | "then" | "assert" | "exists" => {
+                self.action_statement()
+            }
+            "else" | "otherwise" => Err(Box::new(self.expected("a statement").help(format!(
+                "`{word}` follows directly behind the closing brace of its block"
+            )))),
             "" if self.at(&TokenKind::Less) => self.action_statement(),
             "" => Err(self.no_verb()),
             _ if word.is_empty() => Err(self.no_verb()),
-            _ if self.word(0).starts_with(char::is_uppercase) && self.word_class(0) == Some(Word::Plain) => self.action_statement(),
+            _ if self.word(0).starts_with(char::is_uppercase)
+                && self.word_class(0) == Some(Word::Plain) =>
+            {
+                self.action_statement()
+            }
             _ => Err(self.no_verb()),
         }
     }
@@ -157,7 +184,12 @@ impl Parser<'_> {
             return mistake;
         }
         let mut letters = word.chars();
-        let capital: String = letters.next().into_iter().flat_map(char::to_uppercase).chain(letters).collect();
+        let capital: String = letters
+            .next()
+            .into_iter()
+            .flat_map(char::to_uppercase)
+            .chain(letters)
+            .collect();
         Box::new(Diagnostic {
             code: Code::LowerCaseVerb,
             message: format!("expected an action verb, but `{word}` starts with a small letter"),
@@ -172,14 +204,20 @@ impl Parser<'_> {
             return Ok(());
         }
         let last = self.previous();
-        let behind = Span { start: last.end, ..last };
+        let behind = Span {
+            start: last.end,
+            ..last
+        };
         let mut mistake = *self.expected("`.`");
         mistake.labels.clear();
-        let ends_here = matches!(self.kind(), TokenKind::RightBrace | TokenKind::End) || (self.starts_line(0) && self.at_statement());
+        let ends_here = matches!(self.kind(), TokenKind::RightBrace | TokenKind::End)
+            || (self.starts_line(0) && self.at_statement());
         if ends_here {
             mistake.primary = Some(behind);
             mistake.message = "expected `.` at the end of the statement".to_owned();
-            let mistake = mistake.label(behind, "the full stop is missing here").help("statements end with a full stop");
+            let mistake = mistake
+                .label(behind, "the full stop is missing here")
+                .help("statements end with a full stop");
             self.report(mistake, last.start);
             return Ok(());
         }
@@ -190,7 +228,9 @@ impl Parser<'_> {
     /// Hints for what is often written where a statement should end.
     fn explain_end(&self, mistake: Diagnostic) -> Diagnostic {
         let word = self.word(0).to_ascii_lowercase();
-        let days = ["day", "days", "week", "weeks", "month", "months", "year", "years", "d", "w"];
+        let days = [
+            "day", "days", "week", "weeks", "month", "months", "year", "years", "d", "w",
+        ];
         match self.kind() {
             TokenKind::GreaterEqual | TokenKind::Arrow => mistake.help("put a space between `>` and what follows it"),
             TokenKind::Plus | TokenKind::Minus | TokenKind::Star | TokenKind::Slash | TokenKind::Percent | TokenKind::DoublePlus => {
@@ -210,7 +250,11 @@ impl Parser<'_> {
         let internal = self.plain_name()?;
         self.terminator()?;
         self.bound.insert(external.text.clone());
-        Ok(Publish { external, internal, span: self.since(start) })
+        Ok(Publish {
+            external,
+            internal,
+            span: self.since(start),
+        })
     }
 
     /// Behind the verb: `the <name> from the <source>.`
@@ -219,10 +263,18 @@ impl Parser<'_> {
         let name = self.plain_name()?;
         self.expect_word("from")?;
         self.eat_article();
-        let source = if self.at(&TokenKind::Less) { self.plain_name()? } else { self.bare_name()? };
+        let source = if self.at(&TokenKind::Less) {
+            self.plain_name()?
+        } else {
+            self.bare_name()?
+        };
         self.terminator()?;
         self.bound.insert(name.text.clone());
-        Ok(Require { name, source, span: self.since(start) })
+        Ok(Require {
+            name,
+            source,
+            span: self.since(start),
+        })
     }
 
     /// A compound name without brackets; hyphens must touch.
@@ -231,11 +283,18 @@ impl Parser<'_> {
             return Err(self.expected("an identifier"));
         }
         let start = self.bump();
-        while self.at(&TokenKind::Minus) && self.touches(0) && self.touches(1) && self.word_class(1).is_some() {
+        while self.at(&TokenKind::Minus)
+            && self.touches(0)
+            && self.touches(1)
+            && self.word_class(1).is_some()
+        {
             self.bump();
             self.bump();
         }
         let span = self.since(start);
-        Ok(Name { text: self.text(span).to_owned(), span })
+        Ok(Name {
+            text: self.text(span).to_owned(),
+            span,
+        })
     }
 }

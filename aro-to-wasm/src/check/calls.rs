@@ -1,0 +1,174 @@
+//! Verbs: known ones with their prepositions, calls of user-defined actions, and what may not stand inside these.
+
+use super::Scope;
+use crate::actions::{self, ActionKind};
+use crate::diagnostic::{Code, Diagnostic};
+use crate::program::{FeatureSet, Program, Trigger, store_target};
+use crate::syntax::ast::{Action, Operand, Preposition};
+use crate::syntax::walk;
+
+/// Names that only the trigger of a feature set provides, in small letters: an action sees its `<input>` instead.
+const FRAMEWORK_NAMES: &[&str] = &[
+    "request",
+    "response",
+    "event",
+    "pathparameters",
+    "queryparameters",
+];
+
+pub(super) fn check(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>) {
+    for set in &program.feature_sets {
+        walk::actions(&set.syntax.body, &mut |action, _| {
+            verb(program, scope, action, found);
+            repository(program, action, found);
+            if set.trigger == Trigger::Action {
+                framework(set, action, found);
+            }
+        });
+    }
+}
+
+fn verb(program: &Program, scope: Scope, action: &Action, found: &mut Vec<Diagnostic>) {
+    let text = action.verb.text.as_str();
+    match actions::lookup(text) {
+        Some(known) if known.kind == ActionKind::Process && !program.user_actions.contains_key("Process") => found.push(
+            Diagnostic::new(Code::UnknownVerb, action.verb.span, format!("`{text}` is no built-in action: it copies its object"))
+                .help("define what it does: `(Process: Action takes <value>) { … }`, called as `Application.Process`"),
+        ),
+        Some(known) => preposition(known, action, found),
+        None if text.starts_with("Application.") => user_action(program, scope, action, found),
+        None if program.user_actions.contains_key(text) => {}
+        None => {
+            let mut unknown = Diagnostic::new(Code::UnknownVerb, action.verb.span, format!("unknown action verb `{text}`"));
+            if let Some(near) = actions::suggest(text) {
+                unknown = unknown.help(format!("did you mean `{near}`?"));
+            }
+            found.push(unknown);
+        }
+    }
+}
+
+fn preposition(known: &actions::Action, action: &Action, found: &mut Vec<Diagnostic>) {
+    let Some(object) = &action.object else { return };
+    if known.takes.contains(&object.preposition) || known.takes.is_empty() {
+        return;
+    }
+    let words: Vec<String> = known
+        .takes
+        .iter()
+        .map(|one| format!("`{}`", spelled(*one)))
+        .collect();
+    let message = format!(
+        "`{}` does not take `{}`",
+        action.verb.text,
+        spelled(object.preposition)
+    );
+    found.push(
+        Diagnostic::new(Code::WrongPreposition, object.span, message)
+            .help(format!("it takes {}", words.join(", "))),
+    );
+}
+
+fn spelled(preposition: Preposition) -> &'static str {
+    match preposition {
+        Preposition::From => "from",
+        Preposition::For => "for",
+        Preposition::Against => "against",
+        Preposition::To => "to",
+        Preposition::Into => "into",
+        Preposition::Via => "via",
+        Preposition::With => "with",
+        Preposition::On => "on",
+        Preposition::At => "at",
+        Preposition::By => "by",
+    }
+}
+
+/// U2 and U3.
+fn user_action(program: &Program, scope: Scope, action: &Action, found: &mut Vec<Diagnostic>) {
+    let text = action.verb.text.as_str();
+    let called = program
+        .user_action(text)
+        .and_then(|index| program.feature_sets.get(index));
+    let Some(called) = called else {
+        if scope == Scope::Whole {
+            let known: Vec<String> = program
+                .user_actions
+                .keys()
+                .map(|name| format!("`Application.{name}`"))
+                .collect();
+            let unknown = Diagnostic::new(
+                Code::UnknownUserAction,
+                action.verb.span,
+                format!("unknown user-defined action `{text}`"),
+            );
+            found.push(if known.is_empty() {
+                unknown.help(format!(
+                    "define it: `({}: Action) {{ … }}`",
+                    text.trim_start_matches("Application.")
+                ))
+            } else {
+                unknown.help(format!("known are {}", known.join(", ")))
+            });
+        }
+        return;
+    };
+    let from = action
+        .object
+        .as_ref()
+        .filter(|object| object.preposition == Preposition::From);
+    if let Some(object) = from
+        && called.syntax.takes.is_none()
+    {
+        let name = &called.syntax.name;
+        found.push(
+            Diagnostic::new(
+                Code::CallWithoutTakes,
+                object.span,
+                format!("cannot call `{text}` with `from`: it takes no value"),
+            )
+            .label(called.syntax.header, "defined here")
+            .help(format!(
+                "write `({name}: Action takes <value>)`, or call it `with {{ … }}`"
+            )),
+        );
+    }
+}
+
+/// U4.
+fn framework(set: &FeatureSet, action: &Action, found: &mut Vec<Diagnostic>) {
+    for object in action.object.iter().chain(&action.extra) {
+        let Operand::Noun(noun) = &object.operand else {
+            continue;
+        };
+        if FRAMEWORK_NAMES.contains(&noun.base.to_lowercase().as_str()) {
+            let message = format!(
+                "framework variable `<{}>` is not available inside a user-defined action",
+                noun.base
+            );
+            found.push(
+                Diagnostic::new(Code::FrameworkName, noun.span, message)
+                    .label(set.syntax.header, "in this action")
+                    .help("pass what it needs with the call and read it from `<input>`"),
+            );
+        }
+    }
+}
+
+/// Storing into a variable has no effect (actions Q-47).
+fn repository(program: &Program, action: &Action, found: &mut Vec<Diagnostic>) {
+    let Some(target) = store_target(action).filter(|target| !program.is_repository(&target.base))
+    else {
+        return;
+    };
+    let message = format!(
+        "`{}` is a variable here, no repository: nothing is stored",
+        target.base
+    );
+    found.push(
+        Diagnostic::new(Code::NotARepository, target.span, message).help(format!(
+            "a repository has a name of its own, for example `<{}-repository>`",
+            target.base
+        )),
+    );
+}
