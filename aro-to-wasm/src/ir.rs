@@ -4,19 +4,19 @@
 
 /// Index of a text in [`Unit::texts`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct TextId(pub u32);
+pub(crate) struct TextId(pub u32);
 
 /// A local of the enclosing function; parameters come first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LocalId(pub u32);
+pub(crate) struct LocalId(pub u32);
 
 /// A loop that `Break` leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LoopId(pub u32);
+pub(crate) struct LoopId(pub u32);
 
 /// What one component is generated from: a feature set and the user-defined actions it calls.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Unit {
+pub(crate) struct Unit {
     /// Constant texts, without duplicates.
     pub texts: indexmap::IndexSet<Vec<u8>>,
     /// The feature set, then the actions it reaches.
@@ -25,14 +25,14 @@ pub struct Unit {
 
 impl Unit {
     /// Enters a text.
-    pub fn text(&mut self, text: &str) -> TextId {
+    pub(crate) fn text(&mut self, text: &str) -> TextId {
         TextId(self.texts.insert_full(text.as_bytes().to_vec()).0 as u32)
     }
 }
 
 /// One function.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Function {
+pub(crate) struct Function {
     /// For readers of the name section.
     pub name: String,
     /// What it is called with and answers.
@@ -45,7 +45,7 @@ pub struct Function {
 
 /// What a function is called with and answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub(crate) enum Role {
     /// `aro:program/start`: no parameter; answers a response.
     Start,
     /// `aro:program/end`: parameters `error: option<string>` as tag, address, length.
@@ -62,7 +62,7 @@ pub enum Role {
 
 impl Role {
     /// Kinds of the parameters.
-    pub fn parameters(self) -> &'static [Kind] {
+    pub(crate) fn parameters(self) -> &'static [Kind] {
         use Kind::{Flag, Long, Value};
         match self {
             Role::Start => &[],
@@ -76,7 +76,7 @@ impl Role {
 
 /// What a local or an expression holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A value of the language; zero stands for unbound.
     Value,
     /// A truth value, a small number or an address.
@@ -90,7 +90,7 @@ pub enum Kind {
 /// How a failure is worded (runtime.md 2.7.3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-pub enum FailureKind {
+pub(crate) enum FailureKind {
     /// The sentence of the statement, with a cause.
     Action = 0,
     /// The message, as an error of an expression.
@@ -101,7 +101,7 @@ pub enum FailureKind {
 
 /// One step.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Node {
+pub(crate) enum Node {
     /// Steps whose failure is that of one statement.
     Statement {
         /// Index into the manifest's statements.
@@ -140,7 +140,7 @@ pub enum Node {
 
 /// What a failing statement does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OnFailure {
+pub(crate) enum OnFailure {
     /// Ends the function with the failure.
     Report,
     /// Ends the function as if nothing had happened: header guards.
@@ -149,7 +149,7 @@ pub enum OnFailure {
 
 /// An expression.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Expr {
+pub(crate) enum Expr {
     /// A local.
     Local(LocalId),
     /// The value zero: unbound.
@@ -197,7 +197,7 @@ pub enum Expr {
 
 /// Arithmetic on flags.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FlagOperator {
+pub(crate) enum FlagOperator {
     /// One operand: whether it is zero.
     Not,
     /// Two operands, both evaluated.
@@ -214,7 +214,7 @@ pub enum FlagOperator {
 
 /// A constant value.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Constant {
+pub(crate) enum Constant {
     /// Null.
     Null,
     /// Truth value.
@@ -229,7 +229,7 @@ pub enum Constant {
 
 /// What is called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Callee {
+pub(crate) enum Callee {
     /// An export of the value runtime.
     Runtime(&'static str),
     /// A helper that talks to the host.
@@ -240,7 +240,7 @@ pub enum Callee {
 
 /// What a call is given.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Argument {
+pub(crate) enum Argument {
     /// An expression.
     Expr(Expr),
     /// Address and length of a constant text.
@@ -251,7 +251,7 @@ pub enum Argument {
 
 /// Whether and how a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fails {
+pub(crate) enum Fails {
     /// It does not, or zero is an answer.
     Never,
     /// Zero means failure; the message is set.
@@ -262,7 +262,7 @@ pub enum Fails {
 
 /// The helpers through which a component talks to the host. Each is one small function, present only where it is used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum HostFunction {
+pub(crate) enum HostFunction {
     /// (stream flag, message slice)
     ConsoleWrite,
     /// (port flag, name text) → socket, or zero and a message
@@ -305,28 +305,28 @@ pub enum HostFunction {
 
 impl Expr {
     /// A call of the value runtime that cannot fail.
-    pub fn runtime(name: &'static str, arguments: Vec<Argument>) -> Expr {
+    pub(crate) fn runtime(name: &'static str, arguments: Vec<Argument>) -> Expr {
         Expr::Call { callee: Callee::Runtime(name), arguments, fails: Fails::Never }
     }
 
     /// A call of the value runtime that fails with zero.
-    pub fn fallible(name: &'static str, arguments: Vec<Argument>, kind: FailureKind) -> Expr {
+    pub(crate) fn fallible(name: &'static str, arguments: Vec<Argument>, kind: FailureKind) -> Expr {
         Expr::Call { callee: Callee::Runtime(name), arguments, fails: Fails::OnZero(kind) }
     }
 
     /// A call of a host helper that cannot fail.
-    pub fn host(function: HostFunction, arguments: Vec<Argument>) -> Expr {
+    pub(crate) fn host(function: HostFunction, arguments: Vec<Argument>) -> Expr {
         Expr::Call { callee: Callee::Host(function), arguments, fails: Fails::Never }
     }
 
     /// A call of a host helper that fails with zero.
-    pub fn fallible_host(function: HostFunction, arguments: Vec<Argument>) -> Expr {
+    pub(crate) fn fallible_host(function: HostFunction, arguments: Vec<Argument>) -> Expr {
         Expr::Call { callee: Callee::Host(function), arguments, fails: Fails::OnZero(FailureKind::Action) }
     }
 
     /// Negation of a flag.
     #[must_use]
-    pub fn negated(self) -> Expr {
+    pub(crate) fn negated(self) -> Expr {
         Expr::Flags(FlagOperator::Not, vec![self])
     }
 }

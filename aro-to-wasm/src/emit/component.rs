@@ -6,7 +6,7 @@ use wasm_encoder::{
 };
 use wit_parser::Function;
 
-use super::module::{CoreModule, HANDLE, runtime_signature, short_name};
+use super::module::{CoreModule, FINISH, HANDLE, runtime_signature, short_name};
 use super::wit::{Contract, Known, Naming, Types, borrowed, import_type_name};
 use crate::runtime::Runtime;
 
@@ -26,7 +26,6 @@ pub(crate) fn emit(module: &CoreModule, interface: &str, contract: &Contract, ru
     let rt = builder.core_instantiate(Some("rt"), rt, []);
     let memory = builder.core_alias_export(Some("memory"), rt, "memory", ExportKind::Memory);
     let realloc = builder.core_alias_export(Some("realloc"), rt, "realloc", ExportKind::Func);
-    let reset = builder.core_alias_export(Some("reset"), rt, "reset", ExportKind::Func);
     let options = [CanonicalOption::UTF8, CanonicalOption::Memory(memory), CanonicalOption::Realloc(realloc)];
     let mut arguments = vec![(aro_wit::RUNTIME_IMPORT, ModuleArg::Instance(rt))];
     for ((interface, functions), (_, instance)) in module.imports.iter().zip(&imported) {
@@ -43,7 +42,8 @@ pub(crate) fn emit(module: &CoreModule, interface: &str, contract: &Contract, ru
     let main = builder.core_module_raw(Some("main"), &module.bytes);
     let main = builder.core_instantiate(Some("main"), main, arguments);
     let handle = builder.core_alias_export(Some(HANDLE), main, HANDLE, ExportKind::Func);
-    export_handler(&mut builder, interface, contract, &Lift { handle, memory, realloc, reset });
+    let finish = builder.core_alias_export(Some(FINISH), main, FINISH, ExportKind::Func);
+    export_handler(&mut builder, interface, contract, &Lift { handle, finish, memory, realloc });
     builder.finish()
 }
 
@@ -70,9 +70,9 @@ fn import_runtime(builder: &mut ComponentBuilder, module: &CoreModule, runtime: 
 
 struct Lift {
     handle: u32,
+    finish: u32,
     memory: u32,
     realloc: u32,
-    reset: u32,
 }
 
 /// Name of the one function of a trigger's interface.
@@ -101,7 +101,7 @@ fn export_handler(builder: &mut ComponentBuilder, interface: &str, contract: &Co
             CanonicalOption::UTF8,
             CanonicalOption::Memory(lift.memory),
             CanonicalOption::Realloc(lift.realloc),
-            CanonicalOption::PostReturn(lift.reset),
+            CanonicalOption::PostReturn(lift.finish),
         ],
     );
     let shim = builder.component(Some("export"), re_exporter(function, contract));
@@ -120,7 +120,7 @@ fn import_function_name(name: &str) -> String {
 
 fn re_exporter(function: &Function, contract: &Contract) -> ComponentBuilder {
     let mut builder = ComponentBuilder::default();
-    let mut function_type = |builder: &mut ComponentBuilder, naming| {
+    let function_type = |builder: &mut ComponentBuilder, naming| {
         let (params, result) =
             contract.function_types(function, &mut Types { builder, naming }, &mut Known::default());
         let (index, mut encoder) = builder.type_function(None);

@@ -18,6 +18,8 @@ use crate::runtime::Runtime;
 pub(crate) const MODULE_NAME: &str = "feature-set";
 /// Export of the function that handles the event.
 pub(crate) const HANDLE: &str = "handle";
+/// Export of the function that is called when the result of `handle` has been read (`post-return` of the canonical ABI).
+pub(crate) const FINISH: &str = "finish";
 /// Bytes of a memory page.
 const PAGE_BYTES: u32 = 65_536;
 
@@ -184,18 +186,21 @@ impl Writer {
         let mut ranges = Vec::new();
         let start = self.imported;
         functions.function(self.types.index(Vec::new(), Vec::new()));
+        functions.function(self.types.index(vec![ValType::I32], Vec::new()));
         for (offset, function) in helpers.iter().enumerate() {
             let parts = host::helper(*function);
             functions.function(self.types.index(parts.params.to_vec(), parts.results.to_vec()));
-            self.symbols.helpers.insert(*function, start + 1 + offset as u32);
+            self.symbols.helpers.insert(*function, start + 2 + offset as u32);
         }
-        self.symbols.first_function = start + 1 + helpers.len() as u32;
+        self.symbols.first_function = start + 2 + helpers.len() as u32;
         for function in &unit.functions {
             let params = function.role.parameters().iter().map(|kind| code::core_type(*kind)).collect();
             functions.function(self.types.index(params, vec![ValType::I32]));
         }
         code.function(&self.start_function(data, runtime));
         names.append(start, "start");
+        code.function(&self.finish_function());
+        names.append(start + 1, FINISH);
         for (function, index) in &self.symbols.helpers {
             code.function(&host::body(*function, &self.symbols, data.scratch as i32));
             names.append(*index, &format!("{function:?}"));
@@ -227,9 +232,17 @@ impl Writer {
         body
     }
 
+    /// Frees what the event has used, so that the instance can take another.
+    fn finish_function(&self) -> Body {
+        let mut body = Body::new([]);
+        body.instructions().call(self.symbols.runtime("reset")).end();
+        body
+    }
+
     fn assemble(self, functions: &FunctionSection, code: &CodeSection, names: &NameMap, data: &Layout) -> Vec<u8> {
         let mut exports = ExportSection::new();
         exports.export(HANDLE, ExportKind::Func, self.symbols.first_function);
+        exports.export(FINISH, ExportKind::Func, self.imported + 1);
         let mut module = Module::new();
         module.section(&self.types.section).section(&self.imports).section(functions).section(&exports);
         module.section(&StartSection { function_index: self.imported });
