@@ -1,2 +1,1 @@
 //! Head.
-pub mod abi;
