@@ -1,1 +1,35 @@
-//! Head.
+//! The value runtime of ARO: values, text, numbers, dates, JSON, patterns and the codec, as every compiled feature set uses them.
+//!
+//! Pure functions on [`value::Value`]. The crate in `module/` wraps them into the core module `$rt` of an `app.wasm` and owns memory; [`abi`] lists that module's exports for the compiler. Nothing here does I/O or imports anything, and no input makes it panic.
+//!
+//! What a value refers to is `'static`: in the module it lives until the arena is reset, natively it is leaked.
+#![no_std]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod abi;
+pub mod access;
+pub mod canonical;
+pub mod cbor;
+pub mod compare;
+pub mod date;
+pub mod error;
+pub mod human;
+pub mod json;
+pub mod number;
+pub mod operate;
+pub mod regex;
+pub mod response;
+pub mod shape;
+#[cfg(test)]
+mod strategy;
+#[cfg(test)]
+mod table;
+pub mod text;
+pub mod uuid;
+pub mod value;
+
+pub use error::Error;
+pub use value::Value;

@@ -1,0 +1,75 @@
+//! What lives from one export call to the next: the message of the last failure, the trace, the response, rooms to grow.
+#![expect(unsafe_code, reason = "a static with inner mutability in a module of one thread")]
+
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
+
+use aro_runtime::response::Fields;
+use aro_runtime::{Error, Value};
+
+use crate::growing::Growing;
+
+/// The state of the execution.
+pub(crate) struct State {
+    /// Why the last operation failed, and whether the language's runtime did.
+    pub(crate) message: Cell<(&'static str, bool)>,
+    /// Bound names of the failed statement with their texts.
+    pub(crate) trace: RefCell<Vec<(&'static str, &'static str)>>,
+    /// Status, reason and fields that Return has said.
+    pub(crate) response: Cell<(&'static str, &'static str)>,
+    /// Its fields.
+    pub(crate) fields: RefCell<Fields>,
+    /// Room behind the last long text.
+    pub(crate) text: Growing,
+    /// Room behind the last long list.
+    pub(crate) list: Growing,
+}
+
+/// The one state of the instance.
+pub(crate) static STATE: State = State {
+    message: Cell::new(("", false)),
+    trace: RefCell::new(Vec::new()),
+    response: Cell::new(("OK", "success")),
+    fields: RefCell::new(Fields::new()),
+    text: Growing::new(),
+    list: Growing::new(),
+};
+
+// SAFETY: the module has no shared memory, so there is one thread.
+unsafe impl Sync for State {}
+
+/// Forgets everything: it lies in an arena that is gone. What is replaced is forgotten, not dropped: dropping would give memory back to the new arena.
+pub(crate) fn clear() {
+    STATE.message.set(("", false));
+    core::mem::forget(STATE.trace.take());
+    STATE.response.set(("OK", "success"));
+    core::mem::forget(STATE.fields.take());
+    STATE.text.clear();
+    STATE.list.clear();
+}
+
+/// Puts a value into the arena.
+#[inline]
+pub(crate) fn keep(value: Value) -> &'static Value {
+    alloc::boxed::Box::leak(alloc::boxed::Box::new(value))
+}
+
+/// The value, or nothing and a message.
+#[inline]
+pub(crate) fn answer(result: Result<Value, Error>) -> Option<&'static Value> {
+    match result {
+        Ok(value) => Some(keep(value)),
+        Err(error) => {
+            refuse(error);
+            None
+        }
+    }
+}
+
+/// Leaves a message.
+#[cold]
+#[inline(never)]
+pub(crate) fn refuse(error: Error) {
+    STATE.message.set((error.to_string().leak(), error.is_runtime()));
+}

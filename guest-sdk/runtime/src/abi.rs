@@ -1,0 +1,151 @@
+//! The exports of the core module `$rt`, for the compiler that imports them. The module's own crate documents each.
+
+/// Type of a parameter or result. Addresses, lengths, flags and kinds are [`Ty::I32`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Ty {
+    /// 32 bits: the address of a value, an address, a length, a flag.
+    I32,
+    /// 64 bits: an Int, half of an identity, a packed span.
+    I64,
+    /// A Float.
+    F64,
+}
+
+/// One exported function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Export {
+    /// Its name.
+    pub name: &'static str,
+    /// Types of its parameters.
+    pub params: &'static [Ty],
+    /// Types of its results: one at most.
+    pub results: &'static [Ty],
+}
+
+/// Pages of 64 KiB that the module's memory begins with; it has no maximum of its own.
+pub const MEMORY_PAGES: u64 = 2;
+/// Exported name of the memory.
+pub const MEMORY: &str = "memory";
+/// Exported immutable global: the first byte that belongs to nobody.
+pub const HEAP_BASE: &str = "__heap_base";
+/// The canonical ABI's allocator.
+pub const REALLOC: &str = "realloc";
+
+use Ty::{F64, I32, I64};
+
+const fn export(name: &'static str, params: &'static [Ty], results: &'static [Ty]) -> Export {
+    Export { name, params, results }
+}
+
+/// The export named `name`.
+pub fn find(name: &str) -> Option<&'static Export> {
+    EXPORTS.iter().find(|export| export.name == name)
+}
+
+/// Every exported function. In comments: `v` value, `s` address and length of a text, `p` packed span, `?` 0 if it fails.
+pub const EXPORTS: &[Export] = &[
+    // Memory.
+    export(REALLOC, &[I32, I32, I32, I32], &[I32]),
+    export("start", &[I32], &[]),
+    export("reset", &[], &[]),
+    // Construction: -> v.
+    export("null", &[], &[I32]),
+    export("bool", &[I32], &[I32]),
+    export("int", &[I64], &[I32]),
+    export("float", &[F64], &[I32]),
+    export("text", &[I32, I32], &[I32]),
+    export("bytes", &[I32, I32], &[I32]),
+    export("data", &[I32, I32], &[I32]),
+    export("socket", &[I64, I64], &[I32]),
+    export("date", &[I64, I32], &[I32]),
+    export("iso", &[I64], &[I32]),
+    export("uuid", &[I64, I64], &[I32]),
+    export("regex", &[I32, I32, I32, I32], &[I32]),
+    export("list", &[I32], &[I32]),
+    export("push", &[I32, I32], &[]),
+    export("map", &[I32], &[I32]),
+    // (map, s key, v)
+    export("put", &[I32, I32, I32, I32], &[]),
+    export("append", &[I32, I32], &[I32]),
+    // (v, kind, s remote, s name, port, open) -> v
+    export("description", &[I32, I32, I32, I32, I32, I32, I32, I32], &[I32]),
+    // (v, v id, s name) -> v
+    export("row", &[I32, I32, I32, I32], &[I32]),
+    export("pick", &[I32, I32], &[I32]),
+    // (v list) -> v
+    export("interpolate", &[I32], &[I32]),
+    // Reading.
+    export("kind", &[I32], &[I32]),
+    export("socket_high", &[I32], &[I64]),
+    export("socket_low", &[I32], &[I64]),
+    export("as_int", &[I32, I64], &[I64]),
+    export("as_float", &[I32, F64], &[F64]),
+    export("len", &[I32], &[I32]),
+    export("at", &[I32, I32], &[I32]),
+    // (v, s) -> v?
+    export("get", &[I32, I32, I32], &[I32]),
+    export("member", &[I32, I32, I32], &[I32]),
+    export("index", &[I32, I32], &[I32]),
+    export("step", &[I32, I32, I32], &[I32]),
+    export("select", &[I32, I32, I32], &[I32]),
+    export("unpack", &[I32], &[I32]),
+    // v -> v?
+    export("parse_json", &[I32], &[I32]),
+    export("target", &[I32], &[I32]),
+    // Operators: (v, v) -> v?
+    export("add", &[I32, I32], &[I32]),
+    export("sub", &[I32, I32], &[I32]),
+    export("mul", &[I32, I32], &[I32]),
+    export("div", &[I32, I32], &[I32]),
+    export("rem", &[I32, I32], &[I32]),
+    export("concat", &[I32, I32], &[I32]),
+    export("negate", &[I32], &[I32]),
+    export("not", &[I32], &[I32]),
+    export("and", &[I32, I32], &[I32]),
+    export("or", &[I32, I32], &[I32]),
+    // Tests: 0, 1; orders also -1 if they fail.
+    export("equal", &[I32, I32], &[I32]),
+    export("less", &[I32, I32], &[I32]),
+    export("less_equal", &[I32, I32], &[I32]),
+    export("greater", &[I32, I32], &[I32]),
+    export("greater_equal", &[I32, I32], &[I32]),
+    export("contains", &[I32, I32], &[I32]),
+    export("matches", &[I32, I32], &[I32]),
+    export("same", &[I32, I32], &[I32]),
+    export("identical", &[I32, I32], &[I32]),
+    export("truthy", &[I32], &[I32]),
+    export("is_true", &[I32], &[I32]),
+    export("is_empty", &[I32], &[I32]),
+    export("is_type", &[I32, I32, I32], &[I32]),
+    export("is_word", &[I32, I32, I32], &[I32]),
+    // Texts and encodings: v -> p.
+    export("human", &[I32], &[I64]),
+    export("string", &[I32], &[I64]),
+    export("payload", &[I32], &[I64]),
+    export("json", &[I32], &[I64]),
+    export("encode", &[I32], &[I64]),
+    // (address, length) -> v?
+    export("decode", &[I32, I32], &[I32]),
+    // Filters: f is an address.
+    export("filter", &[], &[I32]),
+    export("group", &[I32], &[]),
+    // (f, s field, operator, v)
+    export("compare", &[I32, I32, I32, I32, I32], &[]),
+    export("filter_list", &[I32], &[I64]),
+    // Failures.
+    export("raise", &[I32, I32], &[]),
+    export("undefined", &[I32, I32], &[]),
+    export("undefined_quoted", &[I32, I32], &[]),
+    export("take_message", &[], &[I32]),
+    // (s name, v)
+    export("trace", &[I32, I32, I32], &[]),
+    // (statement, kind) -> address of result<_, failure>
+    export("fail", &[I32, I32], &[I32]),
+    export("done", &[], &[I32]),
+    // Responses: (s status, s reason), (s key, v).
+    export("response", &[I32, I32, I32, I32], &[]),
+    export("field", &[I32, I32, I32], &[]),
+    export("fallback", &[I32], &[]),
+    export("has_fields", &[], &[I32]),
+    export("responded", &[], &[I32]),
+];

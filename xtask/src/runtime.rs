@@ -1,0 +1,119 @@
+//! `cargo xtask runtime`: guest-sdk/runtime to `aro-to-wasm/runtime.wasm`.
+
+use std::borrow::Cow;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use aro_wit::manifest::DIGEST_SECTION;
+use sha2::{Digest, Sha256};
+use wasm_encoder::{CustomSection, RawSection};
+
+use crate::wasm;
+
+/// Shadow stack of the module: what the deepest value needs, see `NESTING_MAX`.
+const STACK_BYTES: u32 = 16 << 10;
+/// Initial memory: data, stack and an arena that common events do not outgrow.
+const MEMORY_BYTES: u32 = 128 << 10;
+/// Where the artefact is committed, from the root.
+const ARTEFACT: &str = "aro-to-wasm/runtime.wasm";
+/// What the module is built from, from `guest-sdk/runtime`: files, and folders with all files in them.
+const SOURCES: [&str; 5] = ["Cargo.toml", "src", "module/Cargo.toml", "module/Cargo.lock", "module/src"];
+
+/// Options of the task.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// Builds nothing, but fails if the committed module is not the one that would be built.
+    #[arg(long)]
+    check: bool,
+}
+
+/// Builds the runtime, or checks that it is fresh.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    let root = crate::root();
+    let crate_dir = root.join("guest-sdk/runtime");
+    let module = fs::read(build(&crate_dir)?)?;
+    let module = finish(&module, &source_digest(&crate_dir)?)?;
+    wasmparser::validate(&module).context("the built module is not valid")?;
+    let artefact = root.join(ARTEFACT);
+    if options.check {
+        if fs::read(&artefact).ok().as_deref() != Some(module.as_slice()) {
+            bail!("{ARTEFACT} differs from what its sources build: run `cargo xtask runtime` and commit the file");
+        }
+        return Ok(());
+    }
+    fs::write(&artefact, module).with_context(|| format!("cannot write {}", artefact.display()))
+}
+
+fn build(crate_dir: &Path) -> anyhow::Result<PathBuf> {
+    let flags = [format!("-zstack-size={STACK_BYTES}"), "--stack-first".into(), "--export=__heap_base".into(), format!("--initial-memory={MEMORY_BYTES}")];
+    wasm::build(&crate_dir.join("module"), "aro_runtime_module", &flags)
+}
+
+/// The module with the digest as its only custom section. Function names go: they are a third of the file, and a trap is told by the feature set's statement.
+fn finish(module: &[u8], digest: &str) -> anyhow::Result<Vec<u8>> {
+    let mut out = wasm_encoder::Module::new();
+    for payload in wasmparser::Parser::new(0).parse_all(module) {
+        let payload = payload?;
+        if matches!(payload, wasmparser::Payload::CustomSection(_)) {
+            continue;
+        }
+        if let Some((id, range)) = payload.as_section() {
+            out.section(&RawSection { id, data: module.get(range).context("a section lies outside of the module")? });
+        }
+    }
+    out.section(&CustomSection { name: Cow::Borrowed(DIGEST_SECTION), data: Cow::Borrowed(digest.as_bytes()) });
+    Ok(out.finish())
+}
+
+/// SHA-256 over path and contents of every source file, in path order, as hexadecimal text.
+pub(crate) fn source_digest(crate_dir: &Path) -> anyhow::Result<String> {
+    let mut files = Vec::new();
+    for source in SOURCES {
+        collect(&crate_dir.join(source), &mut files)?;
+    }
+    let mut names = Vec::with_capacity(files.len());
+    for file in files {
+        let name = file.strip_prefix(crate_dir)?.to_str().context("a source path is not UTF-8")?.replace('\\', "/");
+        names.push((name, file));
+    }
+    names.sort();
+    let mut hash = Sha256::new();
+    for (name, file) in names {
+        let contents = fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        hash.update((name.len() as u64).to_be_bytes());
+        hash.update(name);
+        hash.update((contents.len() as u64).to_be_bytes());
+        hash.update(contents);
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+fn collect(path: &Path, files: &mut Vec<PathBuf>) -> anyhow::Result<()> {
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            collect(&entry?.path(), files)?;
+        }
+    } else {
+        files.push(path.to_path_buf());
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use wasmparser::{Parser, Payload};
+
+    #[test]
+    fn committed_runtime_is_fresh() {
+        let root = crate::root();
+        let module = fs::read(root.join(ARTEFACT)).expect("the artefact is committed");
+        let stated = Parser::new(0).parse_all(&module).find_map(|payload| match payload.unwrap() {
+            Payload::CustomSection(section) if section.name() == DIGEST_SECTION => Some(String::from_utf8_lossy(section.data()).into_owned()),
+            _ => None,
+        });
+        let digest = source_digest(&root.join("guest-sdk/runtime")).unwrap();
+        assert_eq!(stated, Some(digest), "{ARTEFACT} is stale: run `cargo xtask runtime` and commit the file");
+    }
+}
