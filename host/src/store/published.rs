@@ -1,0 +1,116 @@
+//! Published variables (runtime.md 7.9): a name, a value, who published it and for how long.
+
+use super::{Budget, StoreError};
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What an entry costs beside its bytes.
+const ENTRY_OVERHEAD_BYTES: usize = 128;
+
+/// How long a published value stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lifetime {
+    /// As long as the program: published at its start or end.
+    Program,
+    /// Until the execution of this number ends.
+    Execution(u64),
+}
+
+/// Who may read beside feature sets of the publisher's activity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reader<'a> {
+    /// Nobody else.
+    Activity(&'a str),
+    /// The end of the program reads everything.
+    ProgramEnd,
+}
+
+/// A value that is there and may not be read; the program sees the text.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("Variable '{name}' is not accessible from '{reader}': it was published in '{publisher}'")]
+pub(crate) struct OtherActivity {
+    name: String,
+    reader: String,
+    publisher: String,
+}
+
+#[derive(Debug)]
+struct Entry {
+    value: Vec<u8>,
+    activity: String,
+    lifetime: Lifetime,
+}
+
+impl Entry {
+    fn cost(&self, name: &str) -> usize {
+        name.len() + self.value.len() + self.activity.len() + ENTRY_OVERHEAD_BYTES
+    }
+}
+
+/// The published variables of a tenant.
+#[derive(Debug)]
+pub(crate) struct Published {
+    entries: Mutex<FxHashMap<String, Entry>>,
+    budget: Arc<Budget>,
+    entries_max: usize,
+    executions: AtomicU64,
+}
+
+/// Why a value was not published.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum PublishError {
+    #[error("published variables are limited to {max}")]
+    TooMany { max: usize },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Published {
+    pub(crate) fn new(budget: Arc<Budget>, entries_max: usize) -> Self {
+        Self { entries: Mutex::default(), budget, entries_max, executions: AtomicU64::new(0) }
+    }
+
+    /// A number for an execution that is about to publish.
+    pub(crate) fn new_execution(&self) -> u64 {
+        self.executions.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Publishes, replacing what was there.
+    pub(crate) fn publish(&self, name: &str, value: Vec<u8>, activity: &str, lifetime: Lifetime) -> Result<(), PublishError> {
+        let entry = Entry { value, activity: activity.to_owned(), lifetime };
+        let mut entries = self.entries.lock();
+        if entries.len() >= self.entries_max && !entries.contains_key(name) {
+            return Err(PublishError::TooMany { max: self.entries_max });
+        }
+        self.budget.reserve(entry.cost(name))?;
+        if let Some(before) = entries.insert(name.to_owned(), entry) {
+            self.budget.release(before.cost(name));
+        }
+        Ok(())
+    }
+
+    /// The value, if there is one that the reader may see.
+    pub(crate) fn read(&self, name: &str, reader: Reader<'_>) -> Result<Option<Vec<u8>>, OtherActivity> {
+        let entries = self.entries.lock();
+        let Some(entry) = entries.get(name) else { return Ok(None) };
+        match reader {
+            Reader::Activity(reader) if !reader.is_empty() && !entry.activity.is_empty() && reader != entry.activity => {
+                Err(OtherActivity { name: name.to_owned(), reader: reader.to_owned(), publisher: entry.activity.clone() })
+            }
+            Reader::Activity(_) | Reader::ProgramEnd => Ok(Some(entry.value.clone())),
+        }
+    }
+
+    /// Removes what an execution published, unless another has published the name since.
+    pub(crate) fn end(&self, execution: u64) {
+        self.entries.lock().retain(|name, entry| {
+            let ends = entry.lifetime == Lifetime::Execution(execution);
+            if ends {
+                self.budget.release(entry.cost(name));
+            }
+            !ends
+        });
+    }
+}
