@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Identity of a connection or a listener.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SocketId {
+pub(crate) struct SocketId {
     high: u64,
     low: u64,
 }
@@ -24,14 +24,12 @@ const VARIANT: u64 = 0b10 << 62;
 
 impl SocketId {
     /// The identity that a guest names by these halves, whether or not it exists.
-    #[must_use]
-    pub fn from_halves(halves: (u64, u64)) -> Self {
+    pub(crate) fn from_halves(halves: (u64, u64)) -> Self {
         Self { high: halves.0, low: halves.1 }
     }
 
     /// The two big-endian halves.
-    #[must_use]
-    pub fn halves(self) -> (u64, u64) {
+    pub(crate) fn halves(self) -> (u64, u64) {
         (self.high, self.low)
     }
 

@@ -2,6 +2,7 @@
 
 use super::clock::{Clock, TICK};
 use crate::conn::Connection;
+use crate::store::published::PublishError;
 use crate::tenant::Tenant;
 use aro_wit::manifest::{FeatureSet, Manifest};
 use std::sync::Arc;
@@ -62,14 +63,14 @@ impl GuestState {
 }
 
 /// Something that ends an execution because the host does not allow it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
     #[error("ran longer than {} ms of CPU time", limit.as_millis())]
     CpuTime { limit: Duration },
     #[error("a message of {bytes} bytes is too long; at most {max} can be sent at once")]
     Message { bytes: usize, max: usize },
-    #[error("{what} are limited to {max}")]
-    Published { what: &'static str, max: usize },
+    #[error("{0}")]
+    Publish(PublishError),
     #[error("{bytes} random bytes were asked for at once; at most {max} are given")]
     Random { bytes: u64, max: u64 },
     #[error("the system gives no random bytes")]

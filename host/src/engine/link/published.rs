@@ -1,6 +1,6 @@
 //! `aro:state/published`.
 
-use crate::engine::state::GuestState;
+use crate::engine::state::{GuestState, Refused};
 use crate::store::published::{Lifetime, Reader};
 use aro_wit::manifest::Trigger;
 use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
@@ -35,5 +35,5 @@ fn publish(mut store: StoreContextMut<'_, GuestState>, (name, value): (WasmStr, 
     };
     let name = name.to_str(&store)?;
     let value = value.as_le_slice(&store).to_vec();
-    published.publish(&name, value, &entry.activity, lifetime).map_err(wasmtime::Error::new)
+    published.publish(&name, value, &entry.activity, lifetime).map_err(|error| Refused::Publish(error).into())
 }
