@@ -34,7 +34,10 @@ pub enum ArtifactError {
         source: InvalidWasm,
     },
     /// It was made by something else.
-    #[error("the component has no section {:?}: it was not built by aro-to-wasm", manifest::SECTION)]
+    #[error(
+        "the component has no section {:?}: it was not built by aro-to-wasm",
+        manifest::SECTION
+    )]
     NoManifest,
     /// Its manifest cannot be used.
     #[error("the manifest cannot be read")]
@@ -81,31 +84,58 @@ pub(crate) struct Artifact<'a> {
 }
 
 /// Takes a file apart.
-pub(crate) fn dissect<'a>(file: &'a [u8], limits: &ArtifactLimits) -> Result<Artifact<'a>, ArtifactError> {
+pub(crate) fn dissect<'a>(
+    file: &'a [u8],
+    limits: &ArtifactLimits,
+) -> Result<Artifact<'a>, ArtifactError> {
     if file.len() > limits.file_bytes_max {
-        return Err(ArtifactError::FileTooLarge { bytes: file.len(), max: limits.file_bytes_max });
+        return Err(ArtifactError::FileTooLarge {
+            bytes: file.len(),
+            max: limits.file_bytes_max,
+        });
     }
     check_header(file)?;
-    let invalid = |error: BinaryReaderError| ArtifactError::Invalid { offset: error.offset(), source: InvalidWasm(error) };
-    Validator::new_with_features(features()).validate_all(file).map_err(invalid)?;
+    let invalid = |error: BinaryReaderError| ArtifactError::Invalid {
+        offset: error.offset(),
+        source: InvalidWasm(error),
+    };
+    Validator::new_with_features(features())
+        .validate_all(file)
+        .map_err(invalid)?;
     let parts = Parts::read(file, limits).map_err(|error| match error {
         ReadError::Invalid(error) => invalid(error),
         ReadError::Artifact(error) => error,
     })?;
     let manifest = Manifest::from_bytes(parts.manifest.ok_or(ArtifactError::NoManifest)?)?;
     if manifest.feature_sets.len() != parts.components.len() {
-        return Err(ArtifactError::FeatureSetCount { listed: manifest.feature_sets.len(), found: parts.components.len() });
+        return Err(ArtifactError::FeatureSetCount {
+            listed: manifest.feature_sets.len(),
+            found: parts.components.len(),
+        });
     }
     let mut names = std::collections::BTreeSet::new();
-    if let Some(twice) = manifest.feature_sets.iter().find(|entry| !names.insert(&entry.component)) {
-        return Err(ArtifactError::DuplicateName { name: twice.component.clone() });
+    if let Some(twice) = manifest
+        .feature_sets
+        .iter()
+        .find(|entry| !names.insert(&entry.component))
+    {
+        return Err(ArtifactError::DuplicateName {
+            name: twice.component.clone(),
+        });
     }
-    Ok(Artifact { manifest, runtime: parts.runtime, components: parts.components })
+    Ok(Artifact {
+        manifest,
+        runtime: parts.runtime,
+        components: parts.components,
+    })
 }
 
 /// What the engine accepts, and nothing beyond.
 fn features() -> WasmFeatures {
-    WasmFeatures::WASM2 | WasmFeatures::EXTENDED_CONST | WasmFeatures::TAIL_CALL | WasmFeatures::COMPONENT_MODEL
+    WasmFeatures::WASM2
+        | WasmFeatures::EXTENDED_CONST
+        | WasmFeatures::TAIL_CALL
+        | WasmFeatures::COMPONENT_MODEL
 }
 
 fn check_header(file: &[u8]) -> Result<(), ArtifactError> {
@@ -144,6 +174,10 @@ struct Counts {
 }
 
 impl<'a> Parts<'a> {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "all other sections matter to the validator only"
+    )]
     fn read(file: &'a [u8], limits: &ArtifactLimits) -> Result<Self, ReadError> {
         let mut parts = Self::default();
         let mut counts = Counts::default();
@@ -152,34 +186,59 @@ impl<'a> Parts<'a> {
         let mut depth = 0_u32;
         for payload in Parser::new(0).parse_all(file) {
             match payload? {
-                Payload::ModuleSection { unchecked_range: range, .. } => {
+                Payload::ModuleSection {
+                    unchecked_range: range,
+                    ..
+                } => {
                     if depth == 0 && parts.runtime.is_none() {
                         parts.runtime = file.get(range);
                     }
                     depth += 1;
                 }
-                Payload::ComponentSection { unchecked_range: range, .. } => {
+                Payload::ComponentSection {
+                    unchecked_range: range,
+                    ..
+                } => {
                     if depth == 0 {
                         parts.components.extend(file.get(range));
                         counts = Counts::default();
-                        check("feature sets", parts.components.len() as u64, limits.feature_sets_max as u64)?;
+                        check(
+                            "feature sets",
+                            parts.components.len() as u64,
+                            limits.feature_sets_max as u64,
+                        )?;
                     }
                     depth += 1;
                 }
-                Payload::CustomSection(section) if depth == 0 && section.name() == manifest::SECTION => parts.manifest = Some(section.data()),
+                Payload::CustomSection(section)
+                    if depth == 0 && section.name() == manifest::SECTION =>
+                {
+                    parts.manifest = Some(section.data())
+                }
                 Payload::FunctionSection(reader) => {
                     functions += u64::from(reader.count());
                     check("functions", functions, limits.functions_max)?;
                 }
                 Payload::MemorySection(reader) if depth > 0 => {
                     counts.memories += u64::from(reader.count());
-                    check("memories in one feature set", counts.memories, limits.memories_per_component_max)?;
+                    check(
+                        "memories in one feature set",
+                        counts.memories,
+                        limits.memories_per_component_max,
+                    )?;
                 }
                 Payload::TableSection(reader) if depth > 0 => {
                     counts.tables += u64::from(reader.count());
-                    check("tables in one feature set", counts.tables, limits.tables_per_component_max)?;
+                    check(
+                        "tables in one feature set",
+                        counts.tables,
+                        limits.tables_per_component_max,
+                    )?;
                 }
-                Payload::Version { encoding: Encoding::Module, .. } if depth == 0 => return Err(ReadError::Artifact(ArtifactError::CoreModule)),
+                Payload::Version {
+                    encoding: Encoding::Module,
+                    ..
+                } if depth == 0 => return Err(ReadError::Artifact(ArtifactError::CoreModule)),
                 Payload::End(_) => depth = depth.saturating_sub(1),
                 _ => {}
             }
@@ -190,7 +249,11 @@ impl<'a> Parts<'a> {
 
 fn check(what: &'static str, found: u64, max: u64) -> Result<(), ReadError> {
     if found > max {
-        return Err(ReadError::Artifact(ArtifactError::TooMany { what, found, max }));
+        return Err(ReadError::Artifact(ArtifactError::TooMany {
+            what,
+            found,
+            max,
+        }));
     }
     Ok(())
 }

@@ -203,13 +203,25 @@ impl Settings {
         let limits = &self.limits;
         for (name, value, max) in [
             ("instances_max", limits.instances_max, INSTANCES_POSSIBLE),
-            ("connections_max", limits.connections_max, CONNECTIONS_POSSIBLE),
+            (
+                "connections_max",
+                limits.connections_max,
+                CONNECTIONS_POSSIBLE,
+            ),
             ("memory_bytes_max", limits.memory_bytes_max, MEMORY_POSSIBLE),
             ("listeners_max", limits.listeners_max, CONNECTIONS_POSSIBLE),
             ("queue_bytes_max", limits.queue_bytes_max, usize::MAX),
             ("queue_messages_max", limits.queue_messages_max, usize::MAX),
-            ("message_bytes_max", limits.message_bytes_max, MEMORY_POSSIBLE),
-            ("read_buffers_max", limits.read_buffers_max, INSTANCES_POSSIBLE),
+            (
+                "message_bytes_max",
+                limits.message_bytes_max,
+                MEMORY_POSSIBLE,
+            ),
+            (
+                "read_buffers_max",
+                limits.read_buffers_max,
+                INSTANCES_POSSIBLE,
+            ),
         ] {
             match value {
                 0 => return Err(SettingsError::Zero { name }),

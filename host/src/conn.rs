@@ -24,8 +24,19 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(id: SocketId, remote: SocketAddr, listener: Arc<Listener>, outbound: Outbound) -> Self {
-        Self { id, remote, listener, outbound, open: AtomicBool::new(true) }
+    pub(crate) fn new(
+        id: SocketId,
+        remote: SocketAddr,
+        listener: Arc<Listener>,
+        outbound: Outbound,
+    ) -> Self {
+        Self {
+            id,
+            remote,
+            listener,
+            outbound,
+            open: AtomicBool::new(true),
+        }
     }
 
     /// False from the moment the socket is gone, while the disconnected event is still to be handled.

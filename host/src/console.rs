@@ -54,7 +54,13 @@ impl Captured {
     /// The lines of one stream so far, each with its newline.
     #[must_use]
     pub fn text(&self, stream: Stream) -> String {
-        self.shared.lines.lock().iter().filter(|(of, _)| *of == stream).map(|(_, line)| line.as_str()).collect()
+        self.shared
+            .lines
+            .lock()
+            .iter()
+            .filter(|(of, _)| *of == stream)
+            .map(|(_, line)| line.as_str())
+            .collect()
     }
 
     /// Waits until `holds` is true of the text of `stream`; the caller sets the deadline.
@@ -85,7 +91,11 @@ impl Console {
     pub(crate) fn try_write(&self, stream: Stream, line: &str) -> bool {
         match &self.sink {
             ConsoleSink::Capture(captured) => {
-                captured.shared.lines.lock().push((stream, format!("{line}\n")));
+                captured
+                    .shared
+                    .lines
+                    .lock()
+                    .push((stream, format!("{line}\n")));
                 captured.shared.changed.notify_waiters();
                 true
             }
@@ -161,14 +171,23 @@ fn writer(stream: Stream) -> &'static Writer {
 
 impl Writer {
     fn new(stream: Stream) -> Self {
-        Self { stream, queue: Mutex::default(), filled: Condvar::new(), written: Condvar::new(), room: Notify::new() }
+        Self {
+            stream,
+            queue: Mutex::default(),
+            filled: Condvar::new(),
+            written: Condvar::new(),
+            room: Notify::new(),
+        }
     }
 
     fn push(&'static self, line: &str, overflow: Overflow) -> bool {
         let mut queue = self.queue.lock();
         if !queue.started {
             // Without a thread nothing would ever leave the queue, so it is started with the first line.
-            queue.started = std::thread::Builder::new().name("console".into()).spawn(move || self.run()).is_ok();
+            queue.started = std::thread::Builder::new()
+                .name("console".into())
+                .spawn(move || self.run())
+                .is_ok();
         }
         if queue.bytes.len() + line.len() > QUEUE_BYTES_MAX && !queue.bytes.is_empty() {
             if overflow == Overflow::DropNewest {
@@ -177,7 +196,10 @@ impl Writer {
             return overflow == Overflow::DropNewest;
         }
         if queue.dropped > 0 {
-            let notice = format!("[aro-host] {} lines dropped: the reader of this stream is too slow\n", queue.dropped);
+            let notice = format!(
+                "[aro-host] {} lines dropped: the reader of this stream is too slow\n",
+                queue.dropped
+            );
             queue.bytes.extend_from_slice(notice.as_bytes());
             queue.dropped = 0;
         }

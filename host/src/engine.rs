@@ -67,14 +67,19 @@ const RUNTIMES_MAX: usize = 64;
 impl Engine {
     pub(crate) fn new(settings: &Settings) -> Result<Self, EngineStartError> {
         let config = pool::config(settings);
-        let inner = wasmtime::Engine::new(&config).map_err(|error| EngineStartError::Engine(EngineError(error)))?;
+        let inner = wasmtime::Engine::new(&config)
+            .map_err(|error| EngineStartError::Engine(EngineError(error)))?;
         let ticking = inner.weak();
         let ticker = Ticker::start(move || {
             if let Some(engine) = ticking.upgrade() {
                 engine.increment_epoch();
             }
         });
-        Ok(Self { inner, ticker: ticker.map_err(EngineStartError::Clock)?, runtimes: Mutex::default() })
+        Ok(Self {
+            inner,
+            ticker: ticker.map_err(EngineStartError::Clock)?,
+            runtimes: Mutex::default(),
+        })
     }
 
     fn clock(&self) -> Clock {

@@ -28,15 +28,28 @@ pub(crate) struct Failure {
 impl Failure {
     /// A failure that the host found: a limit, a trap.
     pub(crate) fn of_host(statement: Option<u32>, cause: String) -> Self {
-        let kind = if statement.is_some() { FailureKind::Action } else { FailureKind::Runtime };
-        Self { statement, kind, cause, trace: Vec::new() }
+        let kind = if statement.is_some() {
+            FailureKind::Action
+        } else {
+            FailureKind::Runtime
+        };
+        Self {
+            statement,
+            kind,
+            cause,
+            trace: Vec::new(),
+        }
     }
 
     /// The full description, without a prefix.
     pub(crate) fn describe(&self, manifest: &Manifest, feature_set: &FeatureSet) -> String {
-        let statement = self.statement.and_then(|index| feature_set.statements.get(usize::try_from(index).ok()?));
+        let statement = self
+            .statement
+            .and_then(|index| feature_set.statements.get(usize::try_from(index).ok()?));
         let mut text = match (self.kind, statement) {
-            (FailureKind::Action, Some(statement)) => format!("Runtime Error: {}", statement.sentence),
+            (FailureKind::Action, Some(statement)) => {
+                format!("Runtime Error: {}", statement.sentence)
+            }
             _ => self.cause.clone(),
         };
         line(&mut text, "Feature", &feature_set.name);
@@ -48,15 +61,22 @@ impl Failure {
                     line(&mut text, "Cause", &self.cause);
                 }
             }
-            let file = usize::try_from(statement.file).ok().and_then(|index| manifest.files.get(index));
+            let file = usize::try_from(statement.file)
+                .ok()
+                .and_then(|index| manifest.files.get(index));
             if let Some(file) = file {
-                line(&mut text, "Source", &format!("{file}:{}:{}", statement.line, statement.column));
+                line(
+                    &mut text,
+                    "Source",
+                    &format!("{file}:{}:{}", statement.line, statement.column),
+                );
             }
         }
         if !self.trace.is_empty() {
             text.push_str("\n          Trace:");
             for (name, value) in &self.trace {
-                write!(text, "\n            {name} = {value}").expect("writing to a string cannot fail");
+                write!(text, "\n            {name} = {value}")
+                    .expect("writing to a string cannot fail");
             }
         }
         text
@@ -103,11 +123,22 @@ mod tests {
             code: vec![],
             origin: Origin::Aro,
         };
-        Manifest { format: FORMAT, program: "users".into(), compiler: "test".into(), files: vec!["main.aro".into()], feature_sets: vec![feature_set] }
+        Manifest {
+            format: FORMAT,
+            program: "users".into(),
+            compiler: "test".into(),
+            files: vec!["main.aro".into()],
+            feature_sets: vec![feature_set],
+        }
     }
 
     fn failure(kind: FailureKind, cause: &str) -> Failure {
-        Failure { statement: Some(0), kind, cause: cause.into(), trace: vec![("user".into(), "\"ann\"".into())] }
+        Failure {
+            statement: Some(0),
+            kind,
+            cause: cause.into(),
+            trace: vec![("user".into(), "\"ann\"".into())],
+        }
     }
 
     #[test]
@@ -128,7 +159,10 @@ mod tests {
     #[test]
     fn an_expression_is_described_by_its_cause() {
         let manifest = program();
-        let failure = Failure { trace: vec![], ..failure(FailureKind::Expression, "Undefined variable: x") };
+        let failure = Failure {
+            trace: vec![],
+            ..failure(FailureKind::Expression, "Undefined variable: x")
+        };
         insta::assert_snapshot!(failure.uncaught(&manifest, &manifest.feature_sets[0]), @"
         Error: Undefined variable: x
           Feature: getUser
@@ -139,7 +173,10 @@ mod tests {
     #[test]
     fn handler_errors_start_with_their_own_words() {
         let manifest = program();
-        let failure = Failure { statement: None, ..Failure::of_host(None, "needs more than 64 MiB of memory".into()) };
+        let failure = Failure {
+            statement: None,
+            ..Failure::of_host(None, "needs more than 64 MiB of memory".into())
+        };
         insta::assert_snapshot!(failure.in_handler(&manifest, &manifest.feature_sets[0]), @"
         Handler error: needs more than 64 MiB of memory
           Feature: getUser

@@ -30,8 +30,14 @@ pub(crate) struct Routes {
 impl Routes {
     pub(crate) fn new(manifest: Arc<Manifest>, feature_sets: &[Arc<FeatureSet>]) -> Self {
         let all = |trigger| -> Vec<Arc<FeatureSet>> {
-            let of_trigger = manifest.feature_sets.iter().zip(feature_sets).filter(|(entry, _)| entry.triggers.contains(&trigger));
-            of_trigger.map(|(_, feature_set)| Arc::clone(feature_set)).collect()
+            let of_trigger = manifest
+                .feature_sets
+                .iter()
+                .zip(feature_sets)
+                .filter(|(entry, _)| entry.triggers.contains(&trigger));
+            of_trigger
+                .map(|(_, feature_set)| Arc::clone(feature_set))
+                .collect()
         };
         let first = |trigger| all(trigger).into_iter().next();
         Self {
@@ -56,12 +62,19 @@ impl Routes {
 
 /// Runs every handler of an event and reports those that fail. Handlers start in declaration order, each runs up to its first wait before the next starts (runtime.md 3.1.3).
 pub(crate) async fn deliver(tenant: &Arc<Tenant>, connection: &Arc<Connection>, event: Event) {
-    let Some(routes) = tenant.routes.load_full() else { return };
+    let Some(routes) = tenant.routes.load_full() else {
+        return;
+    };
     match routes.handlers(&event) {
         [] => {}
         [handler] => handler.handle(call(connection, event)).await,
         handlers => {
-            join_all(handlers.iter().map(|handler| handler.handle(call(connection, event.clone())))).await;
+            join_all(
+                handlers
+                    .iter()
+                    .map(|handler| handler.handle(call(connection, event.clone()))),
+            )
+            .await;
         }
     }
 }

@@ -53,7 +53,13 @@ impl Host {
     pub fn new(settings: Settings) -> Result<Self, HostError> {
         settings.validate()?;
         let engine = Engine::new(&settings)?;
-        Ok(Self { shared: Arc::new(Shared { engine, settings: Arc::new(settings), tenants: Mutex::default() }) })
+        Ok(Self {
+            shared: Arc::new(Shared {
+                engine,
+                settings: Arc::new(settings),
+                tenants: Mutex::default(),
+            }),
+        })
     }
 
     /// Checks, compiles and links the program in `file`. Nothing runs yet.
@@ -67,11 +73,19 @@ impl Host {
         let routes = Arc::new(Routes::new(manifest, &feature_sets));
         let mut tenants = self.shared.tenants.lock();
         if tenants.contains_key(&id) {
-            return Err(LoadError::Loaded { tenant: id.to_string() });
+            return Err(LoadError::Loaded {
+                tenant: id.to_string(),
+            });
         }
         tenants.insert(id, Arc::clone(&tenant));
         drop(tenants);
-        Ok(Program { host: self.clone(), tenant, routes, feature_sets, response: None })
+        Ok(Program {
+            host: self.clone(),
+            tenant,
+            routes,
+            feature_sets,
+            response: None,
+        })
     }
 }
 
@@ -112,7 +126,10 @@ impl Program {
     pub async fn start(&mut self) -> Outcome {
         self.tenant.routes.store(Some(Arc::clone(&self.routes)));
         let Some(start) = self.routes.start.clone() else {
-            self.tenant.console.write(Stream::Output, "Runtime error: Entry point not found: 'Application-Start'");
+            self.tenant.console.write(
+                Stream::Output,
+                "Runtime error: Entry point not found: 'Application-Start'",
+            );
             self.close().await;
             return Outcome::Failure;
         };
@@ -147,7 +164,11 @@ impl Program {
             self.report_end(end, ended);
         }
         self.close().await;
-        if let Some(response) = self.response.take().filter(|response| response.reason != "application") {
+        if let Some(response) = self
+            .response
+            .take()
+            .filter(|response| response.reason != "application")
+        {
             let mut text = format!("[{}] {}", response.status, response.reason);
             for (name, value) in &response.fields {
                 text.push_str(&format!("\n  {name}: {value}"));
@@ -160,7 +181,12 @@ impl Program {
     /// Local addresses of the open listeners, in the order in which they were opened.
     #[must_use]
     pub fn listeners(&self) -> Vec<SocketAddr> {
-        self.tenant.sockets.listeners().iter().map(|listener| listener.address).collect()
+        self.tenant
+            .sockets
+            .listeners()
+            .iter()
+            .map(|listener| listener.address)
+            .collect()
     }
 
     /// Connections that are open now.
@@ -179,7 +205,11 @@ impl Program {
         self.drain().await;
         let text = failure.uncaught(&self.routes.manifest, start.entry());
         if let Some(end) = &self.routes.end_error {
-            let ended = end.run(Call::End { error: Some(text.as_str().into()) }).await;
+            let ended = end
+                .run(Call::End {
+                    error: Some(text.as_str().into()),
+                })
+                .await;
             self.report_end(end, ended);
         }
         self.close().await;
@@ -189,7 +219,10 @@ impl Program {
     fn report_end(&self, end: &FeatureSet, ended: Result<(), Failure>) {
         if let Err(failure) = ended {
             let text = failure.describe(&self.routes.manifest, end.entry());
-            self.tenant.console.write(Stream::Output, &format!("[Runtime] Application-End handler failed: {text}"));
+            self.tenant.console.write(
+                Stream::Output,
+                &format!("[Runtime] Application-End handler failed: {text}"),
+            );
         }
     }
 
@@ -216,10 +249,15 @@ impl Program {
         for listener in self.tenant.sockets.listeners() {
             listener.stop_accepting();
         }
-        self.tenant.sockets.each_connection(None, |connection| connection.outbound.close(Closing::Flush));
+        self.tenant
+            .sockets
+            .each_connection(None, |connection| connection.outbound.close(Closing::Flush));
         self.tenant.tasks.close();
         let limit = self.tenant.settings.limits.flush_time_max + END_GRACE;
-        if tokio::time::timeout(limit, self.tenant.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(limit, self.tenant.tasks.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!(tenant = %self.tenant.id, "connections still open at the end");
         }
     }
@@ -231,7 +269,9 @@ impl Drop for Program {
         for listener in self.tenant.sockets.listeners() {
             listener.stop_accepting();
         }
-        self.tenant.sockets.each_connection(None, |connection| connection.outbound.close(Closing::Abort));
+        self.tenant
+            .sockets
+            .each_connection(None, |connection| connection.outbound.close(Closing::Abort));
         self.tenant.routes.store(None);
         for feature_set in &self.feature_sets {
             feature_set.clear_idle();

@@ -20,8 +20,14 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(limits: &Limits) -> Self {
-        let budget = Arc::new(Budget { used: AtomicUsize::new(0), max: limits.state_bytes_max });
-        Self { published: Published::new(Arc::clone(&budget), limits.published_max), repositories: Repositories::new(budget, limits) }
+        let budget = Arc::new(Budget {
+            used: AtomicUsize::new(0),
+            max: limits.state_bytes_max,
+        });
+        Self {
+            published: Published::new(Arc::clone(&budget), limits.published_max),
+            repositories: Repositories::new(budget, limits),
+        }
     }
 }
 
@@ -49,8 +55,14 @@ pub(crate) struct Budget {
 
 impl Budget {
     fn reserve(&self, bytes: usize) -> Result<(), StoreError> {
-        let reserved = self.used.fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| used.checked_add(bytes).filter(|sum| *sum <= self.max));
-        reserved.map(|_| ()).map_err(|_| StoreError::Bytes { max: self.max })
+        let reserved = self
+            .used
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
+                used.checked_add(bytes).filter(|sum| *sum <= self.max)
+            });
+        reserved
+            .map(|_| ())
+            .map_err(|_| StoreError::Bytes { max: self.max })
     }
 
     fn release(&self, bytes: usize) {

@@ -35,10 +35,16 @@ impl TenantId {
     /// [`TenantIdError`] if it has another shape.
     pub fn new(name: &str) -> Result<Self, TenantIdError> {
         let fits = (1..=TENANT_BYTES_MAX).contains(&name.len());
-        if fits && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_') {
+        if fits
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+        {
             Ok(Self(name.into()))
         } else {
-            Err(TenantIdError { name: name.chars().take(TENANT_BYTES_MAX).collect() })
+            Err(TenantIdError {
+                name: name.chars().take(TENANT_BYTES_MAX).collect(),
+            })
         }
     }
 }
@@ -123,6 +129,8 @@ impl Tenant {
 
 impl fmt::Debug for Tenant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Tenant").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("Tenant")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }

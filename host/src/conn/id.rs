@@ -25,7 +25,10 @@ const VARIANT: u64 = 0b10 << 62;
 impl SocketId {
     /// The identity that a guest names by these halves, whether or not it exists.
     pub(crate) fn from_halves(halves: (u64, u64)) -> Self {
-        Self { high: halves.0, low: halves.1 }
+        Self {
+            high: halves.0,
+            low: halves.1,
+        }
     }
 
     /// The two big-endian halves.
@@ -41,9 +44,13 @@ impl SocketId {
     }
 
     fn new(slot: usize, generation: u64, random: u64) -> Self {
-        let free = ((generation & GENERATION_MASK) << SLOT_BITS) | (slot as u64 & ((1 << SLOT_BITS) - 1));
+        let free =
+            ((generation & GENERATION_MASK) << SLOT_BITS) | (slot as u64 & ((1 << SLOT_BITS) - 1));
         let high = ((free >> LOW_BITS) << 16) | VERSION | (free & ((1 << LOW_BITS) - 1));
-        Self { high, low: VARIANT | (random >> 2) }
+        Self {
+            high,
+            low: VARIANT | (random >> 2),
+        }
     }
 }
 
@@ -92,7 +99,13 @@ impl IdSource {
         }
         let mut bytes = [0_u8; RANDOM_WORDS * 8];
         getrandom::fill(&mut bytes)?;
-        words.extend(bytes.as_chunks::<8>().0.iter().map(|chunk| u64::from_le_bytes(*chunk)));
+        words.extend(
+            bytes
+                .as_chunks::<8>()
+                .0
+                .iter()
+                .map(|chunk| u64::from_le_bytes(*chunk)),
+        );
         Ok(words.pop().unwrap_or_default())
     }
 }
@@ -110,7 +123,10 @@ mod tests {
             assert_eq!(id.slot(), slot, "{text}");
             assert_eq!(text.len(), 36);
             assert_eq!(text.as_bytes()[14], b'4', "{text}");
-            assert!(matches!(text.as_bytes()[19], b'8' | b'9' | b'A' | b'B'), "{text}");
+            assert!(
+                matches!(text.as_bytes()[19], b'8' | b'9' | b'A' | b'B'),
+                "{text}"
+            );
             assert_eq!(SocketId::from_halves(id.halves()), id);
         }
     }
@@ -118,7 +134,8 @@ mod tests {
     #[test]
     fn one_slot_gives_different_identities() {
         let source = IdSource::default();
-        let ids: std::collections::BTreeSet<_> = (0..200).map(|_| source.next(7).unwrap()).collect();
+        let ids: std::collections::BTreeSet<_> =
+            (0..200).map(|_| source.next(7).unwrap()).collect();
         assert_eq!(ids.len(), 200);
     }
 }

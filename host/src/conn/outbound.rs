@@ -96,14 +96,23 @@ impl Outbound {
             waker: None,
             woken: false,
         };
-        Self { state: Mutex::new(state), limits, waiting: AtomicUsize::new(0), room: Notify::new() }
+        Self {
+            state: Mutex::new(state),
+            limits,
+            waiting: AtomicUsize::new(0),
+            room: Notify::new(),
+        }
     }
 
     /// Queues a copy of `data`. Refused while others wait for room, so that they keep their turn.
     pub(crate) fn push(&self, data: &[u8], wake: Wake) -> Result<(), Refusal> {
         if self.waiting.load(Ordering::Relaxed) > 0 {
             let closed = self.state.lock().closing != Closing::No;
-            return Err(if closed { Refusal::Closed } else { Refusal::Full });
+            return Err(if closed {
+                Refusal::Closed
+            } else {
+                Refusal::Full
+            });
         }
         self.push_waited(data, wake)
     }
@@ -129,7 +138,10 @@ impl Outbound {
         if data.len() < SHARE_BYTES_MIN {
             state.append(data);
         } else {
-            state.segments.push_back(Segment { payload: Payload::Shared(data.clone()), messages: 1 });
+            state.segments.push_back(Segment {
+                payload: Payload::Shared(data.clone()),
+                messages: 1,
+            });
         }
         state.notify(wake);
         Ok(())
@@ -160,7 +172,11 @@ impl Outbound {
     pub(crate) fn take(&self, batch: &mut VecDeque<Segment>, waker: &Waker) -> Taken {
         let mut state = self.state.lock();
         state.woken = false;
-        if !state.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+        if !state
+            .waker
+            .as_ref()
+            .is_some_and(|known| known.will_wake(waker))
+        {
             state.waker = Some(waker.clone());
         }
         if batch.is_empty() {
@@ -168,7 +184,10 @@ impl Outbound {
         } else {
             batch.append(&mut state.segments);
         }
-        Taken { closing: state.closing, bytes: state.bytes }
+        Taken {
+            closing: state.closing,
+            bytes: state.bytes,
+        }
     }
 
     /// Accounts for `segments` whole segments that have left, and `bytes` in all; answers what is still queued.
@@ -235,7 +254,10 @@ impl State {
     }
 
     fn append(&mut self, data: &[u8]) {
-        if let Some(Segment { payload: Payload::Owned(buffer), messages }) = self.segments.back_mut()
+        if let Some(Segment {
+            payload: Payload::Owned(buffer),
+            messages,
+        }) = self.segments.back_mut()
             && buffer.len() + data.len() <= SEGMENT_BYTES_MAX
         {
             buffer.extend_from_slice(data);
@@ -244,7 +266,10 @@ impl State {
         }
         let mut buffer = std::mem::take(&mut self.spare);
         buffer.extend_from_slice(data);
-        self.segments.push_back(Segment { payload: Payload::Owned(buffer), messages: 1 });
+        self.segments.push_back(Segment {
+            payload: Payload::Owned(buffer),
+            messages: 1,
+        });
     }
 
     fn notify(&mut self, wake: Wake) {
@@ -278,12 +303,18 @@ impl Drop for Waiting<'_> {
 mod tests {
     use super::*;
 
-    const LIMITS: QueueLimits = QueueLimits { bytes_max: 100, messages_max: 3 };
+    const LIMITS: QueueLimits = QueueLimits {
+        bytes_max: 100,
+        messages_max: 3,
+    };
 
     fn drain(queue: &Outbound) -> (usize, Vec<u8>) {
         let mut batch = VecDeque::new();
         queue.take(&mut batch, Waker::noop());
-        let text: Vec<u8> = batch.iter().flat_map(|segment| segment.bytes().to_vec()).collect();
+        let text: Vec<u8> = batch
+            .iter()
+            .flat_map(|segment| segment.bytes().to_vec())
+            .collect();
         let segments = batch.len();
         queue.written(text.len(), &mut batch.drain(..).collect());
         (segments, text)
@@ -338,10 +369,17 @@ mod tests {
 
     #[test]
     fn large_shared_payloads_are_segments_of_their_own() {
-        let queue = Outbound::new(QueueLimits { bytes_max: 10_000, messages_max: 10 });
+        let queue = Outbound::new(QueueLimits {
+            bytes_max: 10_000,
+            messages_max: 10,
+        });
         queue.push(b"ab", Wake::Own).unwrap();
-        queue.push_shared(&Bytes::from(vec![7; SHARE_BYTES_MIN]), Wake::Own).unwrap();
-        queue.push_shared(&Bytes::from_static(b"cd"), Wake::Own).unwrap();
+        queue
+            .push_shared(&Bytes::from(vec![7; SHARE_BYTES_MIN]), Wake::Own)
+            .unwrap();
+        queue
+            .push_shared(&Bytes::from_static(b"cd"), Wake::Own)
+            .unwrap();
         let (segments, bytes) = drain(&queue);
         assert_eq!((segments, bytes.len()), (3, SHARE_BYTES_MIN + 4));
     }

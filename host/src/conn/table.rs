@@ -59,7 +59,10 @@ impl SocketTable {
     }
 
     /// Enters the socket that `build` makes of its identity.
-    pub(crate) fn enter(&self, build: impl FnOnce(SocketId) -> Socket) -> Result<Socket, EnterError> {
+    pub(crate) fn enter(
+        &self,
+        build: impl FnOnce(SocketId) -> Socket,
+    ) -> Result<Socket, EnterError> {
         let number = self.next_shard.fetch_add(1, Ordering::Relaxed) % SHARDS;
         let mut shard = self.shard(number).write();
         let entry = shard.vacant_entry();
@@ -76,7 +79,10 @@ impl SocketTable {
     pub(crate) fn find(&self, id: SocketId) -> Option<Socket> {
         let slot = id.slot();
         let shard = self.shard(slot % SHARDS).read();
-        shard.get(slot / SHARDS).filter(|socket| socket.id() == id).cloned()
+        shard
+            .get(slot / SHARDS)
+            .filter(|socket| socket.id() == id)
+            .cloned()
     }
 
     /// The connection of this identity.
@@ -91,17 +97,28 @@ impl SocketTable {
     pub(crate) fn leave(&self, id: SocketId) {
         let slot = id.slot();
         let mut shard = self.shard(slot % SHARDS).write();
-        if shard.get(slot / SHARDS).is_some_and(|socket| socket.id() == id) {
+        if shard
+            .get(slot / SHARDS)
+            .is_some_and(|socket| socket.id() == id)
+        {
             shard.remove(slot / SHARDS);
         }
     }
 
     /// Calls `act` with each connection of `listener`, or of all; no lock is held meanwhile.
-    pub(crate) fn each_connection(&self, listener: Option<SocketId>, mut act: impl FnMut(&Arc<Connection>)) {
+    pub(crate) fn each_connection(
+        &self,
+        listener: Option<SocketId>,
+        mut act: impl FnMut(&Arc<Connection>),
+    ) {
         let mut found = Vec::new();
         for shard in &self.shards {
             found.extend(shard.read().iter().filter_map(|(_, socket)| match socket {
-                Socket::Connection(connection) if listener.is_none_or(|id| connection.listener.id == id) => Some(Arc::clone(connection)),
+                Socket::Connection(connection)
+                    if listener.is_none_or(|id| connection.listener.id == id) =>
+                {
+                    Some(Arc::clone(connection))
+                }
                 Socket::Connection(_) | Socket::Listener(_) => None,
             }));
             found.drain(..).for_each(|connection| act(&connection));
@@ -140,6 +157,8 @@ impl SocketTable {
     }
 
     fn shard(&self, number: usize) -> &RwLock<Slab<Socket>> {
-        self.shards.get(number % SHARDS).expect("a remainder by SHARDS is below SHARDS")
+        self.shards
+            .get(number % SHARDS)
+            .expect("a remainder by SHARDS is below SHARDS")
     }
 }

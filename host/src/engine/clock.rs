@@ -55,17 +55,23 @@ impl Ticker {
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let ticks = Arc::clone(&clock.0);
         let stopped = Arc::clone(&stop);
-        let thread = std::thread::Builder::new().name("ticker".into()).spawn(move || {
-            let (flag, condition) = &*stopped;
-            let mut flag = flag.lock();
-            while !*flag {
-                if condition.wait_for(&mut flag, TICK).timed_out() {
-                    ticks.fetch_add(1, Ordering::Relaxed);
-                    on_tick();
+        let thread = std::thread::Builder::new()
+            .name("ticker".into())
+            .spawn(move || {
+                let (flag, condition) = &*stopped;
+                let mut flag = flag.lock();
+                while !*flag {
+                    if condition.wait_for(&mut flag, TICK).timed_out() {
+                        ticks.fetch_add(1, Ordering::Relaxed);
+                        on_tick();
+                    }
                 }
-            }
-        })?;
-        Ok(Self { clock, stop, thread: Some(thread) })
+            })?;
+        Ok(Self {
+            clock,
+            stop,
+            thread: Some(thread),
+        })
     }
 
     pub(crate) fn clock(&self) -> Clock {

@@ -15,7 +15,9 @@ use parking_lot::Mutex;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use wasmtime::component::{ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Lower, TypedFunc};
+use wasmtime::component::{
+    ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Lower, TypedFunc,
+};
 use wasmtime::{Store, UpdateDeadline};
 
 type Answer = (Result<(), WitFailure>,);
@@ -29,10 +31,20 @@ type End = TypedFunc<(Option<Arc<str>>,), Answer>;
 /// What a feature set is run for.
 #[derive(Debug)]
 pub(crate) enum Call {
-    Connected { connection: Arc<Connection> },
-    Data { connection: Arc<Connection>, data: Chunk },
-    Disconnected { connection: Arc<Connection>, reason: &'static str },
-    End { error: Option<Arc<str>> },
+    Connected {
+        connection: Arc<Connection>,
+    },
+    Data {
+        connection: Arc<Connection>,
+        data: Chunk,
+    },
+    Disconnected {
+        connection: Arc<Connection>,
+        reason: &'static str,
+    },
+    End {
+        error: Option<Arc<str>>,
+    },
 }
 
 /// What the start of a program returned.
@@ -89,7 +101,12 @@ enum Ended {
 
 impl FeatureSet {
     pub(super) fn new(scope: Scope, component: InstancePre<GuestState>, exports: Exports) -> Self {
-        Self { scope: Arc::new(scope), component, exports, idle: Mutex::default() }
+        Self {
+            scope: Arc::new(scope),
+            component,
+            exports,
+            idle: Mutex::default(),
+        }
     }
 
     /// Its entry in the manifest.
@@ -108,10 +125,15 @@ impl FeatureSet {
     /// Runs it for an event.
     pub(crate) async fn run(&self, call: Call) -> Result<(), Failure> {
         let connection = match &call {
-            Call::Connected { connection } | Call::Data { connection, .. } | Call::Disconnected { connection, .. } => Some(Arc::clone(connection)),
+            Call::Connected { connection }
+            | Call::Data { connection, .. }
+            | Call::Disconnected { connection, .. } => Some(Arc::clone(connection)),
             Call::End { .. } => None,
         };
-        self.execute(connection, async |guest| guest.call(&self.exports, call).await).await
+        self.execute(connection, async |guest| {
+            guest.call(&self.exports, call).await
+        })
+        .await
     }
 
     /// Runs it as the start of the program.
@@ -119,7 +141,11 @@ impl FeatureSet {
         self.execute(None, async |guest| {
             let start = guest.function(|functions| &mut functions.start, self.exports.start)?;
             let (answer,) = start.call_async(&mut guest.store, ()).await?;
-            Ok(answer.map(|response| Response { status: response.status, reason: response.reason, fields: response.fields }))
+            Ok(answer.map(|response| Response {
+                status: response.status,
+                reason: response.reason,
+                fields: response.fields,
+            }))
         })
         .await
     }
@@ -133,7 +159,11 @@ impl FeatureSet {
         let tenant = &self.scope.tenant;
         let _permit = match tenant.instances.try_acquire() {
             Ok(permit) => permit,
-            Err(_) => tenant.instances.acquire().await.expect("this semaphore is never closed"),
+            Err(_) => tenant
+                .instances
+                .acquire()
+                .await
+                .expect("this semaphore is never closed"),
         };
         tenant.counters.events.add(1);
         let ended = match self.take().await {
@@ -148,7 +178,10 @@ impl FeatureSet {
                 }
                 outcome
             }
-            Err(error) => Err(Ended::Broken(Failure::of_host(None, format!("no instance could be made: {error}")))),
+            Err(error) => Err(Ended::Broken(Failure::of_host(
+                None,
+                format!("no instance could be made: {error}"),
+            ))),
         };
         ended.map_err(|ended| {
             tenant.counters.events_failed.add(1);
@@ -170,7 +203,9 @@ impl FeatureSet {
             let mut running = pin!(call(guest));
             match futures_util::poll!(metered(&self.scope.clock, running.as_mut())) {
                 std::task::Poll::Ready(outcome) => Ok(outcome),
-                std::task::Poll::Pending => tokio::time::timeout(limit, metered(&self.scope.clock, running)).await,
+                std::task::Poll::Pending => {
+                    tokio::time::timeout(limit, metered(&self.scope.clock, running)).await
+                }
             }
         };
         match outcome {
@@ -179,7 +214,10 @@ impl FeatureSet {
             Ok(Err(error)) => Err(Ended::Broken(trap::failure_of(&error, guest.store.data()))),
             Err(_elapsed) => {
                 let cause = format!("took longer than {} ms", limit.as_millis());
-                Err(Ended::Broken(Failure::of_host(guest.store.data().suspended_at, cause)))
+                Err(Ended::Broken(Failure::of_host(
+                    guest.store.data().suspended_at,
+                    cause,
+                )))
             }
         }
     }
@@ -189,19 +227,41 @@ impl FeatureSet {
             return Ok(guest);
         }
         self.scope.tenant.counters.instances_made.add(1);
-        let mut store = Store::new(self.component.engine(), GuestState::new(Arc::clone(&self.scope)));
+        let mut store = Store::new(
+            self.component.engine(),
+            GuestState::new(Arc::clone(&self.scope)),
+        );
         store.limiter(|state| &mut state.memory);
-        store.set_hostcall_fuel(self.scope.tenant.settings.limits.message_bytes_max.saturating_mul(2));
+        store.set_hostcall_fuel(
+            self.scope
+                .tenant
+                .settings
+                .limits
+                .message_bytes_max
+                .saturating_mul(2),
+        );
         store.epoch_deadline_callback(|mut store| {
             store.data_mut().charge()?;
             let statement = trap::statement_now(&store);
             store.data_mut().suspended_at = statement;
             // Tokio polls its sockets before it resumes a task that yields this way: spinning guests cannot starve them.
-            Ok(UpdateDeadline::YieldCustom(SLICE_TICKS, Box::pin(tokio::task::yield_now())))
+            Ok(UpdateDeadline::YieldCustom(
+                SLICE_TICKS,
+                Box::pin(tokio::task::yield_now()),
+            ))
         });
         store.set_epoch_deadline(SLICE_TICKS);
-        let instance = self.component.instantiate_async(&mut store).await.map_err(EngineError)?;
-        Ok(Guest { store, instance, functions: Functions::default(), served: 0 })
+        let instance = self
+            .component
+            .instantiate_async(&mut store)
+            .await
+            .map_err(EngineError)?;
+        Ok(Guest {
+            store,
+            instance,
+            functions: Functions::default(),
+            served: 0,
+        })
     }
 
     fn give_back(&self, mut guest: Guest) {
@@ -225,7 +285,10 @@ impl FeatureSet {
 }
 
 /// Has the clock start anew with each poll, so that waiting is not charged as CPU time.
-fn metered<T>(clock: &Clock, mut running: Pin<&mut impl Future<Output = T>>) -> impl Future<Output = T> + Unpin {
+fn metered<T>(
+    clock: &Clock,
+    mut running: Pin<&mut impl Future<Output = T>>,
+) -> impl Future<Output = T> + Unpin {
     poll_fn(move |cx| {
         clock.resume();
         running.as_mut().poll(cx)
@@ -233,19 +296,33 @@ fn metered<T>(clock: &Clock, mut running: Pin<&mut impl Future<Output = T>>) -> 
 }
 
 impl Guest {
-    async fn call(&mut self, exports: &Exports, call: Call) -> wasmtime::Result<Result<(), WitFailure>> {
+    async fn call(
+        &mut self,
+        exports: &Exports,
+        call: Call,
+    ) -> wasmtime::Result<Result<(), WitFailure>> {
         let (answer,) = match call {
             Call::Data { connection, data } => {
                 let function = self.function(|functions| &mut functions.data, exports.data)?;
-                function.call_async(&mut self.store, (connection.id.halves(), data)).await?
+                function
+                    .call_async(&mut self.store, (connection.id.halves(), data))
+                    .await?
             }
             Call::Connected { connection } => {
-                let function = self.function(|functions| &mut functions.connected, exports.connected)?;
-                function.call_async(&mut self.store, (connection.id.halves(),)).await?
+                let function =
+                    self.function(|functions| &mut functions.connected, exports.connected)?;
+                function
+                    .call_async(&mut self.store, (connection.id.halves(),))
+                    .await?
             }
             Call::Disconnected { connection, reason } => {
-                let function = self.function(|functions| &mut functions.disconnected, exports.disconnected)?;
-                function.call_async(&mut self.store, (connection.id.halves(), reason)).await?
+                let function = self.function(
+                    |functions| &mut functions.disconnected,
+                    exports.disconnected,
+                )?;
+                function
+                    .call_async(&mut self.store, (connection.id.halves(), reason))
+                    .await?
             }
             Call::End { error } => {
                 let function = self.function(|functions| &mut functions.end, exports.end)?;
@@ -267,7 +344,9 @@ impl Guest {
         if let Some(function) = known(&mut self.functions) {
             return Ok(*function);
         }
-        let export = export.ok_or_else(|| wasmtime::Error::msg("the component does not export what its manifest promises"))?;
+        let export = export.ok_or_else(|| {
+            wasmtime::Error::msg("the component does not export what its manifest promises")
+        })?;
         let function = self.instance.get_typed_func(&mut self.store, export)?;
         *known(&mut self.functions) = Some(function);
         Ok(function)

@@ -2,8 +2,8 @@
 //!
 //! A component gets exactly the interfaces that it imports. What it does not import it cannot call.
 
-mod console;
 mod connections;
+mod console;
 mod directory;
 mod listeners;
 mod published;

@@ -81,54 +81,117 @@ pub enum LoadError {
 
 impl Engine {
     /// Compiles and links all feature sets of a program, in manifest order.
-    pub(crate) fn load(&self, artifact: Artifact<'_>, tenant: &Arc<Tenant>) -> Result<(Arc<Manifest>, Vec<Arc<FeatureSet>>), LoadError> {
-        let runtime = artifact.runtime.map(|bytes| self.runtime(bytes)).transpose().map_err(LoadError::Runtime)?;
+    pub(crate) fn load(
+        &self,
+        artifact: Artifact<'_>,
+        tenant: &Arc<Tenant>,
+    ) -> Result<(Arc<Manifest>, Vec<Arc<FeatureSet>>), LoadError> {
+        let runtime = artifact
+            .runtime
+            .map(|bytes| self.runtime(bytes))
+            .transpose()
+            .map_err(LoadError::Runtime)?;
         let manifest = Arc::new(artifact.manifest);
         let mut feature_sets = Vec::with_capacity(artifact.components.len());
-        for (index, (bytes, entry)) in artifact.components.iter().zip(&manifest.feature_sets).enumerate() {
-            let scope = Scope { tenant: Arc::clone(tenant), manifest: Arc::clone(&manifest), index, clock: self.clock() };
-            feature_sets.push(Arc::new(self.load_feature_set(bytes, entry, runtime.as_ref(), scope)?));
+        for (index, (bytes, entry)) in artifact
+            .components
+            .iter()
+            .zip(&manifest.feature_sets)
+            .enumerate()
+        {
+            let scope = Scope {
+                tenant: Arc::clone(tenant),
+                manifest: Arc::clone(&manifest),
+                index,
+                clock: self.clock(),
+            };
+            feature_sets.push(Arc::new(self.load_feature_set(
+                bytes,
+                entry,
+                runtime.as_ref(),
+                scope,
+            )?));
         }
         Ok((manifest, feature_sets))
     }
 
-    fn load_feature_set(&self, bytes: &[u8], entry: &Entry, runtime: Option<&Module>, scope: Scope) -> Result<FeatureSet, LoadError> {
+    fn load_feature_set(
+        &self,
+        bytes: &[u8],
+        entry: &Entry,
+        runtime: Option<&Module>,
+        scope: Scope,
+    ) -> Result<FeatureSet, LoadError> {
         let feature_set = || entry.component.clone();
-        let component =
-            Component::new(&self.inner, bytes).map_err(|error| LoadError::Compile { feature_set: feature_set(), source: EngineError(error) })?;
+        let component = Component::new(&self.inner, bytes).map_err(|error| LoadError::Compile {
+            feature_set: feature_set(),
+            source: EngineError(error),
+        })?;
         let exports = self.exports(&component, entry)?;
         let mut linker = Linker::new(&self.inner);
         let ty = component.component_type();
         for (import, item) in ty.imports(&self.inner) {
             let linked = match &item.ty {
                 ComponentItem::Module(_) if import == RUNTIME_IMPORT => {
-                    let runtime = runtime.ok_or_else(|| LoadError::NoRuntime { feature_set: feature_set() })?;
+                    let runtime = runtime.ok_or_else(|| LoadError::NoRuntime {
+                        feature_set: feature_set(),
+                    })?;
                     linker.root().module(import, runtime).map(|()| true)
                 }
                 ComponentItem::ComponentInstance(_) => link::define(&mut linker, import),
-                _ => Ok(false),
+                ComponentItem::Module(_)
+                | ComponentItem::ComponentFunc(_)
+                | ComponentItem::CoreFunc(_)
+                | ComponentItem::Component(_)
+                | ComponentItem::Type(_)
+                | ComponentItem::Resource(_) => Ok(false),
             };
             match linked {
                 Ok(true) => {}
-                Ok(false) => return Err(LoadError::UnknownImport { feature_set: feature_set(), import: import.to_owned() }),
-                Err(error) => return Err(LoadError::Link { feature_set: feature_set(), source: EngineError(error) }),
+                Ok(false) => {
+                    return Err(LoadError::UnknownImport {
+                        feature_set: feature_set(),
+                        import: import.to_owned(),
+                    });
+                }
+                Err(error) => {
+                    return Err(LoadError::Link {
+                        feature_set: feature_set(),
+                        source: EngineError(error),
+                    });
+                }
             }
         }
-        let ready = linker.instantiate_pre(&component).map_err(|error| LoadError::Link { feature_set: feature_set(), source: EngineError(error) })?;
+        let ready = linker
+            .instantiate_pre(&component)
+            .map_err(|error| LoadError::Link {
+                feature_set: feature_set(),
+                source: EngineError(error),
+            })?;
         Ok(FeatureSet::new(scope, ready, exports))
     }
 
     /// Finds the functions that events call and checks that they are those that the manifest's triggers name.
     fn exports(&self, component: &Component, entry: &Entry) -> Result<Exports, LoadError> {
-        let promised: BTreeSet<&'static str> = entry.triggers.iter().map(|trigger| trigger.interface()).collect();
+        let promised: BTreeSet<&'static str> = entry
+            .triggers
+            .iter()
+            .map(|trigger| trigger.interface())
+            .collect();
         for (export, _) in component.component_type().exports(&self.inner) {
             if !promised.contains(export) {
-                return Err(LoadError::UnexpectedExport { feature_set: entry.component.clone(), export: export.to_owned() });
+                return Err(LoadError::UnexpectedExport {
+                    feature_set: entry.component.clone(),
+                    export: export.to_owned(),
+                });
             }
         }
         let mut exports = Exports::default();
         for &name in &promised {
-            let index = function(component, name).ok_or_else(|| LoadError::MissingExport { feature_set: entry.component.clone(), export: name })?;
+            let index = function(component, name).ok_or_else(|| LoadError::MissingExport {
+                feature_set: entry.component.clone(),
+                export: name,
+            })?;
             *exports.of(name) = Some(index);
         }
         Ok(exports)
@@ -136,9 +199,14 @@ impl Engine {
 }
 
 fn function(component: &Component, name: &'static str) -> Option<ComponentExportIndex> {
-    let is_life_cycle = [Trigger::Start, Trigger::EndSuccess].iter().any(|trigger| trigger.interface() == name);
+    let is_life_cycle = [Trigger::Start, Trigger::EndSuccess]
+        .iter()
+        .any(|trigger| trigger.interface() == name);
     let instance = component.get_export_index(None, name)?;
-    component.get_export_index(Some(&instance), if is_life_cycle { "run" } else { "handle" })
+    component.get_export_index(
+        Some(&instance),
+        if is_life_cycle { "run" } else { "handle" },
+    )
 }
 
 impl Exports {

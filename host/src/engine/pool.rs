@@ -42,7 +42,9 @@ pub(super) fn config(settings: &Settings) -> Config {
 
 fn pool(settings: &Settings) -> PoolingAllocationConfig {
     let running = u32::try_from(settings.limits.instances_max).unwrap_or(u32::MAX);
-    let instances = running.saturating_mul(1 + IDLE_PER_RUNNING).min(INSTANCES_MAX);
+    let instances = running
+        .saturating_mul(1 + IDLE_PER_RUNNING)
+        .min(INSTANCES_MAX);
     let memories = u32::try_from(settings.artifact.memories_per_component_max).unwrap_or(u32::MAX);
     let tables = u32::try_from(settings.artifact.tables_per_component_max).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();

@@ -7,7 +7,7 @@ use crate::tenant::Tenant;
 use aro_wit::manifest::{FeatureSet, Manifest};
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::{Result, ResourceLimiter};
+use wasmtime::{ResourceLimiter, Result};
 
 /// What all instances of a feature set share.
 pub(crate) struct Scope {
@@ -21,7 +21,10 @@ pub(crate) struct Scope {
 impl Scope {
     /// The feature set's entry in the manifest.
     pub(crate) fn entry(&self) -> &FeatureSet {
-        self.manifest.feature_sets.get(self.index).expect("loading checked that the manifest has an entry for each component")
+        self.manifest
+            .feature_sets
+            .get(self.index)
+            .expect("loading checked that the manifest has an entry for each component")
     }
 }
 
@@ -40,8 +43,18 @@ pub(crate) struct GuestState {
 
 impl GuestState {
     pub(crate) fn new(scope: Arc<Scope>) -> Self {
-        let memory = MemoryLimiter { bytes_max: scope.tenant.settings.limits.memory_bytes_max, denied: false };
-        Self { scope, connection: None, memory, execution: None, suspended_at: None, cpu_ticks: 0 }
+        let memory = MemoryLimiter {
+            bytes_max: scope.tenant.settings.limits.memory_bytes_max,
+            denied: false,
+        };
+        Self {
+            scope,
+            connection: None,
+            memory,
+            execution: None,
+            suspended_at: None,
+            cpu_ticks: 0,
+        }
     }
 
     /// Makes an instance ready for its next event.
@@ -58,7 +71,11 @@ impl GuestState {
         self.cpu_ticks += self.scope.clock.spent();
         let limit = self.scope.tenant.settings.limits.cpu_time_max;
         let used = TICK * u32::try_from(self.cpu_ticks).unwrap_or(u32::MAX);
-        if used >= limit { Err(Refused::CpuTime { limit }) } else { Ok(()) }
+        if used >= limit {
+            Err(Refused::CpuTime { limit })
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -89,13 +106,23 @@ pub(crate) struct MemoryLimiter {
 const TABLE_ELEMENTS_MAX: usize = 4096;
 
 impl ResourceLimiter for MemoryLimiter {
-    fn memory_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool> {
         let allowed = desired <= self.bytes_max;
         self.denied |= !allowed;
         Ok(allowed)
     }
 
-    fn table_growing(&mut self, _current: usize, desired: usize, _maximum: Option<usize>) -> Result<bool> {
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool> {
         Ok(desired <= TABLE_ELEMENTS_MAX)
     }
 }

@@ -1,6 +1,9 @@
 //! Rust twins of the records in the WIT packages.
 
-#![expect(dead_code, reason = "the engine makes values of the lifted types and never sees some variants of the lowered ones")]
+#![expect(
+    dead_code,
+    reason = "the engine makes values of the lifted types and never sees some variants of the lowered ones"
+)]
 
 use crate::failure::{Failure, FailureKind};
 use wasmtime::component::{ComponentType, Lift, Lower};
@@ -36,7 +39,12 @@ impl From<WitFailure> for Failure {
             WitFailureKind::Expression => FailureKind::Expression,
             WitFailureKind::Runtime => FailureKind::Runtime,
         };
-        Self { statement: failure.statement, kind, cause: failure.cause, trace: failure.trace }
+        Self {
+            statement: failure.statement,
+            kind,
+            cause: failure.cause,
+            trace: failure.trace,
+        }
     }
 }
 

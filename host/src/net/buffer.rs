@@ -29,17 +29,32 @@ pub(crate) struct Buffer<'a> {
 
 impl BufferPool {
     pub(crate) fn new(buffers_max: usize) -> Self {
-        Self { permits: Semaphore::new(buffers_max), idle: Mutex::new(Vec::new()) }
+        Self {
+            permits: Semaphore::new(buffers_max),
+            idle: Mutex::new(Vec::new()),
+        }
     }
 
     /// An empty buffer; waits in turn while all are in use.
     pub(crate) async fn take(&self) -> Buffer<'_> {
         let permit = match self.permits.try_acquire() {
             Ok(permit) => permit,
-            Err(_) => self.permits.acquire().await.expect("this semaphore is never closed"),
+            Err(_) => self
+                .permits
+                .acquire()
+                .await
+                .expect("this semaphore is never closed"),
         };
-        let chunk = self.idle.lock().pop().unwrap_or_else(|| Arc::new(Vec::with_capacity(CHUNK_BYTES_MAX)));
-        Buffer { pool: self, chunk, _permit: permit }
+        let chunk = self
+            .idle
+            .lock()
+            .pop()
+            .unwrap_or_else(|| Arc::new(Vec::with_capacity(CHUNK_BYTES_MAX)));
+        Buffer {
+            pool: self,
+            chunk,
+            _permit: permit,
+        }
     }
 }
 

@@ -47,7 +47,10 @@ impl Listener {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ListenError {
     #[error("cannot listen on {address}: {source}")]
-    Bind { address: SocketAddr, source: io::Error },
+    Bind {
+        address: SocketAddr,
+        source: io::Error,
+    },
     #[error("at most {max} listeners may be open")]
     TooMany { max: usize },
     #[error("the program is shutting down")]
@@ -66,39 +69,65 @@ pub(crate) fn listen(tenant: &Arc<Tenant>, port: u16, name: &str) -> Result<Sock
         return Err(ListenError::TooMany { max });
     }
     let first = !tenant.port_override_used.load(Ordering::Acquire);
-    let port = tenant.settings.socket_port_override.filter(|_| first).unwrap_or(port);
+    let port = tenant
+        .settings
+        .socket_port_override
+        .filter(|_| first)
+        .unwrap_or(port);
     let address = SocketAddr::new(tenant.settings.bind, port);
     let refused = |source| ListenError::Bind { address, source };
     let socket = bind(address).map_err(refused)?;
     let address = socket.local_addr().map_err(refused)?;
     tenant.port_override_used.store(true, Ordering::Release);
-    let build = |id| Socket::Listener(Arc::new(Listener { id, name: name.to_owned(), address, closed: CancellationToken::new() }));
+    let build = |id| {
+        Socket::Listener(Arc::new(Listener {
+            id,
+            name: name.to_owned(),
+            address,
+            closed: CancellationToken::new(),
+        }))
+    };
     let Socket::Listener(listener) = tenant.sockets.enter(build)? else {
         return Err(ListenError::Draining);
     };
     tenant.sockets.name(name, listener.id);
     tenant.listeners.fetch_add(1, Ordering::AcqRel);
-    tenant.console.write(Stream::Output, &format!("Socket Server started on port {}", address.port()));
+    tenant.console.write(
+        Stream::Output,
+        &format!("Socket Server started on port {}", address.port()),
+    );
     let id = listener.id;
-    tenant.tasks.spawn(accept(Arc::clone(tenant), listener, socket));
+    tenant
+        .tasks
+        .spawn(accept(Arc::clone(tenant), listener, socket));
     Ok(id)
 }
 
 /// Stops listening and ends the listener's connections after their queues are flushed. Without effect on a listener that is gone.
 pub(crate) fn close(tenant: &Tenant, id: SocketId) {
-    let Some(Socket::Listener(listener)) = tenant.sockets.find(id) else { return };
+    let Some(Socket::Listener(listener)) = tenant.sockets.find(id) else {
+        return;
+    };
     if !listener.is_open() {
         return;
     }
     listener.stop_accepting();
     tenant.sockets.leave(id);
     tenant.sockets.unname(&listener.name, id);
-    tenant.console.write(Stream::Output, "Socket Server stopped");
-    tenant.sockets.each_connection(Some(id), |connection| connection.outbound.close(Closing::Flush));
+    tenant
+        .console
+        .write(Stream::Output, "Socket Server stopped");
+    tenant.sockets.each_connection(Some(id), |connection| {
+        connection.outbound.close(Closing::Flush)
+    });
 }
 
 fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = socket2::Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let socket = socket2::Socket::new(
+        Domain::for_address(address),
+        Type::STREAM,
+        Some(Protocol::TCP),
+    )?;
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
@@ -145,12 +174,24 @@ fn admit(tenant: &Arc<Tenant>, listener: &Arc<Listener>, stream: TcpStream, remo
         tenant.counters.connections_refused.add(1);
         return;
     }
-    let queue = Outbound::new(QueueLimits { bytes_max: limits.queue_bytes_max, messages_max: limits.queue_messages_max });
-    let build = |id| Socket::Connection(Arc::new(Connection::new(id, remote, Arc::clone(listener), queue)));
+    let queue = Outbound::new(QueueLimits {
+        bytes_max: limits.queue_bytes_max,
+        messages_max: limits.queue_messages_max,
+    });
+    let build = |id| {
+        Socket::Connection(Arc::new(Connection::new(
+            id,
+            remote,
+            Arc::clone(listener),
+            queue,
+        )))
+    };
     match tenant.sockets.enter(build) {
         Ok(Socket::Connection(connection)) => {
             tenant.counters.connections_opened.add(1);
-            tenant.tasks.spawn(tcp::serve(Arc::clone(tenant), connection, stream));
+            tenant
+                .tasks
+                .spawn(tcp::serve(Arc::clone(tenant), connection, stream));
         }
         Ok(Socket::Listener(_)) => {}
         Err(error) => {

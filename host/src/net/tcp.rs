@@ -32,7 +32,14 @@ pub(crate) async fn serve(tenant: Arc<Tenant>, connection: Arc<Connection>, stre
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
-    let mut task = Task { tenant, connection, stream, batch: VecDeque::new(), front_written: 0, done: Vec::new() };
+    let mut task = Task {
+        tenant,
+        connection,
+        stream,
+        batch: VecDeque::new(),
+        front_written: 0,
+        done: Vec::new(),
+    };
     task.deliver(Event::Connected).await;
     let end = task.exchange().await;
     task.finish(end).await;
@@ -75,8 +82,12 @@ impl Task {
                 Next::Readable => {}
             }
             let mut buffer = self.drive(tenant.buffers.take()).await;
-            let Some(bytes) = buffer.bytes_mut() else { continue };
-            match poll_fn(|cx| Poll::Ready(poll_read_buf(Pin::new(&mut self.stream), cx, bytes))).await {
+            let Some(bytes) = buffer.bytes_mut() else {
+                continue;
+            };
+            match poll_fn(|cx| Poll::Ready(poll_read_buf(Pin::new(&mut self.stream), cx, bytes)))
+                .await
+            {
                 Poll::Pending => {}
                 Poll::Ready(Ok(0)) => return End::Peer,
                 Poll::Ready(Ok(_)) => self.deliver(Event::Data(buffer.chunk())).await,
@@ -96,7 +107,9 @@ impl Task {
             Closing::Flush => return Poll::Ready(Next::End(End::Program)),
             Closing::Abort => return Poll::Ready(Next::End(End::Broken)),
         }
-        if queue.bytes > self.tenant.settings.limits.queue_low_bytes || self.tenant.is_in(Phase::Draining) {
+        if queue.bytes > self.tenant.settings.limits.queue_low_bytes
+            || self.tenant.is_in(Phase::Draining)
+        {
             return Poll::Pending;
         }
         match ready!(self.stream.poll_read_ready(cx)) {
@@ -110,7 +123,9 @@ impl Task {
         let taken = self.connection.outbound.take(&mut self.batch, cx.waker());
         let mut written = 0;
         while !self.batch.is_empty() {
-            let Poll::Ready(bytes) = self.poll_write(cx)? else { break };
+            let Poll::Ready(bytes) = self.poll_write(cx)? else {
+                break;
+            };
             if bytes == 0 {
                 return Err(io::ErrorKind::WriteZero.into());
             }
@@ -121,7 +136,10 @@ impl Task {
             0 => taken.bytes,
             _ => self.connection.outbound.written(written, &mut self.done),
         };
-        Ok(Queue { closing: taken.closing, bytes })
+        Ok(Queue {
+            closing: taken.closing,
+            bytes,
+        })
     }
 
     fn poll_write(&mut self, cx: &mut Context<'_>) -> io::Result<Poll<usize>> {
@@ -165,7 +183,8 @@ impl Task {
     async fn deliver(&mut self, event: Event) {
         let tenant = Arc::clone(&self.tenant);
         let connection = Arc::clone(&self.connection);
-        self.drive(route::deliver(&tenant, &connection, event)).await;
+        self.drive(route::deliver(&tenant, &connection, event))
+            .await;
     }
 
     /// Waits for `work` and writes what is queued meanwhile.
@@ -204,7 +223,12 @@ impl Task {
         }
         self.connection.mark_closed();
         self.batch.clear();
-        let Self { tenant, connection, stream, .. } = self;
+        let Self {
+            tenant,
+            connection,
+            stream,
+            ..
+        } = self;
         drop(stream);
         if !tenant.is_in(Phase::Closing) {
             route::deliver(&tenant, &connection, Event::Disconnected(REASON_CLOSED)).await;
@@ -215,7 +239,11 @@ impl Task {
 
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let queue = self.poll_flush(cx)?;
-        if queue.closing == Closing::Abort || queue.bytes == 0 { Poll::Ready(Ok(())) } else { Poll::Pending }
+        if queue.closing == Closing::Abort || queue.bytes == 0 {
+            Poll::Ready(Ok(()))
+        } else {
+            Poll::Pending
+        }
     }
 
     /// Says that nothing more comes and discards what the peer still sends, until it ends too.

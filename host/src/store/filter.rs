@@ -38,7 +38,10 @@ pub(crate) enum FilterError {
     #[error("the pattern for {field:?} must be a text")]
     PatternKind { field: String },
     #[error("the pattern for {field:?} is not valid: {source}")]
-    Pattern { field: String, source: regex_lite::Error },
+    Pattern {
+        field: String,
+        source: regex_lite::Error,
+    },
 }
 
 /// One comparison.
@@ -52,13 +55,20 @@ pub(crate) struct Comparison {
 }
 
 impl Comparison {
-    pub(crate) fn new(field: String, operator: Operator, value: &[u8]) -> Result<Self, FilterError> {
+    pub(crate) fn new(
+        field: String,
+        operator: Operator,
+        value: &[u8],
+    ) -> Result<Self, FilterError> {
         let value = match Datum::decode(value) {
             Ok(value) => value,
             Err(source) => return Err(FilterError::Malformed { field, source }),
         };
         let pattern = match (operator, &value) {
-            (Operator::Matches, Datum::Text(pattern)) => match RegexBuilder::new(pattern).size_limit(PATTERN_BYTES_MAX).build() {
+            (Operator::Matches, Datum::Text(pattern)) => match RegexBuilder::new(pattern)
+                .size_limit(PATTERN_BYTES_MAX)
+                .build()
+            {
                 Ok(pattern) => Some(pattern),
                 Err(source) => return Err(FilterError::Pattern { field, source }),
             },
@@ -66,7 +76,12 @@ impl Comparison {
             _ => None,
         };
         let path = (field != PLAIN_FIELD).then(|| field.split('.').map(str::to_owned).collect());
-        Ok(Self { path, operator, value, pattern })
+        Ok(Self {
+            path,
+            operator,
+            value,
+            pattern,
+        })
     }
 
     fn holds(&self, row: &[u8]) -> bool {
@@ -93,9 +108,15 @@ impl Comparison {
                 (Datum::Map(map), Datum::Text(key)) => map.contains_key(key),
                 _ => false,
             },
-            Operator::StartsWith => matches!((found, &self.value), (Datum::Text(text), Datum::Text(part)) if text.starts_with(part.as_str())),
-            Operator::EndsWith => matches!((found, &self.value), (Datum::Text(text), Datum::Text(part)) if text.ends_with(part.as_str())),
-            Operator::Matches => matches!((found, &self.pattern), (Datum::Text(text), Some(pattern)) if pattern.is_match(text)),
+            Operator::StartsWith => {
+                matches!((found, &self.value), (Datum::Text(text), Datum::Text(part)) if text.starts_with(part.as_str()))
+            }
+            Operator::EndsWith => {
+                matches!((found, &self.value), (Datum::Text(text), Datum::Text(part)) if text.ends_with(part.as_str()))
+            }
+            Operator::Matches => {
+                matches!((found, &self.pattern), (Datum::Text(text), Some(pattern)) if pattern.is_match(text))
+            }
             Operator::OneOf => self.lists(found),
             Operator::NotOneOf => !self.lists(found),
         }
@@ -121,15 +142,25 @@ impl Filter {
     }
 
     pub(crate) fn selects(&self, row: &[u8]) -> bool {
-        self.groups.is_empty() || self.groups.iter().any(|group| group.iter().all(|comparison| comparison.holds(row)))
+        self.groups.is_empty()
+            || self
+                .groups
+                .iter()
+                .any(|group| group.iter().all(|comparison| comparison.holds(row)))
     }
 
     /// The field and value that every selected row must have, when the filter says so and `is_indexed` knows the field.
     pub(crate) fn required(&self, is_indexed: impl Fn(&str) -> bool) -> Option<(&str, &Datum)> {
-        let [group] = self.groups.as_slice() else { return None };
-        group.iter().find_map(|comparison| match (comparison.operator, comparison.path.as_deref()) {
-            (Operator::Equal, Some([field])) if is_indexed(field) => Some((field.as_str(), &comparison.value)),
-            _ => None,
+        let [group] = self.groups.as_slice() else {
+            return None;
+        };
+        group.iter().find_map(|comparison| {
+            match (comparison.operator, comparison.path.as_deref()) {
+                (Operator::Equal, Some([field])) if is_indexed(field) => {
+                    Some((field.as_str(), &comparison.value))
+                }
+                _ => None,
+            }
         })
     }
 }

@@ -69,7 +69,12 @@ pub(crate) enum PublishError {
 
 impl Published {
     pub(crate) fn new(budget: Arc<Budget>, entries_max: usize) -> Self {
-        Self { entries: Mutex::default(), budget, entries_max, executions: AtomicU64::new(0) }
+        Self {
+            entries: Mutex::default(),
+            budget,
+            entries_max,
+            executions: AtomicU64::new(0),
+        }
     }
 
     /// A number for an execution that is about to publish.
@@ -78,11 +83,23 @@ impl Published {
     }
 
     /// Publishes, replacing what was there.
-    pub(crate) fn publish(&self, name: &str, value: Vec<u8>, activity: &str, lifetime: Lifetime) -> Result<(), PublishError> {
-        let entry = Entry { value, activity: activity.to_owned(), lifetime };
+    pub(crate) fn publish(
+        &self,
+        name: &str,
+        value: Vec<u8>,
+        activity: &str,
+        lifetime: Lifetime,
+    ) -> Result<(), PublishError> {
+        let entry = Entry {
+            value,
+            activity: activity.to_owned(),
+            lifetime,
+        };
         let mut entries = self.entries.lock();
         if entries.len() >= self.entries_max && !entries.contains_key(name) {
-            return Err(PublishError::TooMany { max: self.entries_max });
+            return Err(PublishError::TooMany {
+                max: self.entries_max,
+            });
         }
         self.budget.reserve(entry.cost(name))?;
         if let Some(before) = entries.insert(name.to_owned(), entry) {
@@ -92,12 +109,24 @@ impl Published {
     }
 
     /// The value, if there is one that the reader may see.
-    pub(crate) fn read(&self, name: &str, reader: Reader<'_>) -> Result<Option<Vec<u8>>, OtherActivity> {
+    pub(crate) fn read(
+        &self,
+        name: &str,
+        reader: Reader<'_>,
+    ) -> Result<Option<Vec<u8>>, OtherActivity> {
         let entries = self.entries.lock();
-        let Some(entry) = entries.get(name) else { return Ok(None) };
+        let Some(entry) = entries.get(name) else {
+            return Ok(None);
+        };
         match reader {
-            Reader::Activity(reader) if !reader.is_empty() && !entry.activity.is_empty() && reader != entry.activity => {
-                Err(OtherActivity { name: name.to_owned(), reader: reader.to_owned(), publisher: entry.activity.clone() })
+            Reader::Activity(reader)
+                if !reader.is_empty() && !entry.activity.is_empty() && reader != entry.activity =>
+            {
+                Err(OtherActivity {
+                    name: name.to_owned(),
+                    reader: reader.to_owned(),
+                    publisher: entry.activity.clone(),
+                })
             }
             Reader::Activity(_) | Reader::ProgramEnd => Ok(Some(entry.value.clone())),
         }
@@ -112,5 +141,77 @@ impl Published {
             }
             !ends
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicUsize;
+
+    fn published() -> Published {
+        Published::new(
+            Arc::new(Budget {
+                used: AtomicUsize::new(0),
+                max: 1 << 20,
+            }),
+            2,
+        )
+    }
+
+    #[test]
+    fn values_are_read_by_the_same_activity() {
+        let published = published();
+        published
+            .publish("users", vec![1], "User API", Lifetime::Program)
+            .unwrap();
+        assert_eq!(
+            published.read("users", Reader::Activity("User API")),
+            Ok(Some(vec![1]))
+        );
+        assert_eq!(
+            published.read("users", Reader::Activity("")),
+            Ok(Some(vec![1]))
+        );
+        assert_eq!(
+            published.read("users", Reader::ProgramEnd),
+            Ok(Some(vec![1]))
+        );
+        assert_eq!(
+            published.read("others", Reader::Activity("Billing")),
+            Ok(None)
+        );
+        let refused = published
+            .read("users", Reader::Activity("Billing"))
+            .unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "Variable 'users' is not accessible from 'Billing': it was published in 'User API'"
+        );
+    }
+
+    #[test]
+    fn values_end_with_the_execution_that_published_them_last() {
+        let published = published();
+        let (first, second) = (published.new_execution(), published.new_execution());
+        published
+            .publish("a", vec![1], "", Lifetime::Execution(first))
+            .unwrap();
+        published
+            .publish("b", vec![2], "", Lifetime::Execution(first))
+            .unwrap();
+        published
+            .publish("b", vec![3], "", Lifetime::Execution(second))
+            .unwrap();
+        assert!(matches!(
+            published.publish("c", vec![4], "", Lifetime::Program),
+            Err(PublishError::TooMany { max: 2 })
+        ));
+        published.end(first);
+        assert_eq!(published.read("a", Reader::ProgramEnd), Ok(None));
+        assert_eq!(published.read("b", Reader::ProgramEnd), Ok(Some(vec![3])));
+        published.end(second);
+        assert_eq!(published.read("b", Reader::ProgramEnd), Ok(None));
+        assert_eq!(published.budget.used.load(Ordering::Relaxed), 0);
     }
 }

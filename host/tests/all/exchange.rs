@@ -9,13 +9,24 @@ const WRITE: &str = r#"(import "aro:log/console@0.1.0" "write" (func $write (par
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_echo_answers_in_both_isolations() {
     for isolation in ISOLATIONS {
-        let running = Running::start_with(&[Part::start(), Part::echo()], |settings| settings.isolation = isolation).await;
+        let running = Running::start_with(&[Part::start(), Part::echo()], |settings| {
+            settings.isolation = isolation
+        })
+        .await;
         let mut peer = running.connect().await;
         for round in 0..50_u32 {
             let message = format!("message {round}");
-            assert_eq!(exchange(&mut peer, message.as_bytes()).await, message.as_bytes());
+            assert_eq!(
+                exchange(&mut peer, message.as_bytes()).await,
+                message.as_bytes()
+            );
         }
-        assert!(running.console.text(Stream::Output).starts_with("Socket Server started on port "));
+        assert!(
+            running
+                .console
+                .text(Stream::Output)
+                .starts_with("Socket Server started on port ")
+        );
         assert_eq!(running.console.text(Stream::Error), "");
         let made = running.program.observe().instances_made;
         assert_eq!(made, if isolation == ISOLATIONS[0] { 51 } else { 6 });
@@ -57,8 +68,16 @@ async fn connected_and_disconnected_are_delivered_once_in_order() {
         let mut peer = running.connect().await;
         within(peer.write_all(b"hello")).await.unwrap();
         drop(peer);
-        let text = within(running.console.wait(Stream::Output, |text| text[before..].contains("closed"))).await;
-        assert_eq!(&text[before..], "[On Connected] conn\n[On Data] hello\n[On Disconnected] connection closed\n");
+        let text = within(
+            running
+                .console
+                .wait(Stream::Output, |text| text[before..].contains("closed")),
+        )
+        .await;
+        assert_eq!(
+            &text[before..],
+            "[On Connected] conn\n[On Data] hello\n[On Disconnected] connection closed\n"
+        );
     }
     within(async {
         while running.program.connections() > 0 {
@@ -71,11 +90,21 @@ async fn connected_and_disconnected_are_delivered_once_in_order() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_send_to_a_closed_connection_is_reported_with_its_statement() {
     let send = "(call $send (local.get $hi) (local.get $lo) (i32.const 1024) (i32.const 2) (i32.const 64))";
-    let running = Running::start(&[Part::start(), Part::disconnected(&[CONNECTIONS], SEND, send)]).await;
+    let running = Running::start(&[
+        Part::start(),
+        Part::disconnected(&[CONNECTIONS], SEND, send),
+    ])
+    .await;
     drop(running.connect().await);
     let text = running.until(Stream::Error, "nothing was sent").await;
-    assert!(text.starts_with("[On Disconnected] nothing was sent, connection "), "{text}");
-    assert!(text.ends_with(" is closed: <Send> the <reply> to the <peer>.\n"), "{text}");
+    assert!(
+        text.starts_with("[On Disconnected] nothing was sent, connection "),
+        "{text}"
+    );
+    assert!(
+        text.ends_with(" is closed: <Send> the <reply> to the <peer>.\n"),
+        "{text}"
+    );
     assert_eq!(running.program.observe().sends_to_closed, 1);
 }
 

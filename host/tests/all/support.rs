@@ -1,6 +1,8 @@
 //! Makes artefacts out of core modules in text, and runs them.
 
-use aro_host::{Captured, ConsoleSink, Host, Isolation, Outcome, Program, Settings, Stream, TenantId};
+use aro_host::{
+    Captured, ConsoleSink, Host, Isolation, Outcome, Program, Settings, Stream, TenantId,
+};
 use aro_wit::manifest::{self, CodeRange, FeatureSet, Manifest, Origin, Statement, Trigger};
 use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -44,34 +46,67 @@ pub(crate) struct Part {
     pub(crate) body: String,
 }
 
-pub(crate) const SEND: &str = r#"(import "aro:net/connections@0.1.0" "send" (func $send (param i64 i64 i32 i32 i32)))"#;
+pub(crate) const SEND: &str =
+    r#"(import "aro:net/connections@0.1.0" "send" (func $send (param i64 i64 i32 i32 i32)))"#;
 pub(crate) const BROADCAST: &str = r#"(import "aro:net/connections@0.1.0" "broadcast" (func $broadcast (param i32 i64 i64 i32 i32) (result i32)))"#;
 pub(crate) const CONNECTIONS: &str = "aro:net/connections@0.1.0";
 pub(crate) const CONSOLE: &str = "aro:log/console@0.1.0";
 
 impl Part {
     /// A handler of received bytes; `code` sees `$hi $lo $ptr $len`.
-    pub(crate) fn data(imports: &'static [&'static str], core_imports: &'static str, code: &str) -> Self {
+    pub(crate) fn data(
+        imports: &'static [&'static str],
+        core_imports: &'static str,
+        code: &str,
+    ) -> Self {
         let body = format!(
             r#"(func (export "aro:net/tcp-data@0.1.0#handle") (param $hi i64) (param $lo i64) (param $ptr i32) (param $len i32) (result i32) {code} (i32.const 16))
                (export "cabi_post_aro:net/tcp-data@0.1.0#handle" (func $reset))"#
         );
-        Self { name: "On Data", triggers: vec![Trigger::TcpData], imports, core_imports, body }
+        Self {
+            name: "On Data",
+            triggers: vec![Trigger::TcpData],
+            imports,
+            core_imports,
+            body,
+        }
     }
 
     /// A handler of new connections; `code` sees `$hi $lo`.
-    pub(crate) fn connected(imports: &'static [&'static str], core_imports: &'static str, code: &str) -> Self {
-        let body = format!(r#"(func (export "aro:net/tcp-connected@0.1.0#handle") (param $hi i64) (param $lo i64) (result i32) {code} (i32.const 16))"#);
-        Self { name: "On Connected", triggers: vec![Trigger::TcpConnected], imports, core_imports, body }
+    pub(crate) fn connected(
+        imports: &'static [&'static str],
+        core_imports: &'static str,
+        code: &str,
+    ) -> Self {
+        let body = format!(
+            r#"(func (export "aro:net/tcp-connected@0.1.0#handle") (param $hi i64) (param $lo i64) (result i32) {code} (i32.const 16))"#
+        );
+        Self {
+            name: "On Connected",
+            triggers: vec![Trigger::TcpConnected],
+            imports,
+            core_imports,
+            body,
+        }
     }
 
     /// A handler of closed connections; `code` sees `$hi $lo $ptr $len` of the reason.
-    pub(crate) fn disconnected(imports: &'static [&'static str], core_imports: &'static str, code: &str) -> Self {
+    pub(crate) fn disconnected(
+        imports: &'static [&'static str],
+        core_imports: &'static str,
+        code: &str,
+    ) -> Self {
         let body = format!(
             r#"(func (export "aro:net/tcp-disconnected@0.1.0#handle") (param $hi i64) (param $lo i64) (param $ptr i32) (param $len i32) (result i32) {code} (i32.const 16))
                (export "cabi_post_aro:net/tcp-disconnected@0.1.0#handle" (func $reset))"#
         );
-        Self { name: "On Disconnected", triggers: vec![Trigger::TcpDisconnected], imports, core_imports, body }
+        Self {
+            name: "On Disconnected",
+            triggers: vec![Trigger::TcpDisconnected],
+            imports,
+            core_imports,
+            body,
+        }
     }
 
     /// A start that listens on a port of the system's choice and answers `[OK] startup`.
@@ -94,24 +129,48 @@ impl Part {
 
     /// A handler that sends back what it gets.
     pub(crate) fn echo() -> Self {
-        Self::data(&[CONNECTIONS], SEND, "(call $send (local.get $hi) (local.get $lo) (local.get $ptr) (local.get $len) (i32.const 64))")
+        Self::data(
+            &[CONNECTIONS],
+            SEND,
+            "(call $send (local.get $hi) (local.get $lo) (local.get $ptr) (local.get $len) (i32.const 64))",
+        )
     }
 
     pub(crate) fn component(&self) -> Vec<u8> {
-        let text = format!("(module $feature-set {} {PRELUDE} {})", self.core_imports, self.body);
+        let text = format!(
+            "(module $feature-set {} {PRELUDE} {})",
+            self.core_imports, self.body
+        );
         let mut module = wat::parse_str(&text).unwrap_or_else(|error| panic!("{error}\n{text}"));
         let mut resolve = Resolve::default();
         for (file, package) in aro_wit::PACKAGES {
             resolve.push_str(file, package).unwrap();
         }
-        let imports: String = self.imports.iter().map(|import| format!("import {import};\n")).collect();
-        let exports: std::collections::BTreeSet<_> = self.triggers.iter().map(|trigger| trigger.interface()).collect();
-        let exports: String = exports.iter().map(|export| format!("export {export};\n")).collect();
+        let imports: String = self
+            .imports
+            .iter()
+            .map(|import| format!("import {import};\n"))
+            .collect();
+        let exports: std::collections::BTreeSet<_> = self
+            .triggers
+            .iter()
+            .map(|trigger| trigger.interface())
+            .collect();
+        let exports: String = exports
+            .iter()
+            .map(|export| format!("export {export};\n"))
+            .collect();
         let world = format!("package test:part;\nworld part {{ {imports} {exports} }}");
         let package = resolve.push_str("part.wit", &world).unwrap();
         let world = resolve.select_world(&[package], Some("part")).unwrap();
-        wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-        ComponentEncoder::default().validate(true).module(&module).unwrap().encode().unwrap()
+        wit_component::embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8)
+            .unwrap();
+        ComponentEncoder::default()
+            .validate(true)
+            .module(&module)
+            .unwrap()
+            .encode()
+            .unwrap()
     }
 }
 
@@ -129,7 +188,13 @@ pub(crate) fn manifest_of(parts: &[Part]) -> Manifest {
             sentence: "Cannot send the reply to the peer.".to_owned(),
             text: "<Send> the <reply> to the <peer>.".to_owned(),
         }],
-        code: (0..8).map(|function| CodeRange { function, start: 0, statement: 0 }).collect(),
+        code: (0..8)
+            .map(|function| CodeRange {
+                function,
+                start: 0,
+                statement: 0,
+            })
+            .collect(),
         origin: Origin::Aro,
     });
     Manifest {
@@ -143,16 +208,25 @@ pub(crate) fn manifest_of(parts: &[Part]) -> Manifest {
 
 /// The artefact of these parts.
 pub(crate) fn artifact(parts: &[Part]) -> Vec<u8> {
-    wrap(&manifest_of(parts), &parts.iter().map(Part::component).collect::<Vec<_>>())
+    wrap(
+        &manifest_of(parts),
+        &parts.iter().map(Part::component).collect::<Vec<_>>(),
+    )
 }
 
 /// An outer component of these nested ones.
 pub(crate) fn wrap(manifest: &Manifest, components: &[Vec<u8>]) -> Vec<u8> {
     let mut outer = wasm_encoder::Component::new();
     for component in components {
-        outer.section(&RawSection { id: ComponentSectionId::Component.into(), data: component });
+        outer.section(&RawSection {
+            id: ComponentSectionId::Component.into(),
+            data: component,
+        });
     }
-    outer.section(&CustomSection { name: manifest::SECTION.into(), data: manifest.to_bytes().into() });
+    outer.section(&CustomSection {
+        name: manifest::SECTION.into(),
+        data: manifest.to_bytes().into(),
+    });
     outer.finish()
 }
 
@@ -181,7 +255,12 @@ impl Running {
         change(&mut settings);
         let host = Host::new(settings).unwrap();
         let mut program = host.load(TenantId::default(), &artifact(parts)).unwrap();
-        assert_eq!(program.start().await, Outcome::Success, "{}", console.text(Stream::Output));
+        assert_eq!(
+            program.start().await,
+            Outcome::Success,
+            "{}",
+            console.text(Stream::Output)
+        );
         Self { program, console }
     }
 
@@ -199,10 +278,13 @@ impl Running {
 }
 
 /// Both isolations.
-pub(crate) const ISOLATIONS: [Isolation; 2] = [Isolation::Event, Isolation::Reuse { events_max: 10 }];
+pub(crate) const ISOLATIONS: [Isolation; 2] =
+    [Isolation::Event, Isolation::Reuse { events_max: 10 }];
 
 pub(crate) async fn within<T>(work: impl Future<Output = T>) -> T {
-    tokio::time::timeout(DEADLINE, work).await.expect("this happens before the deadline")
+    tokio::time::timeout(DEADLINE, work)
+        .await
+        .expect("this happens before the deadline")
 }
 
 /// Sends `bytes` and reads as many back.

@@ -20,12 +20,15 @@ type SendAnswer = (std::result::Result<(), WitSendError>,);
 pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
     interface.func_wrap_async("send", send)?;
     interface.func_wrap("broadcast", broadcast)?;
-    interface.func_wrap("close", |store: StoreContextMut<'_, GuestState>, (socket,): (WitSocket,)| {
-        if let Some(connection) = find(store.data(), socket) {
-            connection.outbound.close(Closing::Flush);
-        }
-        Ok(())
-    })
+    interface.func_wrap(
+        "close",
+        |store: StoreContextMut<'_, GuestState>, (socket,): (WitSocket,)| {
+            if let Some(connection) = find(store.data(), socket) {
+                connection.outbound.close(Closing::Flush);
+            }
+            Ok(())
+        },
+    )
 }
 
 struct Sent;
@@ -53,10 +56,21 @@ fn find(state: &GuestState, socket: WitSocket) -> Option<Arc<Connection>> {
 
 /// A connection's own task looks at its queue when its handler returns or waits, so nobody need wake it.
 fn wake_for(state: &GuestState, connection: &Connection) -> Wake {
-    if state.connection.as_ref().is_some_and(|own| own.id == connection.id) { Wake::Own } else { Wake::Task }
+    if state
+        .connection
+        .as_ref()
+        .is_some_and(|own| own.id == connection.id)
+    {
+        Wake::Own
+    } else {
+        Wake::Task
+    }
 }
 
-fn send<'a>(store: StoreContextMut<'a, GuestState>, (socket, data): (WitSocket, WasmList<u8>)) -> Pending<'a, SendAnswer> {
+fn send<'a>(
+    store: StoreContextMut<'a, GuestState>,
+    (socket, data): (WitSocket, WasmList<u8>),
+) -> Pending<'a, SendAnswer> {
     let max = store.data().scope.tenant.settings.limits.message_bytes_max;
     if data.len() > max {
         let bytes = data.len();
@@ -77,7 +91,11 @@ fn send<'a>(store: StoreContextMut<'a, GuestState>, (socket, data): (WitSocket, 
     }
 }
 
-async fn send_wait(mut store: StoreContextMut<'_, GuestState>, connection: Arc<Connection>, data: WasmList<u8>) -> Result<SendAnswer> {
+async fn send_wait(
+    mut store: StoreContextMut<'_, GuestState>,
+    connection: Arc<Connection>,
+    data: WasmList<u8>,
+) -> Result<SendAnswer> {
     store.data_mut().charge()?;
     let statement = trap::statement_now(&store);
     store.data_mut().suspended_at = statement;
@@ -97,39 +115,55 @@ fn report_closed(store: &StoreContextMut<'_, GuestState>, socket: WitSocket) {
     let scope = &store.data().scope;
     scope.tenant.counters.sends_to_closed.add(1);
     let entry = scope.entry();
-    let statement = trap::statement_now(store).and_then(|index| entry.statements.get(usize::try_from(index).ok()?));
+    let statement = trap::statement_now(store)
+        .and_then(|index| entry.statements.get(usize::try_from(index).ok()?));
     let place = statement.map_or_else(String::new, |statement| format!(": {}", statement.text));
     let id = SocketId::from_halves(socket);
-    scope.tenant.console.write(Stream::Error, &format!("[{}] nothing was sent, connection {id} is closed{place}", entry.name));
+    scope.tenant.console.write(
+        Stream::Error,
+        &format!(
+            "[{}] nothing was sent, connection {id} is closed{place}",
+            entry.name
+        ),
+    );
 }
 
-fn broadcast(store: StoreContextMut<'_, GuestState>, (listener, data): (Option<WitSocket>, WasmList<u8>)) -> Result<(u32,)> {
+fn broadcast(
+    store: StoreContextMut<'_, GuestState>,
+    (listener, data): (Option<WitSocket>, WasmList<u8>),
+) -> Result<(u32,)> {
     let state = store.data();
     let tenant = &state.scope.tenant;
     let max = tenant.settings.limits.message_bytes_max;
     if data.len() > max {
-        return Err(Refused::Message { bytes: data.len(), max }.into());
+        return Err(Refused::Message {
+            bytes: data.len(),
+            max,
+        }
+        .into());
     }
     let bytes = data.as_le_slice(&store);
     // Encoded once and shared; short payloads are cheaper to copy, so that they coalesce with what is queued already.
     let shared = (bytes.len() >= SHARE_BYTES_MIN).then(|| Bytes::copy_from_slice(bytes));
     let mut taken = 0;
-    tenant.sockets.each_connection(listener.map(SocketId::from_halves), |connection| {
-        let wake = wake_for(state, connection);
-        let pushed = match &shared {
-            Some(shared) => connection.send_shared(shared, wake),
-            None => connection.send(bytes, wake),
-        };
-        match pushed {
-            Ok(()) => taken += 1,
-            Err(Refusal::Closed) => {}
-            Err(Refusal::Full) => {
-                tenant.counters.slow_peers.add(1);
-                if tenant.settings.slow_peer == SlowPeer::Disconnect {
-                    connection.outbound.close(Closing::Abort);
+    tenant
+        .sockets
+        .each_connection(listener.map(SocketId::from_halves), |connection| {
+            let wake = wake_for(state, connection);
+            let pushed = match &shared {
+                Some(shared) => connection.send_shared(shared, wake),
+                None => connection.send(bytes, wake),
+            };
+            match pushed {
+                Ok(()) => taken += 1,
+                Err(Refusal::Closed) => {}
+                Err(Refusal::Full) => {
+                    tenant.counters.slow_peers.add(1);
+                    if tenant.settings.slow_peer == SlowPeer::Disconnect {
+                        connection.outbound.close(Closing::Abort);
+                    }
                 }
             }
-        }
-    });
+        });
     Ok((taken,))
 }

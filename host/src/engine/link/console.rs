@@ -21,7 +21,10 @@ impl Constant for Written {
     const ANSWER: () = ();
 }
 
-fn write<'a>(mut store: StoreContextMut<'a, GuestState>, (stream, message): (WitStream, WasmStr)) -> Pending<'a, ()> {
+fn write<'a>(
+    mut store: StoreContextMut<'a, GuestState>,
+    (stream, message): (WitStream, WasmStr),
+) -> Pending<'a, ()> {
     let line = match message.to_str(&store) {
         Ok(message) => line(store.data(), &message),
         Err(error) => return Box::new(async { Err(error) }),
@@ -47,7 +50,9 @@ fn write<'a>(mut store: StoreContextMut<'a, GuestState>, (stream, message): (Wit
 /// The line as printed: the prefix once, the message cut at the limit (runtime.md 2.2).
 fn line(state: &GuestState, message: &str) -> String {
     let settings = &state.scope.tenant.settings;
-    let shown = message.get(..message.floor_char_boundary(settings.limits.console_line_bytes_max)).unwrap_or_default();
+    let shown = message
+        .get(..message.floor_char_boundary(settings.limits.console_line_bytes_max))
+        .unwrap_or_default();
     let mut line = match settings.prefix {
         Prefix::FeatureSet => format!("[{}] {shown}", state.scope.entry().name),
         Prefix::None => shown.to_owned(),

@@ -8,16 +8,30 @@ use wasmtime::component::{LinkerInstance, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
 pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
-    interface.func_wrap("describe", |store: StoreContextMut<'_, GuestState>, (socket,): (WitSocket,)| {
-        let id = SocketId::from_halves(socket);
-        let own = store.data().connection.as_ref().filter(|own| own.id == id);
-        let found = own.map(|own| Socket::Connection(std::sync::Arc::clone(own))).or_else(|| store.data().scope.tenant.sockets.find(id));
-        Ok((found.as_ref().map(describe),))
-    })?;
-    interface.func_wrap("find", |store: StoreContextMut<'_, GuestState>, (name,): (WasmStr,)| {
-        let name = name.to_str(&store)?;
-        Ok((store.data().scope.tenant.sockets.named(&name).map(SocketId::halves),))
-    })
+    interface.func_wrap(
+        "describe",
+        |store: StoreContextMut<'_, GuestState>, (socket,): (WitSocket,)| {
+            let id = SocketId::from_halves(socket);
+            let own = store.data().connection.as_ref().filter(|own| own.id == id);
+            let found = own
+                .map(|own| Socket::Connection(std::sync::Arc::clone(own)))
+                .or_else(|| store.data().scope.tenant.sockets.find(id));
+            Ok((found.as_ref().map(describe),))
+        },
+    )?;
+    interface.func_wrap(
+        "find",
+        |store: StoreContextMut<'_, GuestState>, (name,): (WasmStr,)| {
+            let name = name.to_str(&store)?;
+            Ok((store
+                .data()
+                .scope
+                .tenant
+                .sockets
+                .named(&name)
+                .map(SocketId::halves),))
+        },
+    )
 }
 
 fn describe(socket: &Socket) -> WitDescription {

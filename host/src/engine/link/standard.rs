@@ -16,21 +16,47 @@ const CLOCK_RESOLUTION: Duration = Duration::from_nanos(1);
 pub(super) fn define_wall_clock(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
     interface.func_wrap("now", |_: StoreContextMut<'_, GuestState>, (): ()| {
         // A clock set before 1970 reads as 1970: the interface has no earlier time.
-        Ok((datetime(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()),))
+        Ok((datetime(
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .unwrap_or_default(),
+        ),))
     })?;
-    interface.func_wrap("resolution", |_: StoreContextMut<'_, GuestState>, (): ()| Ok((datetime(CLOCK_RESOLUTION),)))
+    interface.func_wrap(
+        "resolution",
+        |_: StoreContextMut<'_, GuestState>, (): ()| Ok((datetime(CLOCK_RESOLUTION),)),
+    )
 }
 
 fn datetime(time: Duration) -> WitDatetime {
-    WitDatetime { seconds: time.as_secs(), nanoseconds: time.subsec_nanos() }
+    WitDatetime {
+        seconds: time.as_secs(),
+        nanoseconds: time.subsec_nanos(),
+    }
 }
 
 pub(super) fn define_random(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
-    interface.func_wrap("get-random-bytes", |_: StoreContextMut<'_, GuestState>, (bytes,): (u64,)| {
-        let length = usize::try_from(bytes).ok().filter(|_| bytes <= RANDOM_BYTES_MAX);
-        let mut random = vec![0; length.ok_or(Refused::Random { bytes, max: RANDOM_BYTES_MAX })?];
-        getrandom::fill(&mut random).map_err(|_| Refused::NoRandom)?;
-        Ok((random,))
-    })?;
-    interface.func_wrap("get-random-u64", |_: StoreContextMut<'_, GuestState>, (): ()| Ok((getrandom::u64().map_err(|_| Refused::NoRandom)?,)))
+    interface.func_wrap(
+        "get-random-bytes",
+        |_: StoreContextMut<'_, GuestState>, (bytes,): (u64,)| {
+            let length = usize::try_from(bytes)
+                .ok()
+                .filter(|_| bytes <= RANDOM_BYTES_MAX);
+            let mut random = vec![
+                0;
+                length.ok_or(Refused::Random {
+                    bytes,
+                    max: RANDOM_BYTES_MAX
+                })?
+            ];
+            getrandom::fill(&mut random).map_err(|_| Refused::NoRandom)?;
+            Ok((random,))
+        },
+    )?;
+    interface.func_wrap(
+        "get-random-u64",
+        |_: StoreContextMut<'_, GuestState>, (): ()| {
+            Ok((getrandom::u64().map_err(|_| Refused::NoRandom)?,))
+        },
+    )
 }
