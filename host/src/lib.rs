@@ -1,1 +1,24 @@
-//! Head.
+//! Everything that runs programs: owns every connection and all state, and runs one sandboxed feature set for each event.
+//!
+//! A [`Host`] loads an `app.wasm` into a [`Program`] of one tenant; the program is started, serves, and is stopped. Guests reach the host only through the WIT interfaces of `aro_wit`; what a component does not import it cannot call.
+
+mod artifact;
+mod config;
+mod conn;
+mod console;
+mod engine;
+mod failure;
+mod net;
+mod observe;
+mod route;
+mod serve;
+mod store;
+mod tenant;
+
+pub use artifact::{ArtifactError, InvalidWasm};
+pub use config::{ArtifactLimits, Isolation, Limits, Prefix, Settings, SettingsError, SlowPeer};
+pub use console::{Captured, ConsoleSink, Overflow, Stream, flush};
+pub use engine::{EngineError, EngineStartError, LoadError};
+pub use observe::Observed;
+pub use serve::{Host, HostError, Outcome, Program};
+pub use tenant::{TenantId, TenantIdError};

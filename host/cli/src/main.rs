@@ -1,2 +1,104 @@
-//! Head.
-fn main() {}
+//! The `aro-host` command: flags, exit codes, signals. Everything else is in the library.
+
+mod arguments;
+mod build;
+
+use anyhow::Context;
+use arguments::{Arguments, Command};
+use aro_host::{Host, Outcome, TenantId};
+use clap::Parser;
+use std::path::Path;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// The program is wrong: it cannot be loaded, or its start failed.
+const EXIT_PROGRAM: u8 = 1;
+/// Flags or surroundings are wrong.
+const EXIT_ENVIRONMENT: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+    let code = match run(&arguments) {
+        Ok(Outcome::Success) => ExitCode::SUCCESS,
+        Ok(Outcome::Failure) => ExitCode::from(EXIT_PROGRAM),
+        Err(failure) => {
+            let (code, error) = match failure {
+                Failure::Program(error) => (EXIT_PROGRAM, error),
+                Failure::Environment(error) => (EXIT_ENVIRONMENT, error),
+            };
+            anstream::eprintln!("error: {error:#}");
+            ExitCode::from(code)
+        }
+    };
+    aro_host::flush();
+    code
+}
+
+/// Why nothing ran; decides the exit code.
+enum Failure {
+    Program(anyhow::Error),
+    Environment(anyhow::Error),
+}
+
+fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
+    let (path, options) = match &arguments.command {
+        Command::Serve { path, options } | Command::Run { path, options } => (path, options),
+    };
+    let port = std::env::var("ARO_SOCKET_PORT").ok();
+    let settings = options
+        .settings(&arguments.command, port.as_deref())
+        .map_err(Failure::Environment)?;
+    let tenant =
+        TenantId::new(&options.tenant).map_err(|error| Failure::Environment(error.into()))?;
+    let file = read(path)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime
+        .context("the event loop cannot start")
+        .map_err(Failure::Environment)?;
+    let host = Host::new(settings)
+        .context("the host cannot start")
+        .map_err(Failure::Environment)?;
+    let outcome = runtime.block_on(async {
+        // Installed before the program starts: a signal during its start must end it as well.
+        let interrupt = signal(SignalKind::interrupt())
+            .and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
+        let (mut interrupt, mut terminate) = interrupt
+            .context("signals cannot be received")
+            .map_err(Failure::Environment)?;
+        let program = host
+            .load(tenant, &file)
+            .with_context(|| format!("{}", path.display()))
+            .map_err(Failure::Program)?;
+        let stop = async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        };
+        Ok(program.run(stop).await)
+    });
+    // A handler that ignores its end must not keep the process.
+    runtime.shutdown_background();
+    outcome
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+    let is_source = path.is_dir()
+        || path
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("aro"));
+    if is_source {
+        return build::build_directory(path).map_err(Failure::Program);
+    }
+    std::fs::read(path)
+        .with_context(|| format!("cannot read {}", path.display()))
+        .map_err(Failure::Environment)
+}

@@ -1,0 +1,133 @@
+//! Command-line flags and the settings they stand for.
+
+use anyhow::Context;
+use aro_host::{ConsoleSink, Isolation, Overflow, Prefix, Settings, SlowPeer};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Runs ARO programs: owns every connection and all state, and runs one sandboxed feature set for each event.
+#[derive(Debug, Parser)]
+#[command(name = "aro-host", version, about)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Serve a program on all interfaces until a signal.
+    Serve {
+        /// An `app.wasm`, or a directory of sources.
+        path: PathBuf,
+        #[command(flatten)]
+        options: Options,
+    },
+    /// Run a program on this machine only, to its end.
+    Run {
+        /// An `app.wasm`, or a directory of sources.
+        path: PathBuf,
+        #[command(flatten)]
+        options: Options,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Options {
+    /// Address that listeners bind [default: 0.0.0.0 for serve, 127.0.0.1 for run]
+    #[arg(long, value_name = "ADDRESS")]
+    bind: Option<IpAddr>,
+    /// Print console lines without the name of their feature set.
+    #[arg(long)]
+    no_prefix: bool,
+    /// How long an instance lives.
+    #[arg(long, value_enum, default_value_t = IsolationKind::Reuse)]
+    isolation: IsolationKind,
+    /// Events that an instance serves with --isolation reuse.
+    #[arg(long, value_name = "EVENTS", default_value_t = 1000)]
+    reuse_events: u32,
+    /// What happens to a peer that does not read what is broadcast to it.
+    #[arg(long, value_enum, default_value_t = SlowPeerKind::Disconnect)]
+    slow_peer: SlowPeerKind,
+    /// CPU time of one event, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 250)]
+    cpu_ms: u64,
+    /// Time of one event, waiting included, in milliseconds.
+    #[arg(long, value_name = "MS", default_value_t = 10_000)]
+    wall_ms: u64,
+    /// Memory of one instance, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 64)]
+    memory_mib: usize,
+    /// Instances that run at once.
+    #[arg(long, value_name = "COUNT", default_value_t = 1000)]
+    instances: usize,
+    /// Open connections.
+    #[arg(long, value_name = "COUNT", default_value_t = 20_000)]
+    connections: usize,
+    /// Name under which the program runs.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(crate) tenant: String,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum IsolationKind {
+    /// A fresh instance for every event.
+    Event,
+    /// An instance serves many events of one feature set.
+    Reuse,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SlowPeerKind {
+    /// Its connection is closed.
+    Disconnect,
+    /// It misses the message.
+    Drop,
+}
+
+impl Options {
+    /// The settings of these flags; `port` is the text of `ARO_SOCKET_PORT`.
+    pub(crate) fn settings(
+        &self,
+        command: &Command,
+        port: Option<&str>,
+    ) -> anyhow::Result<Settings> {
+        let (bind, overflow) = match command {
+            Command::Serve { .. } => (Ipv4Addr::UNSPECIFIED, Overflow::DropNewest),
+            Command::Run { .. } => (Ipv4Addr::LOCALHOST, Overflow::Wait),
+        };
+        let mut settings = Settings::new(self.bind.unwrap_or(IpAddr::V4(bind)));
+        settings.console = ConsoleSink::Process(overflow);
+        settings.prefix = if self.no_prefix {
+            Prefix::None
+        } else {
+            Prefix::FeatureSet
+        };
+        settings.isolation = match self.isolation {
+            IsolationKind::Event => Isolation::Event,
+            IsolationKind::Reuse => Isolation::Reuse {
+                events_max: self.reuse_events,
+            },
+        };
+        settings.slow_peer = match self.slow_peer {
+            SlowPeerKind::Disconnect => SlowPeer::Disconnect,
+            SlowPeerKind::Drop => SlowPeer::DropNewest,
+        };
+        settings.limits.cpu_time_max = Duration::from_millis(self.cpu_ms);
+        settings.limits.wall_time_max = Duration::from_millis(self.wall_ms);
+        settings.limits.memory_bytes_max = self
+            .memory_mib
+            .checked_mul(1 << 20)
+            .context("--memory-mib is too large")?;
+        settings.limits.instances_max = self.instances;
+        settings.limits.connections_max = self.connections;
+        settings.socket_port_override = port
+            .map(|port| {
+                port.parse()
+                    .with_context(|| format!("ARO_SOCKET_PORT is {port:?}, not a port number"))
+            })
+            .transpose()?;
+        Ok(settings)
+    }
+}

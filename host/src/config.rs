@@ -1,0 +1,237 @@
+//! Settings of a host as one validated structure: every limit has a name, a unit and a default here.
+
+use crate::console::ConsoleSink;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// What an operator decides for one host.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Bounds on what one tenant may use.
+    pub limits: Limits,
+    /// Bounds on what an artefact may contain; checked before anything is compiled.
+    pub artifact: ArtifactLimits,
+    /// How long an instance lives.
+    pub isolation: Isolation,
+    /// What happens to a peer that does not read what is broadcast to it.
+    pub slow_peer: SlowPeer,
+    /// Address that listeners bind.
+    pub bind: IpAddr,
+    /// Replaces the port of the first listener that a program opens (runtime.md 1.7.1).
+    pub socket_port_override: Option<u16>,
+    /// Where program output goes.
+    pub console: ConsoleSink,
+    /// Whether lines of a program start with the name of their feature set.
+    pub prefix: Prefix,
+}
+
+/// Whether console lines name their feature set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prefix {
+    /// `[Name] message`.
+    FeatureSet,
+    /// `message` alone.
+    None,
+}
+
+/// How long an instance lives. Never longer than its program, never across tenants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    /// A fresh instance for every event.
+    Event,
+    /// An instance serves up to `events_max` events of one feature set; its allocator is reset in between.
+    Reuse {
+        /// At least 1.
+        events_max: u32,
+    },
+}
+
+/// Policy for a broadcast to a peer whose outbound queue is full. A `send` to it waits instead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SlowPeer {
+    /// Its connection is closed at once; queued bytes are dropped.
+    Disconnect,
+    /// It does not get this message.
+    DropNewest,
+}
+
+/// Bounds on what one tenant may use.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// CPU time of one event.
+    pub cpu_time_max: Duration,
+    /// Time from the start of a handler to its end, waiting in host calls included.
+    pub wall_time_max: Duration,
+    /// Linear memory of one instance, in bytes.
+    pub memory_bytes_max: usize,
+    /// Instances that run at once; further events wait in order.
+    pub instances_max: usize,
+    /// Idle instances kept for one feature set.
+    pub idle_instances_max: usize,
+    /// Open connections.
+    pub connections_max: usize,
+    /// Open listeners.
+    pub listeners_max: usize,
+    /// Bytes queued for one connection.
+    pub queue_bytes_max: usize,
+    /// Messages queued for one connection.
+    pub queue_messages_max: usize,
+    /// A connection reads on only when its own queue holds no more than this.
+    pub queue_low_bytes: usize,
+    /// One message to a connection, in bytes. Above `queue_bytes_max` it is taken only by an empty queue.
+    pub message_bytes_max: usize,
+    /// How long a `send` waits for room.
+    pub send_wait_max: Duration,
+    /// How long queued bytes are still written to a connection that closes.
+    pub flush_time_max: Duration,
+    /// How long events in flight may run on after a stop request.
+    pub drain_time_max: Duration,
+    /// Events that hold a read buffer at once.
+    pub read_buffers_max: usize,
+    /// Rows of one repository.
+    pub repository_rows_max: usize,
+    /// Repositories.
+    pub repositories_max: usize,
+    /// Bytes of all repositories and published variables.
+    pub state_bytes_max: usize,
+    /// Published variables.
+    pub published_max: usize,
+    /// One console line; the rest is cut off.
+    pub console_line_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            cpu_time_max: Duration::from_millis(250),
+            wall_time_max: Duration::from_secs(10),
+            memory_bytes_max: 64 << 20,
+            instances_max: 1000,
+            idle_instances_max: 32,
+            connections_max: 20_000,
+            listeners_max: 64,
+            queue_bytes_max: 1 << 20,
+            queue_messages_max: 16_384,
+            queue_low_bytes: 256 << 10,
+            message_bytes_max: 16 << 20,
+            send_wait_max: Duration::from_secs(5),
+            flush_time_max: Duration::from_secs(2),
+            drain_time_max: Duration::from_secs(10),
+            read_buffers_max: 1024,
+            repository_rows_max: 100_000,
+            repositories_max: 1000,
+            state_bytes_max: 256 << 20,
+            published_max: 1000,
+            console_line_bytes_max: 64 << 10,
+        }
+    }
+}
+
+/// Bounds on what an artefact may contain.
+#[derive(Debug, Clone)]
+pub struct ArtifactLimits {
+    /// Size of the file, in bytes.
+    pub file_bytes_max: usize,
+    /// Nested components.
+    pub feature_sets_max: usize,
+    /// Functions of all core modules together.
+    pub functions_max: u64,
+    /// Memories of one nested component.
+    pub memories_per_component_max: u64,
+    /// Tables of one nested component.
+    pub tables_per_component_max: u64,
+}
+
+impl Default for ArtifactLimits {
+    fn default() -> Self {
+        Self {
+            file_bytes_max: 64 << 20,
+            feature_sets_max: 2000,
+            functions_max: 200_000,
+            memories_per_component_max: 2,
+            tables_per_component_max: 4,
+        }
+    }
+}
+
+/// Why settings were refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SettingsError {
+    /// A limit that must not be zero is.
+    #[error("limit {name} is 0; it must be at least 1")]
+    Zero {
+        /// Name of the limit.
+        name: &'static str,
+    },
+    /// A limit is above what the host can honour.
+    #[error("limit {name} is {value}; at most {max} is possible")]
+    TooLarge {
+        /// Name of the limit.
+        name: &'static str,
+        /// Its value.
+        value: usize,
+        /// The largest possible one.
+        max: usize,
+    },
+}
+
+/// Instances that fit below the kernel's default limit of memory mappings of a process, idle ones included.
+const INSTANCES_POSSIBLE: usize = 10_000;
+/// Connections that the slots of a connection id can tell apart.
+const CONNECTIONS_POSSIBLE: usize = 1 << 23;
+/// Memory of a 32-bit instance.
+const MEMORY_POSSIBLE: usize = 4 << 30;
+
+impl Settings {
+    /// Defaults of `serve`, with output to the process's own streams.
+    #[must_use]
+    pub fn new(bind: IpAddr) -> Self {
+        Self {
+            limits: Limits::default(),
+            artifact: ArtifactLimits::default(),
+            isolation: Isolation::Reuse { events_max: 1000 },
+            slow_peer: SlowPeer::Disconnect,
+            bind,
+            socket_port_override: None,
+            console: ConsoleSink::Process(crate::console::Overflow::DropNewest),
+            prefix: Prefix::FeatureSet,
+        }
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), SettingsError> {
+        let limits = &self.limits;
+        for (name, value, max) in [
+            ("instances_max", limits.instances_max, INSTANCES_POSSIBLE),
+            (
+                "connections_max",
+                limits.connections_max,
+                CONNECTIONS_POSSIBLE,
+            ),
+            ("memory_bytes_max", limits.memory_bytes_max, MEMORY_POSSIBLE),
+            ("listeners_max", limits.listeners_max, CONNECTIONS_POSSIBLE),
+            ("queue_bytes_max", limits.queue_bytes_max, usize::MAX),
+            ("queue_messages_max", limits.queue_messages_max, usize::MAX),
+            (
+                "message_bytes_max",
+                limits.message_bytes_max,
+                MEMORY_POSSIBLE,
+            ),
+            (
+                "read_buffers_max",
+                limits.read_buffers_max,
+                INSTANCES_POSSIBLE,
+            ),
+        ] {
+            match value {
+                0 => return Err(SettingsError::Zero { name }),
+                value if value > max => return Err(SettingsError::TooLarge { name, value, max }),
+                _ => {}
+            }
+        }
+        if self.isolation == (Isolation::Reuse { events_max: 0 }) {
+            return Err(SettingsError::Zero { name: "events_max" });
+        }
+        Ok(())
+    }
+}

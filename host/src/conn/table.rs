@@ -1,0 +1,164 @@
+//! The sockets of one tenant, by identity and by name. A guest can only ever reach into its own tenant's table.
+
+use super::Connection;
+use super::id::{IdSource, SLOTS_MAX, SocketId};
+use crate::net::listener::Listener;
+use parking_lot::{Mutex, RwLock};
+use rustc_hash::FxHashMap;
+use slab::Slab;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Locks that the table is spread over.
+const SHARDS: usize = 16;
+
+/// What an identity stands for.
+#[derive(Debug, Clone)]
+pub(crate) enum Socket {
+    Listener(Arc<Listener>),
+    Connection(Arc<Connection>),
+}
+
+impl Socket {
+    fn id(&self) -> SocketId {
+        match self {
+            Self::Listener(listener) => listener.id,
+            Self::Connection(connection) => connection.id,
+        }
+    }
+}
+
+/// Why a socket was not entered.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum EnterError {
+    /// No slot is left.
+    #[error("the table of sockets is full")]
+    Full,
+    /// No identity can be made.
+    #[error("the system gives no random bytes")]
+    Random(#[source] getrandom::Error),
+}
+
+/// The table.
+#[derive(Debug)]
+pub(crate) struct SocketTable {
+    shards: [RwLock<Slab<Socket>>; SHARDS],
+    next_shard: AtomicUsize,
+    ids: IdSource,
+    names: Mutex<FxHashMap<String, SocketId>>,
+}
+
+impl SocketTable {
+    pub(crate) fn new() -> Self {
+        Self {
+            shards: std::array::from_fn(|_| RwLock::new(Slab::new())),
+            next_shard: AtomicUsize::new(0),
+            ids: IdSource::default(),
+            names: Mutex::new(FxHashMap::default()),
+        }
+    }
+
+    /// Enters the socket that `build` makes of its identity.
+    pub(crate) fn enter(
+        &self,
+        build: impl FnOnce(SocketId) -> Socket,
+    ) -> Result<Socket, EnterError> {
+        let number = self.next_shard.fetch_add(1, Ordering::Relaxed) % SHARDS;
+        let mut shard = self.shard(number).write();
+        let entry = shard.vacant_entry();
+        let slot = entry.key() * SHARDS + number;
+        if slot >= SLOTS_MAX {
+            return Err(EnterError::Full);
+        }
+        let socket = build(self.ids.next(slot).map_err(EnterError::Random)?);
+        entry.insert(socket.clone());
+        Ok(socket)
+    }
+
+    /// The socket of this identity.
+    pub(crate) fn find(&self, id: SocketId) -> Option<Socket> {
+        let slot = id.slot();
+        let shard = self.shard(slot % SHARDS).read();
+        shard
+            .get(slot / SHARDS)
+            .filter(|socket| socket.id() == id)
+            .cloned()
+    }
+
+    /// The connection of this identity.
+    pub(crate) fn connection(&self, id: SocketId) -> Option<Arc<Connection>> {
+        match self.find(id)? {
+            Socket::Connection(connection) => Some(connection),
+            Socket::Listener(_) => None,
+        }
+    }
+
+    /// Forgets a socket; its identity is never used again.
+    pub(crate) fn leave(&self, id: SocketId) {
+        let slot = id.slot();
+        let mut shard = self.shard(slot % SHARDS).write();
+        if shard
+            .get(slot / SHARDS)
+            .is_some_and(|socket| socket.id() == id)
+        {
+            shard.remove(slot / SHARDS);
+        }
+    }
+
+    /// Calls `act` with each connection of `listener`, or of all; no lock is held meanwhile.
+    pub(crate) fn each_connection(
+        &self,
+        listener: Option<SocketId>,
+        mut act: impl FnMut(&Arc<Connection>),
+    ) {
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            found.extend(shard.read().iter().filter_map(|(_, socket)| match socket {
+                Socket::Connection(connection)
+                    if listener.is_none_or(|id| connection.listener.id == id) =>
+                {
+                    Some(Arc::clone(connection))
+                }
+                Socket::Connection(_) | Socket::Listener(_) => None,
+            }));
+            found.drain(..).for_each(|connection| act(&connection));
+        }
+    }
+
+    /// All listeners, in the order of their ports.
+    pub(crate) fn listeners(&self) -> Vec<Arc<Listener>> {
+        let mut found = Vec::new();
+        for shard in &self.shards {
+            found.extend(shard.read().iter().filter_map(|(_, socket)| match socket {
+                Socket::Listener(listener) => Some(Arc::clone(listener)),
+                Socket::Connection(_) => None,
+            }));
+        }
+        found.sort_by_key(|listener| listener.id);
+        found
+    }
+
+    /// Enters `name` into the directory, replacing what was there.
+    pub(crate) fn name(&self, name: &str, id: SocketId) {
+        self.names.lock().insert(name.to_owned(), id);
+    }
+
+    /// Removes `name` if it still stands for this socket.
+    pub(crate) fn unname(&self, name: &str, id: SocketId) {
+        let mut names = self.names.lock();
+        if names.get(name) == Some(&id) {
+            names.remove(name);
+        }
+    }
+
+    /// The socket that is known as `name`.
+    pub(crate) fn named(&self, name: &str) -> Option<SocketId> {
+        self.names.lock().get(name).copied()
+    }
+
+    fn shard(&self, number: usize) -> &RwLock<Slab<Socket>> {
+        self.shards
+            .get(number % SHARDS)
+            .expect("a remainder by SHARDS is below SHARDS")
+    }
+}

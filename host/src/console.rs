@@ -1,0 +1,240 @@
+//! Program output: whole lines, written by a thread of its own so that a reader who has stopped reading never blocks an executor.
+
+use parking_lot::{Condvar, Mutex};
+use std::io::Write;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// Bytes that wait for one stream.
+const QUEUE_BYTES_MAX: usize = 1 << 20;
+/// How long the end of the process waits for output to leave.
+const FLUSH_TIME_MAX: Duration = Duration::from_secs(2);
+
+/// One of the two streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Error,
+}
+
+/// What happens to a line when the reader of the process's output is too slow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Overflow {
+    /// The handler that writes it waits, at most as long as an event may take.
+    Wait,
+    /// It is dropped; how many were is said once there is room.
+    DropNewest,
+}
+
+/// Where output goes.
+#[derive(Debug, Clone)]
+pub enum ConsoleSink {
+    /// Standard output and error of this process.
+    Process(Overflow),
+    /// Memory, for tests.
+    Capture(Captured),
+}
+
+/// Output kept in memory; bounded by the test that reads it.
+#[derive(Debug, Clone, Default)]
+pub struct Captured {
+    shared: Arc<CapturedShared>,
+}
+
+#[derive(Debug, Default)]
+struct CapturedShared {
+    lines: Mutex<Vec<(Stream, String)>>,
+    changed: Notify,
+}
+
+impl Captured {
+    /// The lines of one stream so far, each with its newline.
+    #[must_use]
+    pub fn text(&self, stream: Stream) -> String {
+        self.shared
+            .lines
+            .lock()
+            .iter()
+            .filter(|(of, _)| *of == stream)
+            .map(|(_, line)| line.as_str())
+            .collect()
+    }
+
+    /// Waits until `holds` is true of the text of `stream`; the caller sets the deadline.
+    pub async fn wait(&self, stream: Stream, holds: impl Fn(&str) -> bool) -> String {
+        loop {
+            let changed = self.shared.changed.notified();
+            let text = self.text(stream);
+            if holds(&text) {
+                return text;
+            }
+            changed.await;
+        }
+    }
+}
+
+/// The console of a host.
+#[derive(Debug, Clone)]
+pub(crate) struct Console {
+    sink: ConsoleSink,
+}
+
+impl Console {
+    pub(crate) fn new(sink: ConsoleSink) -> Self {
+        Self { sink }
+    }
+
+    /// Writes `line` and a newline; false when there is no room and the policy is to wait for it.
+    pub(crate) fn try_write(&self, stream: Stream, line: &str) -> bool {
+        match &self.sink {
+            ConsoleSink::Capture(captured) => {
+                captured
+                    .shared
+                    .lines
+                    .lock()
+                    .push((stream, format!("{line}\n")));
+                captured.shared.changed.notify_waiters();
+                true
+            }
+            ConsoleSink::Process(overflow) => writer(stream).push(line, *overflow),
+        }
+    }
+
+    /// Writes a line of the host itself: dropped rather than waited for.
+    pub(crate) fn write(&self, stream: Stream, line: &str) {
+        match &self.sink {
+            ConsoleSink::Process(_) => {
+                writer(stream).push(line, Overflow::DropNewest);
+            }
+            ConsoleSink::Capture(_) => {
+                self.try_write(stream, line);
+            }
+        }
+    }
+
+    /// Waits for room and writes; the caller bounds the wait.
+    pub(crate) async fn write_wait(&self, stream: Stream, line: &str) {
+        loop {
+            let room = writer(stream).room.notified();
+            if self.try_write(stream, line) {
+                return;
+            }
+            room.await;
+        }
+    }
+}
+
+/// Waits until everything written so far has left the process, at most two seconds. Called once, before it exits.
+pub fn flush() {
+    let deadline = Instant::now() + FLUSH_TIME_MAX;
+    for stream in [Stream::Output, Stream::Error] {
+        let writer = writer(stream);
+        let mut queue = writer.queue.lock();
+        while queue.started && (!queue.bytes.is_empty() || queue.writing) {
+            if writer.written.wait_until(&mut queue, deadline).timed_out() {
+                break;
+            }
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    bytes: Vec<u8>,
+    dropped: u64,
+    writing: bool,
+    started: bool,
+}
+
+/// The thread of one stream and what waits for it.
+#[derive(Debug)]
+struct Writer {
+    stream: Stream,
+    queue: Mutex<Queue>,
+    filled: Condvar,
+    written: Condvar,
+    room: Notify,
+}
+
+fn writer(stream: Stream) -> &'static Writer {
+    static OUTPUT: LazyLock<Writer> = LazyLock::new(|| Writer::new(Stream::Output));
+    static ERROR: LazyLock<Writer> = LazyLock::new(|| Writer::new(Stream::Error));
+    let writer = match stream {
+        Stream::Output => &OUTPUT,
+        Stream::Error => &ERROR,
+    };
+    LazyLock::force(writer)
+}
+
+impl Writer {
+    fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            queue: Mutex::default(),
+            filled: Condvar::new(),
+            written: Condvar::new(),
+            room: Notify::new(),
+        }
+    }
+
+    fn push(&'static self, line: &str, overflow: Overflow) -> bool {
+        let mut queue = self.queue.lock();
+        if !queue.started {
+            // Without a thread nothing would ever leave the queue, so it is started with the first line.
+            queue.started = std::thread::Builder::new()
+                .name("console".into())
+                .spawn(move || self.run())
+                .is_ok();
+        }
+        if queue.bytes.len() + line.len() > QUEUE_BYTES_MAX && !queue.bytes.is_empty() {
+            if overflow == Overflow::DropNewest {
+                queue.dropped += 1;
+            }
+            return overflow == Overflow::DropNewest;
+        }
+        if queue.dropped > 0 {
+            let notice = format!(
+                "[aro-host] {} lines dropped: the reader of this stream is too slow\n",
+                queue.dropped
+            );
+            queue.bytes.extend_from_slice(notice.as_bytes());
+            queue.dropped = 0;
+        }
+        queue.bytes.extend_from_slice(line.as_bytes());
+        queue.bytes.push(b'\n');
+        if !queue.writing {
+            self.filled.notify_one();
+        }
+        true
+    }
+
+    fn run(&self) {
+        let mut batch = Vec::new();
+        loop {
+            let mut queue = self.queue.lock();
+            queue.writing = false;
+            while queue.bytes.is_empty() {
+                self.written.notify_all();
+                self.filled.wait(&mut queue);
+            }
+            std::mem::swap(&mut batch, &mut queue.bytes);
+            queue.writing = true;
+            drop(queue);
+            self.room.notify_waiters();
+            // A closed pipe has no reader to tell: the lines are gone, as they would be with any program.
+            match self.stream {
+                Stream::Output => drop(write_all(&mut std::io::stdout(), &batch)),
+                Stream::Error => drop(write_all(&mut std::io::stderr(), &batch)),
+            }
+            batch.clear();
+        }
+    }
+}
+
+fn write_all(stream: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
+    stream.write_all(bytes)?;
+    stream.flush()
+}

@@ -1,0 +1,103 @@
+//! The WebAssembly engine: the only part of the host that names it.
+//!
+//! Compiles artefacts, keeps instances, runs them within their limits and turns traps into failures of statements.
+
+pub(crate) mod clock;
+pub(crate) mod feature_set;
+pub(crate) mod link;
+mod load;
+mod pool;
+pub(crate) mod state;
+mod trap;
+mod types;
+
+pub use load::LoadError;
+
+use crate::config::Settings;
+use clock::{Clock, Ticker};
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use sha2::{Digest, Sha256};
+use std::fmt;
+use wasmtime::Module;
+
+/// An error of the engine; its text holds the whole chain of causes.
+pub struct EngineError(wasmtime::Error);
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:#}", self.0)
+    }
+}
+
+impl fmt::Debug for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.0, f)
+    }
+}
+
+impl std::error::Error for EngineError {}
+
+/// Why the engine could not be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineStartError {
+    /// The engine refuses its configuration, or the system the memory for it.
+    #[error("the engine cannot start; fewer instances or less memory for each may help")]
+    Engine(#[source] EngineError),
+    /// No thread for the clock.
+    #[error("the clock cannot start")]
+    Clock(#[source] std::io::Error),
+}
+
+/// SHA-256 of a value runtime.
+type Digest256 = [u8; 32];
+
+/// The engine of a process.
+pub(crate) struct Engine {
+    inner: wasmtime::Engine,
+    ticker: Ticker,
+    /// Value runtimes compiled so far; every program built by one compiler shares one.
+    runtimes: Mutex<FxHashMap<Digest256, Module>>,
+}
+
+/// Value runtimes kept at once; a host that meets more forgets the others' sharing, not the programs.
+const RUNTIMES_MAX: usize = 64;
+
+impl Engine {
+    pub(crate) fn new(settings: &Settings) -> Result<Self, EngineStartError> {
+        let config = pool::config(settings);
+        let inner = wasmtime::Engine::new(&config)
+            .map_err(|error| EngineStartError::Engine(EngineError(error)))?;
+        let ticking = inner.weak();
+        let ticker = Ticker::start(move || {
+            if let Some(engine) = ticking.upgrade() {
+                engine.increment_epoch();
+            }
+        });
+        Ok(Self {
+            inner,
+            ticker: ticker.map_err(EngineStartError::Clock)?,
+            runtimes: Mutex::default(),
+        })
+    }
+
+    fn clock(&self) -> Clock {
+        self.ticker.clock()
+    }
+
+    /// Compiles a value runtime, or finds the machine code of the same bytes.
+    fn runtime(&self, bytes: &[u8]) -> Result<Module, EngineError> {
+        let digest: Digest256 = Sha256::digest(bytes).into();
+        if let Some(module) = self.runtimes.lock().get(&digest) {
+            return Ok(module.clone());
+        }
+        let module = Module::new(&self.inner, bytes).map_err(EngineError)?;
+        let mut runtimes = self.runtimes.lock();
+        if runtimes.len() >= RUNTIMES_MAX {
+            runtimes.clear();
+        }
+        runtimes.insert(digest, module.clone());
+        Ok(module)
+    }
+}

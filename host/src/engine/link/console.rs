@@ -1,0 +1,64 @@
+//! `aro:log/console`.
+
+use super::{Constant, Done, Pending};
+use crate::config::Prefix;
+use crate::console::Stream;
+use crate::engine::clock::SLICE_TICKS;
+use crate::engine::state::GuestState;
+use crate::engine::trap;
+use crate::engine::types::WitStream;
+use wasmtime::component::{LinkerInstance, WasmStr};
+use wasmtime::{Result, StoreContextMut};
+
+pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+    interface.func_wrap_async("write", write)
+}
+
+struct Written;
+
+impl Constant for Written {
+    type Answer = ();
+    const ANSWER: () = ();
+}
+
+fn write<'a>(
+    mut store: StoreContextMut<'a, GuestState>,
+    (stream, message): (WitStream, WasmStr),
+) -> Pending<'a, ()> {
+    let line = match message.to_str(&store) {
+        Ok(message) => line(store.data(), &message),
+        Err(error) => return Box::new(async { Err(error) }),
+    };
+    let stream = match stream {
+        WitStream::Output => Stream::Output,
+        WitStream::Error => Stream::Error,
+    };
+    let console = store.data().scope.tenant.console.clone();
+    if console.try_write(stream, &line) {
+        return Done::<Written>::boxed();
+    }
+    Box::new(async move {
+        store.data_mut().charge()?;
+        let statement = trap::statement_now(&store);
+        store.data_mut().suspended_at = statement;
+        console.write_wait(stream, &line).await;
+        store.set_epoch_deadline(SLICE_TICKS);
+        Ok(())
+    })
+}
+
+/// The line as printed: the prefix once, the message cut at the limit (runtime.md 2.2).
+fn line(state: &GuestState, message: &str) -> String {
+    let settings = &state.scope.tenant.settings;
+    let shown = message
+        .get(..message.floor_char_boundary(settings.limits.console_line_bytes_max))
+        .unwrap_or_default();
+    let mut line = match settings.prefix {
+        Prefix::FeatureSet => format!("[{}] {shown}", state.scope.entry().name),
+        Prefix::None => shown.to_owned(),
+    };
+    if shown.len() < message.len() {
+        line.push_str(&format!("… ({} bytes more)", message.len() - shown.len()));
+    }
+    line
+}

@@ -1,0 +1,63 @@
+//! `aro:state/published`.
+
+use crate::engine::state::{GuestState, Refused};
+use crate::store::published::{Lifetime, Reader};
+use aro_wit::manifest::Trigger;
+use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
+use wasmtime::{Result, StoreContextMut};
+
+pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+    interface.func_wrap("publish", publish)?;
+    interface.func_wrap(
+        "read",
+        |store: StoreContextMut<'_, GuestState>, (name,): (WasmStr,)| {
+            let name = name.to_str(&store)?;
+            let scope = &store.data().scope;
+            let reader = if runs_at(
+                &scope.entry().triggers,
+                &[Trigger::EndSuccess, Trigger::EndError],
+            ) {
+                Reader::ProgramEnd
+            } else {
+                Reader::Activity(&scope.entry().activity)
+            };
+            Ok((scope
+                .tenant
+                .state
+                .published
+                .read(&name, reader)
+                .map_err(|error| error.to_string()),))
+        },
+    )
+}
+
+fn runs_at(triggers: &[Trigger], those: &[Trigger]) -> bool {
+    triggers.iter().any(|trigger| those.contains(trigger))
+}
+
+fn publish(
+    mut store: StoreContextMut<'_, GuestState>,
+    (name, value): (WasmStr, WasmList<u8>),
+) -> Result<()> {
+    let scope = std::sync::Arc::clone(&store.data().scope);
+    let published = &scope.tenant.state.published;
+    let entry = scope.entry();
+    let lifetime = if runs_at(
+        &entry.triggers,
+        &[Trigger::Start, Trigger::EndSuccess, Trigger::EndError],
+    ) {
+        Lifetime::Program
+    } else {
+        Lifetime::Execution(
+            *store
+                .data_mut()
+                .execution
+                .get_or_insert_with(|| published.new_execution()),
+        )
+    };
+    let name = name.to_str(&store)?;
+    let value = value.as_le_slice(&store).to_vec();
+    published
+        .publish(&name, value, &entry.activity, lifetime)
+        .map_err(|error| Refused::Publish(error).into())
+}

@@ -1,0 +1,222 @@
+//! From an artefact to feature sets that are ready to run: compiled, checked against the manifest, linked.
+
+use super::feature_set::{Exports, FeatureSet};
+use super::state::Scope;
+use super::{Engine, EngineError, link};
+use crate::artifact::{Artifact, ArtifactError};
+use crate::tenant::Tenant;
+use aro_wit::manifest::{FeatureSet as Entry, Manifest, Trigger};
+use aro_wit::{RUNTIME_IMPORT, interface};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use wasmtime::Module;
+use wasmtime::component::types::ComponentItem;
+use wasmtime::component::{Component, ComponentExportIndex, Linker};
+
+/// Why a program cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file is not an artefact of ours, or exceeds a limit.
+    #[error("the program cannot be loaded")]
+    Artifact(#[from] ArtifactError),
+    /// The engine does not compile the value runtime.
+    #[error("the value runtime cannot be compiled")]
+    Runtime(#[source] EngineError),
+    /// The engine does not compile a feature set.
+    #[error("feature set {feature_set:?} cannot be compiled")]
+    Compile {
+        /// Its name.
+        feature_set: String,
+        /// What the engine said.
+        #[source]
+        source: EngineError,
+    },
+    /// A feature set wants something that no host function provides.
+    #[error("feature set {feature_set:?} imports {import:?}, which this host does not provide")]
+    UnknownImport {
+        /// Its name.
+        feature_set: String,
+        /// What it imports.
+        import: String,
+    },
+    /// A feature set needs the value runtime and the file has none.
+    #[error("feature set {feature_set:?} needs the value runtime, which the file does not hold")]
+    NoRuntime {
+        /// Its name.
+        feature_set: String,
+    },
+    /// An import has another type than the host's.
+    #[error("feature set {feature_set:?} does not fit this host")]
+    Link {
+        /// Its name.
+        feature_set: String,
+        /// What the engine said.
+        #[source]
+        source: EngineError,
+    },
+    /// The manifest promises an export that the component lacks.
+    #[error("feature set {feature_set:?} must export {export:?} for its trigger, and does not")]
+    MissingExport {
+        /// Its name.
+        feature_set: String,
+        /// What is missing.
+        export: &'static str,
+    },
+    /// The component exports something that no trigger of the manifest explains.
+    #[error("feature set {feature_set:?} exports {export:?}, which its triggers do not explain")]
+    UnexpectedExport {
+        /// Its name.
+        feature_set: String,
+        /// What it exports.
+        export: String,
+    },
+    /// The tenant already runs a program.
+    #[error("tenant {tenant} already has a program")]
+    Loaded {
+        /// The tenant.
+        tenant: String,
+    },
+}
+
+impl Engine {
+    /// Compiles and links all feature sets of a program, in manifest order.
+    pub(crate) fn load(
+        &self,
+        artifact: Artifact<'_>,
+        tenant: &Arc<Tenant>,
+    ) -> Result<(Arc<Manifest>, Vec<Arc<FeatureSet>>), LoadError> {
+        let runtime = artifact
+            .runtime
+            .map(|bytes| self.runtime(bytes))
+            .transpose()
+            .map_err(LoadError::Runtime)?;
+        let manifest = Arc::new(artifact.manifest);
+        let mut feature_sets = Vec::with_capacity(artifact.components.len());
+        for (index, (bytes, entry)) in artifact
+            .components
+            .iter()
+            .zip(&manifest.feature_sets)
+            .enumerate()
+        {
+            let scope = Scope {
+                tenant: Arc::clone(tenant),
+                manifest: Arc::clone(&manifest),
+                index,
+                clock: self.clock(),
+            };
+            feature_sets.push(Arc::new(self.load_feature_set(
+                bytes,
+                entry,
+                runtime.as_ref(),
+                scope,
+            )?));
+        }
+        Ok((manifest, feature_sets))
+    }
+
+    fn load_feature_set(
+        &self,
+        bytes: &[u8],
+        entry: &Entry,
+        runtime: Option<&Module>,
+        scope: Scope,
+    ) -> Result<FeatureSet, LoadError> {
+        let feature_set = || entry.component.clone();
+        let component = Component::new(&self.inner, bytes).map_err(|error| LoadError::Compile {
+            feature_set: feature_set(),
+            source: EngineError(error),
+        })?;
+        let exports = self.exports(&component, entry)?;
+        let mut linker = Linker::new(&self.inner);
+        let ty = component.component_type();
+        for (import, item) in ty.imports(&self.inner) {
+            let linked = match &item.ty {
+                ComponentItem::Module(_) if import == RUNTIME_IMPORT => {
+                    let runtime = runtime.ok_or_else(|| LoadError::NoRuntime {
+                        feature_set: feature_set(),
+                    })?;
+                    linker.root().module(import, runtime).map(|()| true)
+                }
+                ComponentItem::ComponentInstance(_) => link::define(&mut linker, import),
+                ComponentItem::Module(_)
+                | ComponentItem::ComponentFunc(_)
+                | ComponentItem::CoreFunc(_)
+                | ComponentItem::Component(_)
+                | ComponentItem::Type(_)
+                | ComponentItem::Resource(_) => Ok(false),
+            };
+            match linked {
+                Ok(true) => {}
+                Ok(false) => {
+                    return Err(LoadError::UnknownImport {
+                        feature_set: feature_set(),
+                        import: import.to_owned(),
+                    });
+                }
+                Err(error) => {
+                    return Err(LoadError::Link {
+                        feature_set: feature_set(),
+                        source: EngineError(error),
+                    });
+                }
+            }
+        }
+        let ready = linker
+            .instantiate_pre(&component)
+            .map_err(|error| LoadError::Link {
+                feature_set: feature_set(),
+                source: EngineError(error),
+            })?;
+        Ok(FeatureSet::new(scope, ready, exports))
+    }
+
+    /// Finds the functions that events call and checks that they are those that the manifest's triggers name.
+    fn exports(&self, component: &Component, entry: &Entry) -> Result<Exports, LoadError> {
+        let promised: BTreeSet<&'static str> = entry
+            .triggers
+            .iter()
+            .map(|trigger| trigger.interface())
+            .collect();
+        for (export, _) in component.component_type().exports(&self.inner) {
+            if !promised.contains(export) {
+                return Err(LoadError::UnexpectedExport {
+                    feature_set: entry.component.clone(),
+                    export: export.to_owned(),
+                });
+            }
+        }
+        let mut exports = Exports::default();
+        for &name in &promised {
+            let index = function(component, name).ok_or_else(|| LoadError::MissingExport {
+                feature_set: entry.component.clone(),
+                export: name,
+            })?;
+            *exports.of(name) = Some(index);
+        }
+        Ok(exports)
+    }
+}
+
+fn function(component: &Component, name: &'static str) -> Option<ComponentExportIndex> {
+    let is_life_cycle = [Trigger::Start, Trigger::EndSuccess]
+        .iter()
+        .any(|trigger| trigger.interface() == name);
+    let instance = component.get_export_index(None, name)?;
+    component.get_export_index(
+        Some(&instance),
+        if is_life_cycle { "run" } else { "handle" },
+    )
+}
+
+impl Exports {
+    fn of(&mut self, name: &str) -> &mut Option<ComponentExportIndex> {
+        match name {
+            interface::START => &mut self.start,
+            interface::END => &mut self.end,
+            interface::TCP_CONNECTED => &mut self.connected,
+            interface::TCP_DATA => &mut self.data,
+            _ => &mut self.disconnected,
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! What the host keeps beside each instance: whose it is, the event it runs for, what it has used.
+
+use super::clock::{Clock, TICK};
+use crate::conn::Connection;
+use crate::store::published::PublishError;
+use crate::tenant::Tenant;
+use aro_wit::manifest::{FeatureSet, Manifest};
+use std::sync::Arc;
+use std::time::Duration;
+use wasmtime::{ResourceLimiter, Result};
+
+/// What all instances of a feature set share.
+pub(crate) struct Scope {
+    pub(crate) tenant: Arc<Tenant>,
+    pub(crate) manifest: Arc<Manifest>,
+    /// Position in the manifest.
+    pub(crate) index: usize,
+    pub(crate) clock: Clock,
+}
+
+impl Scope {
+    /// The feature set's entry in the manifest.
+    pub(crate) fn entry(&self) -> &FeatureSet {
+        self.manifest
+            .feature_sets
+            .get(self.index)
+            .expect("loading checked that the manifest has an entry for each component")
+    }
+}
+
+/// The data of a store.
+pub(crate) struct GuestState {
+    pub(crate) scope: Arc<Scope>,
+    /// The connection whose event is being handled.
+    pub(crate) connection: Option<Arc<Connection>>,
+    pub(crate) memory: MemoryLimiter,
+    /// Identity of the running execution among those that publish; none until it publishes.
+    pub(crate) execution: Option<u64>,
+    /// The statement that was running when the guest last gave the executor back.
+    pub(crate) suspended_at: Option<u32>,
+    cpu_ticks: u64,
+}
+
+impl GuestState {
+    pub(crate) fn new(scope: Arc<Scope>) -> Self {
+        let memory = MemoryLimiter {
+            bytes_max: scope.tenant.settings.limits.memory_bytes_max,
+            denied: false,
+        };
+        Self {
+            scope,
+            connection: None,
+            memory,
+            execution: None,
+            suspended_at: None,
+            cpu_ticks: 0,
+        }
+    }
+
+    /// Makes an instance ready for its next event.
+    pub(crate) fn begin(&mut self, connection: Option<Arc<Connection>>) {
+        self.connection = connection;
+        self.memory.denied = false;
+        self.execution = None;
+        self.suspended_at = None;
+        self.cpu_ticks = 0;
+    }
+
+    /// Charges the time since the guest was resumed; fails when it has used all it may.
+    pub(crate) fn charge(&mut self) -> Result<(), Refused> {
+        self.cpu_ticks += self.scope.clock.spent();
+        let limit = self.scope.tenant.settings.limits.cpu_time_max;
+        let used = TICK * u32::try_from(self.cpu_ticks).unwrap_or(u32::MAX);
+        if used >= limit {
+            Err(Refused::CpuTime { limit })
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Something that ends an execution because the host does not allow it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Refused {
+    #[error("ran longer than {} ms of CPU time", limit.as_millis())]
+    CpuTime { limit: Duration },
+    #[error("a message of {bytes} bytes is too long; at most {max} can be sent at once")]
+    Message { bytes: usize, max: usize },
+    #[error("{0}")]
+    Publish(PublishError),
+    #[error("{bytes} random bytes were asked for at once; at most {max} are given")]
+    Random { bytes: u64, max: u64 },
+    #[error("the system gives no random bytes")]
+    NoRandom,
+}
+
+/// Bounds an instance's memory and remembers that it wanted more.
+#[derive(Debug)]
+pub(crate) struct MemoryLimiter {
+    pub(crate) bytes_max: usize,
+    /// Whether a request was denied during this event: explains the trap of the guest's allocator that follows.
+    pub(crate) denied: bool,
+}
+
+/// Elements of one table.
+const TABLE_ELEMENTS_MAX: usize = 4096;
+
+impl ResourceLimiter for MemoryLimiter {
+    fn memory_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool> {
+        let allowed = desired <= self.bytes_max;
+        self.denied |= !allowed;
+        Ok(allowed)
+    }
+
+    fn table_growing(
+        &mut self,
+        _current: usize,
+        desired: usize,
+        _maximum: Option<usize>,
+    ) -> Result<bool> {
+        Ok(desired <= TABLE_ELEMENTS_MAX)
+    }
+}

@@ -1,0 +1,185 @@
+//! What a failed execution says to the people who run the program (runtime.md 2.7).
+
+use aro_wit::manifest::{FeatureSet, Manifest};
+use std::fmt::Write;
+
+/// Where a failure came from; decides how it is worded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum FailureKind {
+    /// An action failed.
+    Action,
+    /// An expression or guard failed.
+    Expression,
+    /// The runtime of the language failed.
+    Runtime,
+}
+
+/// Why an execution ended early.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Failure {
+    /// Index into the statements of the feature set.
+    pub(crate) statement: Option<u32>,
+    pub(crate) kind: FailureKind,
+    pub(crate) cause: String,
+    /// Names that the statement mentions, with their text.
+    pub(crate) trace: Vec<(String, String)>,
+}
+
+impl Failure {
+    /// A failure that the host found: a limit, a trap.
+    pub(crate) fn of_host(statement: Option<u32>, cause: String) -> Self {
+        let kind = if statement.is_some() {
+            FailureKind::Action
+        } else {
+            FailureKind::Runtime
+        };
+        Self {
+            statement,
+            kind,
+            cause,
+            trace: Vec::new(),
+        }
+    }
+
+    /// The full description, without a prefix.
+    pub(crate) fn describe(&self, manifest: &Manifest, feature_set: &FeatureSet) -> String {
+        let statement = self
+            .statement
+            .and_then(|index| feature_set.statements.get(usize::try_from(index).ok()?));
+        let mut text = match (self.kind, statement) {
+            (FailureKind::Action, Some(statement)) => {
+                format!("Runtime Error: {}", statement.sentence)
+            }
+            _ => self.cause.clone(),
+        };
+        line(&mut text, "Feature", &feature_set.name);
+        if let Some(statement) = statement {
+            if self.kind == FailureKind::Action {
+                line(&mut text, "Business Activity", &feature_set.activity);
+                line(&mut text, "Statement", &statement.text);
+                if !self.cause.is_empty() {
+                    line(&mut text, "Cause", &self.cause);
+                }
+            }
+            let file = usize::try_from(statement.file)
+                .ok()
+                .and_then(|index| manifest.files.get(index));
+            if let Some(file) = file {
+                line(
+                    &mut text,
+                    "Source",
+                    &format!("{file}:{}:{}", statement.line, statement.column),
+                );
+            }
+        }
+        if !self.trace.is_empty() {
+            text.push_str("\n          Trace:");
+            for (name, value) in &self.trace {
+                write!(text, "\n            {name} = {value}")
+                    .expect("writing to a string cannot fail");
+            }
+        }
+        text
+    }
+
+    /// As printed when it ends the start of the program (runtime.md 2.7.4).
+    pub(crate) fn uncaught(&self, manifest: &Manifest, feature_set: &FeatureSet) -> String {
+        let prefix = match self.kind {
+            FailureKind::Action | FailureKind::Runtime => "Runtime error: ",
+            FailureKind::Expression => "Error: ",
+        };
+        format!("{prefix}{}", self.describe(manifest, feature_set))
+    }
+
+    /// As printed when a handler ends with it (runtime.md 3.8).
+    pub(crate) fn in_handler(&self, manifest: &Manifest, feature_set: &FeatureSet) -> String {
+        format!("Handler error: {}", self.describe(manifest, feature_set))
+    }
+}
+
+fn line(text: &mut String, label: &str, value: &str) {
+    write!(text, "\n  {label}: {value}").expect("writing to a string cannot fail");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aro_wit::manifest::{FORMAT, Origin, Statement, Trigger};
+
+    fn program() -> Manifest {
+        let statement = Statement {
+            file: 0,
+            line: 12,
+            column: 5,
+            sentence: "Cannot retrieve the user from the user-repository.".into(),
+            text: "<Retrieve> the <user> from the <user-repository>.".into(),
+        };
+        let feature_set = FeatureSet {
+            component: "get-user".into(),
+            name: "getUser".into(),
+            activity: "User API".into(),
+            triggers: vec![Trigger::TcpData],
+            statements: vec![statement],
+            code: vec![],
+            origin: Origin::Aro,
+        };
+        Manifest {
+            format: FORMAT,
+            program: "users".into(),
+            compiler: "test".into(),
+            files: vec!["main.aro".into()],
+            feature_sets: vec![feature_set],
+        }
+    }
+
+    fn failure(kind: FailureKind, cause: &str) -> Failure {
+        Failure {
+            statement: Some(0),
+            kind,
+            cause: cause.into(),
+            trace: vec![("user".into(), "\"ann\"".into())],
+        }
+    }
+
+    #[test]
+    fn an_action_is_described_by_its_statement() {
+        let manifest = program();
+        insta::assert_snapshot!(failure(FailureKind::Action, "no such row").uncaught(&manifest, &manifest.feature_sets[0]), @r#"
+        Runtime error: Runtime Error: Cannot retrieve the user from the user-repository.
+          Feature: getUser
+          Business Activity: User API
+          Statement: <Retrieve> the <user> from the <user-repository>.
+          Cause: no such row
+          Source: main.aro:12:5
+                  Trace:
+                    user = "ann"
+        "#);
+    }
+
+    #[test]
+    fn an_expression_is_described_by_its_cause() {
+        let manifest = program();
+        let failure = Failure {
+            trace: vec![],
+            ..failure(FailureKind::Expression, "Undefined variable: x")
+        };
+        insta::assert_snapshot!(failure.uncaught(&manifest, &manifest.feature_sets[0]), @"
+        Error: Undefined variable: x
+          Feature: getUser
+          Source: main.aro:12:5
+        ");
+    }
+
+    #[test]
+    fn handler_errors_start_with_their_own_words() {
+        let manifest = program();
+        let failure = Failure {
+            statement: None,
+            ..Failure::of_host(None, "needs more than 64 MiB of memory".into())
+        };
+        insta::assert_snapshot!(failure.in_handler(&manifest, &manifest.feature_sets[0]), @"
+        Handler error: needs more than 64 MiB of memory
+          Feature: getUser
+        ");
+    }
+}

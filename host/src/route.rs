@@ -1,0 +1,89 @@
+//! From an event to the feature sets that handle it; replaced whole when a program is.
+
+use crate::conn::Connection;
+use crate::engine::feature_set::{Call, FeatureSet};
+use crate::net::buffer::Chunk;
+use crate::tenant::Tenant;
+use aro_wit::manifest::{Manifest, Trigger};
+use futures_util::future::join_all;
+use std::sync::Arc;
+
+/// What happened on a connection.
+#[derive(Debug, Clone)]
+pub(crate) enum Event {
+    Connected,
+    Data(Chunk),
+    Disconnected(&'static str),
+}
+
+/// The feature sets of a program by what runs them, each list in declaration order.
+pub(crate) struct Routes {
+    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) start: Option<Arc<FeatureSet>>,
+    pub(crate) end_success: Option<Arc<FeatureSet>>,
+    pub(crate) end_error: Option<Arc<FeatureSet>>,
+    connected: Vec<Arc<FeatureSet>>,
+    data: Vec<Arc<FeatureSet>>,
+    disconnected: Vec<Arc<FeatureSet>>,
+}
+
+impl Routes {
+    pub(crate) fn new(manifest: Arc<Manifest>, feature_sets: &[Arc<FeatureSet>]) -> Self {
+        let all = |trigger| -> Vec<Arc<FeatureSet>> {
+            let of_trigger = manifest
+                .feature_sets
+                .iter()
+                .zip(feature_sets)
+                .filter(|(entry, _)| entry.triggers.contains(&trigger));
+            of_trigger
+                .map(|(_, feature_set)| Arc::clone(feature_set))
+                .collect()
+        };
+        let first = |trigger| all(trigger).into_iter().next();
+        Self {
+            start: first(Trigger::Start),
+            end_success: first(Trigger::EndSuccess),
+            end_error: first(Trigger::EndError),
+            connected: all(Trigger::TcpConnected),
+            data: all(Trigger::TcpData),
+            disconnected: all(Trigger::TcpDisconnected),
+            manifest,
+        }
+    }
+
+    fn handlers(&self, event: &Event) -> &[Arc<FeatureSet>] {
+        match event {
+            Event::Connected => &self.connected,
+            Event::Data(_) => &self.data,
+            Event::Disconnected(_) => &self.disconnected,
+        }
+    }
+}
+
+/// Runs every handler of an event and reports those that fail. Handlers start in declaration order, each runs up to its first wait before the next starts (runtime.md 3.1.3).
+pub(crate) async fn deliver(tenant: &Arc<Tenant>, connection: &Arc<Connection>, event: Event) {
+    let Some(routes) = tenant.routes.load_full() else {
+        return;
+    };
+    match routes.handlers(&event) {
+        [] => {}
+        [handler] => handler.handle(call(connection, event)).await,
+        handlers => {
+            join_all(
+                handlers
+                    .iter()
+                    .map(|handler| handler.handle(call(connection, event.clone()))),
+            )
+            .await;
+        }
+    }
+}
+
+fn call(connection: &Arc<Connection>, event: Event) -> Call {
+    let connection = Arc::clone(connection);
+    match event {
+        Event::Connected => Call::Connected { connection },
+        Event::Data(data) => Call::Data { connection, data },
+        Event::Disconnected(reason) => Call::Disconnected { connection, reason },
+    }
+}

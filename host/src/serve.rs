@@ -1,0 +1,281 @@
+//! Wiring: load a program, start it, serve until it is to end, drain, stop.
+
+use crate::artifact;
+use crate::config::{Settings, SettingsError};
+use crate::conn::outbound::Closing;
+use crate::console::Stream;
+use crate::engine::feature_set::{Call, FeatureSet, Response};
+use crate::engine::{Engine, EngineStartError, LoadError};
+use crate::failure::Failure;
+use crate::observe::Observed;
+use crate::route::Routes;
+use crate::tenant::{Phase, Tenant, TenantId};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// What the end of the process waits for beyond the flush of queues: lingering ends of streams.
+const END_GRACE: Duration = Duration::from_secs(1);
+
+/// Why a host cannot be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HostError {
+    /// The settings are refused.
+    #[error("the settings are refused")]
+    Settings(#[from] SettingsError),
+    /// The engine cannot start.
+    #[error(transparent)]
+    Engine(#[from] EngineStartError),
+}
+
+/// A host: one engine and its tenants. One for each process is enough.
+#[derive(Clone)]
+pub struct Host {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    engine: Engine,
+    settings: Arc<Settings>,
+    tenants: Mutex<BTreeMap<TenantId, Arc<Tenant>>>,
+}
+
+impl Host {
+    /// Sets the engine up: reserves address space for its instances and starts its clock.
+    ///
+    /// # Errors
+    /// [`HostError`] if the settings contradict each other or the system gives too little.
+    pub fn new(settings: Settings) -> Result<Self, HostError> {
+        settings.validate()?;
+        let engine = Engine::new(&settings)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                engine,
+                settings: Arc::new(settings),
+                tenants: Mutex::default(),
+            }),
+        })
+    }
+
+    /// Checks, compiles and links the program in `file`. Nothing runs yet.
+    ///
+    /// # Errors
+    /// [`LoadError`] says what is wrong with the file, or that the tenant has a program already.
+    pub fn load(&self, id: TenantId, file: &[u8]) -> Result<Program, LoadError> {
+        let artifact = artifact::dissect(file, &self.shared.settings.artifact)?;
+        let tenant = Arc::new(Tenant::new(id.clone(), &self.shared.settings));
+        let (manifest, feature_sets) = self.shared.engine.load(artifact, &tenant)?;
+        let routes = Arc::new(Routes::new(manifest, &feature_sets));
+        let mut tenants = self.shared.tenants.lock();
+        if tenants.contains_key(&id) {
+            return Err(LoadError::Loaded {
+                tenant: id.to_string(),
+            });
+        }
+        tenants.insert(id, Arc::clone(&tenant));
+        drop(tenants);
+        Ok(Program {
+            host: self.clone(),
+            tenant,
+            routes,
+            feature_sets,
+            response: None,
+        })
+    }
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// As it should.
+    Success,
+    /// Its start failed; the error has been printed.
+    Failure,
+}
+
+/// A loaded program of one tenant. Dropping it ends it without ceremony.
+pub struct Program {
+    host: Host,
+    tenant: Arc<Tenant>,
+    routes: Arc<Routes>,
+    feature_sets: Vec<Arc<FeatureSet>>,
+    response: Option<Response>,
+}
+
+impl Program {
+    /// Runs the program from start to end (runtime.md 1.3 to 1.5): until `stop` completes, or until it has nothing left to wait for.
+    pub async fn run(mut self, stop: impl Future<Output = ()>) -> Outcome {
+        match self.start().await {
+            Outcome::Failure => Outcome::Failure,
+            Outcome::Success => {
+                tokio::select! {
+                    () = stop => {}
+                    () = self.finished() => {}
+                }
+                self.stop().await
+            }
+        }
+    }
+
+    /// Runs the feature set that starts the program. After a failure the program is over.
+    pub async fn start(&mut self) -> Outcome {
+        self.tenant.routes.store(Some(Arc::clone(&self.routes)));
+        let Some(start) = self.routes.start.clone() else {
+            self.tenant.console.write(
+                Stream::Output,
+                "Runtime error: Entry point not found: 'Application-Start'",
+            );
+            self.close().await;
+            return Outcome::Failure;
+        };
+        match start.start().await {
+            Ok(response) => {
+                self.response = Some(response);
+                Outcome::Success
+            }
+            Err(failure) => {
+                self.end_after(&failure, &start).await;
+                Outcome::Failure
+            }
+        }
+    }
+
+    /// Completes when no listener is open and no handler runs: nothing can happen any more.
+    pub async fn finished(&self) {
+        loop {
+            let changed = self.tenant.listeners_changed.notified();
+            if self.tenant.listeners.load(Ordering::Acquire) == 0 {
+                return self.idle().await;
+            }
+            changed.await;
+        }
+    }
+
+    /// Ends the program: nothing more is accepted or read, events in flight finish, `Application-End` runs, queues are flushed, the response of the start is printed.
+    pub async fn stop(mut self) -> Outcome {
+        self.drain().await;
+        if let Some(end) = &self.routes.end_success {
+            let ended = end.run(Call::End { error: None }).await;
+            self.report_end(end, ended);
+        }
+        self.close().await;
+        if let Some(response) = self
+            .response
+            .take()
+            .filter(|response| response.reason != "application")
+        {
+            let mut text = format!("[{}] {}", response.status, response.reason);
+            for (name, value) in &response.fields {
+                text.push_str(&format!("\n  {name}: {value}"));
+            }
+            self.tenant.console.write(Stream::Output, &text);
+        }
+        Outcome::Success
+    }
+
+    /// Local addresses of the open listeners, in the order in which they were opened.
+    #[must_use]
+    pub fn listeners(&self) -> Vec<SocketAddr> {
+        self.tenant
+            .sockets
+            .listeners()
+            .iter()
+            .map(|listener| listener.address)
+            .collect()
+    }
+
+    /// Connections that are open now.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.tenant.connections.load(Ordering::Acquire)
+    }
+
+    /// What has been counted so far.
+    #[must_use]
+    pub fn observe(&self) -> Observed {
+        self.tenant.counters.observe()
+    }
+
+    async fn end_after(&self, failure: &Failure, start: &FeatureSet) {
+        self.drain().await;
+        let text = failure.uncaught(&self.routes.manifest, start.entry());
+        if let Some(end) = &self.routes.end_error {
+            let ended = end
+                .run(Call::End {
+                    error: Some(text.as_str().into()),
+                })
+                .await;
+            self.report_end(end, ended);
+        }
+        self.close().await;
+        self.tenant.console.write(Stream::Output, &text);
+    }
+
+    fn report_end(&self, end: &FeatureSet, ended: Result<(), Failure>) {
+        if let Err(failure) = ended {
+            let text = failure.describe(&self.routes.manifest, end.entry());
+            self.tenant.console.write(
+                Stream::Output,
+                &format!("[Runtime] Application-End handler failed: {text}"),
+            );
+        }
+    }
+
+    async fn drain(&self) {
+        self.tenant.enter_phase(Phase::Draining);
+        for listener in self.tenant.sockets.listeners() {
+            listener.stop_accepting();
+        }
+        let limit = self.tenant.settings.limits.drain_time_max;
+        if tokio::time::timeout(limit, self.idle()).await.is_err() {
+            tracing::warn!(tenant = %self.tenant.id, ?limit, "handlers still run after the time to drain");
+        }
+    }
+
+    /// Waits until no handler runs: all permits are free at once.
+    async fn idle(&self) {
+        let all = u32::try_from(self.tenant.settings.limits.instances_max).unwrap_or(u32::MAX);
+        drop(self.tenant.instances.acquire_many(all).await);
+    }
+
+    /// Ends all connections after their queues are flushed.
+    async fn close(&self) {
+        self.tenant.enter_phase(Phase::Closing);
+        for listener in self.tenant.sockets.listeners() {
+            listener.stop_accepting();
+        }
+        self.tenant
+            .sockets
+            .each_connection(None, |connection| connection.outbound.close(Closing::Flush));
+        self.tenant.tasks.close();
+        let limit = self.tenant.settings.limits.flush_time_max + END_GRACE;
+        if tokio::time::timeout(limit, self.tenant.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(tenant = %self.tenant.id, "connections still open at the end");
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.tenant.enter_phase(Phase::Closing);
+        for listener in self.tenant.sockets.listeners() {
+            listener.stop_accepting();
+        }
+        self.tenant
+            .sockets
+            .each_connection(None, |connection| connection.outbound.close(Closing::Abort));
+        self.tenant.routes.store(None);
+        for feature_set in &self.feature_sets {
+            feature_set.clear_idle();
+        }
+        self.host.shared.tenants.lock().remove(&self.tenant.id);
+    }
+}

@@ -1,0 +1,166 @@
+//! Which rows a `where` clause selects (runtime.md 7.3).
+
+use super::datum::{Datum, DatumError, at_path};
+use regex_lite::{Regex, RegexBuilder};
+use std::cmp::Ordering;
+
+/// Comparisons in one filter.
+const COMPARISONS_MAX: usize = 256;
+/// Size of a compiled pattern, in bytes.
+const PATTERN_BYTES_MAX: usize = 256 << 10;
+/// Field name of a row that is no map.
+const PLAIN_FIELD: &str = "_value";
+
+/// How a field is compared with a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Operator {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+    Contains,
+    StartsWith,
+    EndsWith,
+    Matches,
+    OneOf,
+    NotOneOf,
+}
+
+/// Why a filter cannot be evaluated; the program sees the text.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FilterError {
+    #[error("a where clause is limited to {COMPARISONS_MAX} comparisons")]
+    TooMany,
+    #[error("the value compared with {field:?} is malformed")]
+    Malformed { field: String, source: DatumError },
+    #[error("the pattern for {field:?} must be a text")]
+    PatternKind { field: String },
+    #[error("the pattern for {field:?} is not valid: {source}")]
+    Pattern {
+        field: String,
+        source: regex_lite::Error,
+    },
+}
+
+/// One comparison.
+#[derive(Debug)]
+pub(crate) struct Comparison {
+    /// None for the row itself.
+    path: Option<Vec<String>>,
+    operator: Operator,
+    value: Datum,
+    pattern: Option<Regex>,
+}
+
+impl Comparison {
+    pub(crate) fn new(
+        field: String,
+        operator: Operator,
+        value: &[u8],
+    ) -> Result<Self, FilterError> {
+        let value = match Datum::decode(value) {
+            Ok(value) => value,
+            Err(source) => return Err(FilterError::Malformed { field, source }),
+        };
+        let pattern = match (operator, &value) {
+            (Operator::Matches, Datum::Text(pattern)) => match RegexBuilder::new(pattern)
+                .size_limit(PATTERN_BYTES_MAX)
+                .build()
+            {
+                Ok(pattern) => Some(pattern),
+                Err(source) => return Err(FilterError::Pattern { field, source }),
+            },
+            (Operator::Matches, _) => return Err(FilterError::PatternKind { field }),
+            _ => None,
+        };
+        let path = (field != PLAIN_FIELD).then(|| field.split('.').map(str::to_owned).collect());
+        Ok(Self {
+            path,
+            operator,
+            value,
+            pattern,
+        })
+    }
+
+    fn holds(&self, row: &[u8]) -> bool {
+        let found = match &self.path {
+            Some(path) => at_path(row, path),
+            None => at_path(row, &[]).filter(|row| !matches!(row, Datum::Map(_))),
+        };
+        // A missing field never matches, not even `!=`.
+        found.is_some_and(|found| self.holds_for(&found))
+    }
+
+    fn holds_for(&self, found: &Datum) -> bool {
+        let order = || found.compare(&self.value);
+        match self.operator {
+            Operator::Equal => found.equals(&self.value),
+            Operator::NotEqual => !found.equals(&self.value),
+            Operator::Less => order() == Some(Ordering::Less),
+            Operator::LessOrEqual => order().is_some_and(Ordering::is_le),
+            Operator::Greater => order() == Some(Ordering::Greater),
+            Operator::GreaterOrEqual => order().is_some_and(Ordering::is_ge),
+            Operator::Contains => match (found, &self.value) {
+                (Datum::Text(text), Datum::Text(part)) => text.contains(part.as_str()),
+                (Datum::List(list), value) => list.iter().any(|element| element.equals(value)),
+                (Datum::Map(map), Datum::Text(key)) => map.contains_key(key),
+                _ => false,
+            },
+            Operator::StartsWith => {
+                matches!((found, &self.value), (Datum::Text(text), Datum::Text(part)) if text.starts_with(part.as_str()))
+            }
+            Operator::EndsWith => {
+                matches!((found, &self.value), (Datum::Text(text), Datum::Text(part)) if text.ends_with(part.as_str()))
+            }
+            Operator::Matches => {
+                matches!((found, &self.pattern), (Datum::Text(text), Some(pattern)) if pattern.is_match(text))
+            }
+            Operator::OneOf => self.lists(found),
+            Operator::NotOneOf => !self.lists(found),
+        }
+    }
+
+    fn lists(&self, found: &Datum) -> bool {
+        matches!(&self.value, Datum::List(list) if list.iter().any(|element| element.equals(found)))
+    }
+}
+
+/// Any of the groups, all comparisons in a group; no group selects every row.
+#[derive(Debug)]
+pub(crate) struct Filter {
+    groups: Vec<Vec<Comparison>>,
+}
+
+impl Filter {
+    pub(crate) fn new(groups: Vec<Vec<Comparison>>) -> Result<Self, FilterError> {
+        if groups.iter().map(Vec::len).sum::<usize>() > COMPARISONS_MAX {
+            return Err(FilterError::TooMany);
+        }
+        Ok(Self { groups })
+    }
+
+    pub(crate) fn selects(&self, row: &[u8]) -> bool {
+        self.groups.is_empty()
+            || self
+                .groups
+                .iter()
+                .any(|group| group.iter().all(|comparison| comparison.holds(row)))
+    }
+
+    /// The field and value that every selected row must have, when the filter says so and `is_indexed` knows the field.
+    pub(crate) fn required(&self, is_indexed: impl Fn(&str) -> bool) -> Option<(&str, &Datum)> {
+        let [group] = self.groups.as_slice() else {
+            return None;
+        };
+        group.iter().find_map(|comparison| {
+            match (comparison.operator, comparison.path.as_deref()) {
+                (Operator::Equal, Some([field])) if is_indexed(field) => {
+                    Some((field.as_str(), &comparison.value))
+                }
+                _ => None,
+            }
+        })
+    }
+}
