@@ -60,13 +60,17 @@ pub(super) fn check(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>
 }
 
 fn handled_event<'a>(activity: &'a str, trigger: &'a Trigger) -> Option<&'a str> {
-    match trigger {
-        Trigger::Domain(event) => Some(event),
-        Trigger::Tcp(_) | Trigger::Notification | Trigger::Evicted(_) => activity
-            .split_once(" Handler")
-            .map(|(event, _)| event.trim()),
-        _ => None,
+    if let Trigger::Domain(event) = trigger {
+        return Some(event);
     }
+    let named = matches!(
+        trigger,
+        Trigger::Tcp(_) | Trigger::Notification | Trigger::Evicted(_)
+    );
+    let event = activity
+        .split_once(" Handler")
+        .map(|(event, _)| event.trim());
+    event.filter(|_| named)
 }
 
 fn emits(action: &Action) -> Option<&Noun> {

@@ -150,6 +150,10 @@ impl<'a> Flow<'a, '_> {
         }
     }
 
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "few codes say that a name is missing"
+    )]
     fn describe_missing(&self, name: &str, missing: Missing) -> Diagnostic {
         let message = match missing.code {
             Code::UndefinedSubject => {

@@ -80,6 +80,7 @@ fn duplicates(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>) {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "only these go by name")]
 fn never_triggered(set: &FeatureSet, found: &mut Vec<Diagnostic>) {
     let words = match &set.trigger {
         Trigger::WebSocket { event: None, .. } => "`Connect`, `Message`, `Binary` or `Disconnect`",
@@ -130,11 +131,10 @@ fn is_end(action: &Action) -> bool {
 
 /// Whether nothing runs behind the statement in its block.
 pub(super) fn always_ends(statement: &Statement) -> bool {
-    match statement {
-        Statement::Action(action) => is_end(action) && action.when.is_none(),
-        Statement::Break(_) => true,
-        _ => false,
+    if let Statement::Action(action) = statement {
+        return is_end(action) && action.when.is_none();
     }
+    matches!(statement, Statement::Break(_))
 }
 
 /// Q2, once for each block.

@@ -1,5 +1,10 @@
 //! The language as a whole: the specification's parse vectors, the user programs handed over, and random input.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that cannot go on fails"
+)]
 
 mod properties;
 mod seeds;

@@ -89,25 +89,7 @@ fn statement(out: &mut String, statement: &Statement, depth: usize) {
                 block(out, otherwise, depth + 1);
             }
         }
-        Statement::ForEach(one) => {
-            let mut text = format!(
-                "{}for each {}",
-                if one.parallel { "parallel " } else { "" },
-                one.item.text
-            );
-            if let Some(index) = &one.index {
-                text += &format!(" at {}", index.text);
-            }
-            text += &format!(" in {}", noun(&one.collection));
-            if let Some(limit) = one.concurrency {
-                text += &format!(" concurrency {limit}");
-            }
-            if let Some(guard) = &one.guard {
-                text += &format!(" where {}", expression(guard));
-            }
-            line(out, depth, &text);
-            block(out, &one.body, depth + 1);
-        }
+        Statement::ForEach(one) => for_each(out, one, depth),
         Statement::Range(one) => {
             line(
                 out,
@@ -127,6 +109,26 @@ fn statement(out: &mut String, statement: &Statement, depth: usize) {
         }
         Statement::Break(_) => line(out, depth, "break"),
     }
+}
+
+fn for_each(out: &mut String, one: &ForEach, depth: usize) {
+    let mut text = format!(
+        "{}for each {}",
+        if one.parallel { "parallel " } else { "" },
+        one.item.text
+    );
+    if let Some(index) = &one.index {
+        text += &format!(" at {}", index.text);
+    }
+    text += &format!(" in {}", noun(&one.collection));
+    if let Some(limit) = one.concurrency {
+        text += &format!(" concurrency {limit}");
+    }
+    if let Some(guard) = &one.guard {
+        text += &format!(" where {}", expression(guard));
+    }
+    line(out, depth, &text);
+    block(out, &one.body, depth + 1);
 }
 
 fn action(action: &Action) -> String {

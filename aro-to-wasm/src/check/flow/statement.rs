@@ -206,13 +206,12 @@ fn object_use(kind: Option<ActionKind>, preposition: Preposition) -> ObjectUse {
 
 /// Whether a response action gives away the value of its result noun, so that it must be bound.
 fn gives_result(action: &Action, kind: ActionKind) -> bool {
-    let gives = match kind {
-        ActionKind::Store | ActionKind::Write => true,
-        ActionKind::Send | ActionKind::Broadcast | ActionKind::Publish => {
-            action.clauses.with.is_empty()
-        }
-        _ => false,
-    };
+    let always = matches!(kind, ActionKind::Store | ActionKind::Write);
+    let unless_with = matches!(
+        kind,
+        ActionKind::Send | ActionKind::Broadcast | ActionKind::Publish
+    );
+    let gives = always || (unless_with && action.clauses.with.is_empty());
     // `Send the <x> with "y" …` and `Send the <x> to "y"` give the expression away or fail on their own.
     let noun = action
         .object

@@ -421,12 +421,11 @@ fn reorder_return(action: &mut Action) {
     else {
         return;
     };
-    if !returns
-        || !action
-            .object
-            .as_ref()
-            .is_some_and(|object| object.preposition == Preposition::With)
-    {
+    let with_first = action
+        .object
+        .as_ref()
+        .is_some_and(|object| object.preposition == Preposition::With);
+    if !(returns && with_first) {
         return;
     }
     let first = action.object.replace(action.extra.remove(second));

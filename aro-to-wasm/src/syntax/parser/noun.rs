@@ -191,7 +191,7 @@ impl Parser<'_> {
                 | TokenKind::Int(_)
                 | TokenKind::Float(_)
                 | TokenKind::Regex { .. } => "",
-                TokenKind::Dot if !bracketed && !(self.touches(0) && self.touches(1)) => break,
+                TokenKind::Dot if !(bracketed || self.touches(0) && self.touches(1)) => break,
                 TokenKind::Minus
                 | TokenKind::Plus
                 | TokenKind::Dot
