@@ -96,7 +96,7 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("aro"));
     if is_source {
-        return build::build_directory(path).map_err(Failure::Program);
+        return build::build(path).map_err(Failure::Program);
     }
     std::fs::read(path)
         .with_context(|| format!("cannot read {}", path.display()))
