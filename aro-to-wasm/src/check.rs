@@ -7,7 +7,7 @@ mod names;
 mod shape;
 mod spelling;
 
-pub(crate) use spelling::nearest;
+pub(crate) use spelling::{SUGGESTIONS_MAX, nearest};
 
 use crate::diagnostic::Diagnostic;
 use crate::program::Program;

@@ -19,6 +19,9 @@ use diagnostic::Diagnostic;
 use program::Program;
 use source::SourceFile;
 
+/// Most diagnostics of a program; nobody reads more, and drawing one costs time in proportion to its file.
+pub const DIAGNOSTICS_MAX: usize = 1000;
+
 /// What is known of a program before it is lowered.
 #[derive(Debug, Clone)]
 pub struct Checked {
@@ -61,6 +64,11 @@ pub fn front(files: Vec<SourceFile>, whole_program: bool) -> Checked {
         (true, true) => check::Scope::Broken,
     };
     diagnostics.extend(check::check(&program, scope));
+    if diagnostics.len() > DIAGNOSTICS_MAX {
+        // Errors decide whether the program compiles: warnings give way first.
+        diagnostics.sort_by_key(|diagnostic| !diagnostic.is_error());
+        diagnostics.truncate(DIAGNOSTICS_MAX);
+    }
     diagnostics.sort_by_key(|diagnostic| diagnostic.primary.map(|span| (span.file, span.start)));
     Checked {
         program,

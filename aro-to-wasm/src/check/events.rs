@@ -7,6 +7,7 @@ use crate::program::{Program, Trigger};
 use crate::source::Span;
 use crate::syntax::ast::{Action, Noun, Target};
 use crate::syntax::walk;
+use indexmap::IndexSet;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::collections::VecDeque;
 
@@ -25,7 +26,7 @@ type Graph<'a> = FxHashMap<&'a str, Vec<Edge<'a>>>;
 
 pub(super) fn check(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>) {
     let mut graph = Graph::default();
-    let mut order: Vec<&str> = Vec::new();
+    let mut order: IndexSet<&str> = IndexSet::new();
     let mut handled: FxHashSet<&str> = FxHashSet::default();
     let mut emitted: Vec<&Noun> = Vec::new();
     for set in &program.feature_sets {
@@ -36,9 +37,7 @@ pub(super) fn check(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>
             None
         };
         handled.extend(event);
-        if let Some(event) = domain.filter(|event| !order.contains(event)) {
-            order.push(event);
-        }
+        order.extend(domain);
         let set_guarded = set.guard.is_some() || set.syntax.condition.is_some();
         walk::actions(&set.syntax.body, &mut |action, inner| {
             let Some(noun) = emits(action) else { return };
@@ -53,7 +52,7 @@ pub(super) fn check(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>
             }
         });
     }
-    cycles(&order, &graph, found);
+    cycles(&order.into_iter().collect::<Vec<_>>(), &graph, found);
     if scope == Scope::Whole {
         unhandled(&emitted, &handled, found);
     }
@@ -97,7 +96,9 @@ fn unhandled(emitted: &[&Noun], handled: &FxHashSet<&str>, found: &mut Vec<Diagn
             noun.span,
             format!("event `{event}` is emitted but no handler exists"),
         );
-        found.push(match super::nearest(event, names.iter().copied()) {
+        let suggest = reported.len() <= super::SUGGESTIONS_MAX;
+        let near = names.iter().copied().take_while(|_| suggest);
+        found.push(match super::nearest(event, near) {
             Some(near) => warning.help(format!(
                 "there is a handler for `{near}`: event names must be equal letter by letter"
             )),

@@ -3,7 +3,7 @@
 mod block;
 mod statement;
 
-use super::{Scope, names, nearest};
+use super::{SUGGESTIONS_MAX, Scope, names, nearest};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::program::{FeatureSet, Program, Trigger};
 use crate::source::Span;
@@ -144,8 +144,9 @@ impl<'a> Flow<'a, '_> {
         if self.scope != Scope::Whole {
             return;
         }
-        for (name, missing) in std::mem::take(&mut self.missing) {
-            let diagnostic = self.describe_missing(name, missing);
+        let missing = std::mem::take(&mut self.missing);
+        for (index, (name, missing)) in missing.into_iter().enumerate() {
+            let diagnostic = self.describe_missing(name, missing, index < SUGGESTIONS_MAX);
             self.found.push(diagnostic);
         }
     }
@@ -154,7 +155,7 @@ impl<'a> Flow<'a, '_> {
         clippy::wildcard_enum_match_arm,
         reason = "few codes say that a name is missing"
     )]
-    fn describe_missing(&self, name: &str, missing: Missing) -> Diagnostic {
+    fn describe_missing(&self, name: &str, missing: Missing, suggest: bool) -> Diagnostic {
         let message = match missing.code {
             Code::UndefinedSubject => {
                 format!("variable `{name}` is used in match before definition")
@@ -200,7 +201,7 @@ impl<'a> Flow<'a, '_> {
             .keys()
             .copied()
             .chain(names::suggestions(self.program, self.set));
-        match nearest(name, known) {
+        match if suggest { nearest(name, known) } else { None } {
             Some(near) => diagnostic.help(format!("did you mean `<{near}>`?")),
             None => diagnostic,
         }

@@ -1,5 +1,8 @@
 //! "Did you mean": the name that is spelled most like another.
 
+/// Most misspelt names of one feature set that get a suggestion: each is compared with every name.
+pub(crate) const SUGGESTIONS_MAX: usize = 20;
+
 /// Longest name that is compared; longer ones are not suggested.
 const NAME_LENGTH_MAX: usize = 64;
 

@@ -12,6 +12,11 @@ use super::token::{Token, TokenKind, Word};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::Span;
 
+/// Longest unquoted path; looking further for its end would make a hostile line slow.
+const PATH_BYTES_MAX: usize = 4096;
+/// Longest regular expression literal, for the same reason.
+const PATTERN_BYTES_MAX: usize = 4096;
+
 /// The tokens of one file or of one `${…}`; the last one is always `End`.
 pub(crate) struct Lexed {
     pub(crate) tokens: Vec<Token>,
@@ -228,11 +233,18 @@ impl<'a> Lexer<'a> {
         if !opens.iter().any(|open| path.starts_with(open)) {
             return;
         }
-        let line = path.split(['\n', '\r']).next().unwrap_or("");
-        let Some(length) = line.find('>').filter(|length| *length > 0) else {
+        let window = path
+            .as_bytes()
+            .get(..PATH_BYTES_MAX)
+            .unwrap_or(path.as_bytes());
+        let stop = window
+            .iter()
+            .position(|byte| matches!(byte, b'\n' | b'\r' | b'>'));
+        let stop = stop.filter(|at| window.get(*at) == Some(&b'>'));
+        let Some(length) = stop.filter(|length| *length > 0) else {
             return;
         };
-        let text = line.get(..length).unwrap_or("").trim_end();
+        let text = path.get(..length).unwrap_or("").trim_end();
         self.at += spaces;
         let start = self.at;
         self.at += text.len();
@@ -279,7 +291,10 @@ impl<'a> Lexer<'a> {
 /// Bytes before the first unescaped slash of the line.
 fn closing_slash(body: &str) -> Option<usize> {
     let mut escaped = false;
-    for (at, char) in body.char_indices() {
+    for (at, char) in body
+        .char_indices()
+        .take_while(|(at, _)| *at < PATTERN_BYTES_MAX)
+    {
         match char {
             '\n' | '\r' => return None,
             _ if escaped => escaped = false,

@@ -65,8 +65,8 @@ pub fn parse(file: u32, source: &str) -> Parsed {
         lexical: lexed
             .diagnostics
             .iter()
-            .filter_map(|diagnostic| diagnostic.primary)
-            .map(|span| span.start)
+            .filter(|diagnostic| diagnostic.is_error())
+            .filter_map(|diagnostic| diagnostic.primary.map(|span| span.start))
             .collect(),
         diagnostics: lexed.diagnostics,
         depth: 0,

@@ -61,7 +61,7 @@ impl Parser<'_> {
         let mistake = Diagnostic::new(Code::Unclosed, open, "this `{` is never closed")
             .label(here, what)
             .help("close the block with `}`");
-        self.report(mistake, open.start);
+        self.report(mistake, here.start);
     }
 
     /// Skips at least one token, to behind the next full stop or before the end of the block or the next statement.
