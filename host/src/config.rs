@@ -62,11 +62,15 @@ pub struct Limits {
     pub cpu_time_max: Duration,
     /// Time from the start of a handler to its end, waiting in host calls included.
     pub wall_time_max: Duration,
+    /// CPU time of the start and of the end of a program, which may have much to prepare or to put away.
+    pub life_cycle_cpu_time_max: Duration,
+    /// Time of the start and of the end of a program, waiting included.
+    pub life_cycle_wall_time_max: Duration,
     /// Linear memory of one instance, in bytes.
     pub memory_bytes_max: usize,
     /// Instances that run at once; further events wait in order.
     pub instances_max: usize,
-    /// Idle instances kept for one feature set.
+    /// Idle instances kept for one feature set. All feature sets of a host together keep twice `instances_max`.
     pub idle_instances_max: usize,
     /// Open connections.
     pub connections_max: usize,
@@ -105,6 +109,8 @@ impl Default for Limits {
         Self {
             cpu_time_max: Duration::from_millis(250),
             wall_time_max: Duration::from_secs(10),
+            life_cycle_cpu_time_max: Duration::from_secs(10),
+            life_cycle_wall_time_max: Duration::from_secs(60),
             memory_bytes_max: 64 << 20,
             instances_max: 1000,
             idle_instances_max: 32,

@@ -19,6 +19,8 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use wasmtime::Module;
 
 /// An error of the engine; its text holds the whole chain of causes.
@@ -57,6 +59,7 @@ type Digest256 = [u8; 32];
 pub(crate) struct Engine {
     inner: wasmtime::Engine,
     ticker: Ticker,
+    idle: Arc<AtomicUsize>,
     /// Value runtimes compiled so far; every program built by one compiler shares one.
     runtimes: Mutex<FxHashMap<Digest256, Module>>,
 }
@@ -78,6 +81,7 @@ impl Engine {
         Ok(Self {
             inner,
             ticker: ticker.map_err(EngineStartError::Clock)?,
+            idle: Arc::default(),
             runtimes: Mutex::default(),
         })
     }

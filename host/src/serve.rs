@@ -14,6 +14,7 @@ use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -110,16 +111,23 @@ pub struct Program {
 impl Program {
     /// Runs the program from start to end (runtime.md 1.3 to 1.5): until `stop` completes, or until it has nothing left to wait for.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Outcome {
-        match self.start().await {
-            Outcome::Failure => Outcome::Failure,
-            Outcome::Success => {
-                tokio::select! {
-                    () = stop => {}
-                    () = self.finished() => {}
-                }
-                self.stop().await
+        let mut stop = pin!(stop);
+        let started = tokio::select! {
+            started = self.start() => started,
+            () = stop.as_mut() => {
+                // Nothing has begun that would have to be ended in order.
+                self.close().await;
+                return Outcome::Success;
             }
+        };
+        if started == Outcome::Success {
+            tokio::select! {
+                () = stop => {}
+                () = self.finished() => {}
+            }
+            return self.stop().await;
         }
+        started
     }
 
     /// Runs the feature set that starts the program. After a failure the program is over.

@@ -2,10 +2,11 @@
 
 use super::EngineError;
 use super::clock::{Clock, SLICE_TICKS};
+use super::pool::idle_instances_max;
 use super::state::{GuestState, Scope};
 use super::trap;
 use super::types::{WitFailure, WitResponse, WitSocket};
-use crate::config::Isolation;
+use crate::config::{Isolation, Limits};
 use crate::conn::Connection;
 use crate::console::Stream;
 use crate::failure::Failure;
@@ -15,6 +16,9 @@ use parking_lot::Mutex;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::Poll;
+use std::time::Duration;
 use wasmtime::component::{
     ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Lower, TypedFunc,
 };
@@ -91,14 +95,6 @@ pub(crate) struct FeatureSet {
     idle: Mutex<Vec<Guest>>,
 }
 
-/// An execution that ended early, and whether its instance may go on.
-enum Ended {
-    /// The guest said so; it is in good order.
-    Failed(Failure),
-    /// It trapped or was cut off.
-    Broken(Failure),
-}
-
 impl FeatureSet {
     pub(super) fn new(scope: Scope, component: InstancePre<GuestState>, exports: Exports) -> Self {
         Self {
@@ -124,13 +120,16 @@ impl FeatureSet {
 
     /// Runs it for an event.
     pub(crate) async fn run(&self, call: Call) -> Result<(), Failure> {
-        let connection = match &call {
+        let limits = &self.scope.tenant.settings.limits;
+        let (connection, allowance) = match &call {
             Call::Connected { connection }
             | Call::Data { connection, .. }
-            | Call::Disconnected { connection, .. } => Some(Arc::clone(connection)),
-            Call::End { .. } => None,
+            | Call::Disconnected { connection, .. } => {
+                (Some(Arc::clone(connection)), Allowance::of_event(limits))
+            }
+            Call::End { .. } => (None, Allowance::of_life_cycle(limits)),
         };
-        self.execute(connection, async |guest| {
+        self.execute(connection, allowance, async |guest| {
             guest.call(&self.exports, call).await
         })
         .await
@@ -138,7 +137,8 @@ impl FeatureSet {
 
     /// Runs it as the start of the program.
     pub(crate) async fn start(&self) -> Result<Response, Failure> {
-        self.execute(None, async |guest| {
+        let allowance = Allowance::of_life_cycle(&self.scope.tenant.settings.limits);
+        self.execute(None, allowance, async |guest| {
             let start = guest.function(|functions| &mut functions.start, self.exports.start)?;
             let (answer,) = start.call_async(&mut guest.store, ()).await?;
             Ok(answer.map(|response| Response {
@@ -154,6 +154,7 @@ impl FeatureSet {
     async fn execute<T>(
         &self,
         connection: Option<Arc<Connection>>,
+        allowance: Allowance,
         call: impl AsyncFnOnce(&mut Guest) -> wasmtime::Result<Result<T, WitFailure>>,
     ) -> Result<T, Failure> {
         let tenant = &self.scope.tenant;
@@ -166,66 +167,81 @@ impl FeatureSet {
                 .expect("this semaphore is never closed"),
         };
         tenant.counters.events.add(1);
-        let ended = match self.take().await {
-            Ok(mut guest) => {
-                guest.store.data_mut().begin(connection);
-                let outcome = self.within_limits(&mut guest, call).await;
-                if let Some(execution) = guest.store.data().execution {
-                    tenant.state.published.end(execution);
-                }
-                if !matches!(outcome, Err(Ended::Broken(_))) {
-                    self.give_back(guest);
-                }
-                outcome
-            }
-            Err(error) => Err(Ended::Broken(Failure::of_host(
-                None,
-                format!("no instance could be made: {error}"),
-            ))),
+        let outcome = match self.take(allowance).await {
+            Ok(guest) => self.execute_in(guest, connection, allowance, call).await,
+            Err(failure) => Err(failure),
         };
-        ended.map_err(|ended| {
+        if outcome.is_err() {
             tenant.counters.events_failed.add(1);
-            match ended {
-                Ended::Failed(failure) | Ended::Broken(failure) => failure,
+        }
+        outcome
+    }
+
+    async fn execute_in<T>(
+        &self,
+        mut guest: Guest,
+        connection: Option<Arc<Connection>>,
+        allowance: Allowance,
+        call: impl AsyncFnOnce(&mut Guest) -> wasmtime::Result<Result<T, WitFailure>>,
+    ) -> Result<T, Failure> {
+        guest
+            .store
+            .data_mut()
+            .begin(connection, allowance.cpu_time_max);
+        guest.store.set_epoch_deadline(SLICE_TICKS);
+        let outcome = self.within(allowance, call(&mut guest)).await;
+        if let Some(execution) = guest.store.data().execution {
+            self.scope.tenant.state.published.end(execution);
+        }
+        match outcome {
+            // The guest ended by itself and is in good order, whatever it says of its program.
+            Ok(Ok(answer)) => {
+                self.give_back(guest);
+                answer.map_err(Failure::from)
             }
-        })
+            Ok(Err(error)) => Err(trap::failure_of(&error, guest.store.data())),
+            Err(elapsed) => Err(Failure::of_host(
+                guest.store.data().suspended_at,
+                elapsed.to_string(),
+            )),
+        }
     }
 
     /// Polls once before a timer is set, because most executions end without waiting.
-    async fn within_limits<T>(
+    async fn within<T>(
         &self,
-        guest: &mut Guest,
-        call: impl AsyncFnOnce(&mut Guest) -> wasmtime::Result<Result<T, WitFailure>>,
-    ) -> Result<T, Ended> {
-        guest.store.set_epoch_deadline(SLICE_TICKS);
-        let limit = self.scope.tenant.settings.limits.wall_time_max;
-        let outcome = {
-            let mut running = pin!(call(guest));
-            match futures_util::poll!(metered(&self.scope.clock, running.as_mut())) {
-                std::task::Poll::Ready(outcome) => Ok(outcome),
-                std::task::Poll::Pending => {
-                    tokio::time::timeout(limit, metered(&self.scope.clock, running)).await
-                }
-            }
-        };
-        match outcome {
-            Ok(Ok(Ok(answer))) => Ok(answer),
-            Ok(Ok(Err(failure))) => Err(Ended::Failed(failure.into())),
-            Ok(Err(error)) => Err(Ended::Broken(trap::failure_of(&error, guest.store.data()))),
-            Err(_elapsed) => {
-                let cause = format!("took longer than {} ms", limit.as_millis());
-                Err(Ended::Broken(Failure::of_host(
-                    guest.store.data().suspended_at,
-                    cause,
-                )))
-            }
+        allowance: Allowance,
+        work: impl Future<Output = T>,
+    ) -> Result<T, TookTooLong> {
+        let mut work = pin!(work);
+        if let Poll::Ready(done) = futures_util::poll!(metered(&self.scope.clock, work.as_mut())) {
+            return Ok(done);
         }
+        let limit = allowance.wall_time_max;
+        tokio::time::timeout(limit, metered(&self.scope.clock, work))
+            .await
+            .map_err(|_| TookTooLong { limit })
     }
 
-    async fn take(&self) -> Result<Guest, EngineError> {
-        if let Some(guest) = self.idle.lock().pop() {
+    async fn take(&self, allowance: Allowance) -> Result<Guest, Failure> {
+        let idle = self.idle.lock().pop();
+        if let Some(guest) = idle {
+            self.scope.idle.fetch_sub(1, Ordering::AcqRel);
             return Ok(guest);
         }
+        // A component may run code of its own while it is instantiated: the limits hold for that too.
+        let cause = match self.within(allowance, self.instantiate()).await {
+            Ok(Ok(guest)) => return Ok(guest),
+            Ok(Err(error)) => error.to_string(),
+            Err(elapsed) => elapsed.to_string(),
+        };
+        Err(Failure::of_host(
+            None,
+            format!("no instance could be made: {cause}"),
+        ))
+    }
+
+    async fn instantiate(&self) -> Result<Guest, EngineError> {
         self.scope.tenant.counters.instances_made.add(1);
         let mut store = Store::new(
             self.component.engine(),
@@ -265,23 +281,60 @@ impl FeatureSet {
     }
 
     fn give_back(&self, mut guest: Guest) {
-        guest.store.data_mut().begin(None);
+        let settings = &self.scope.tenant.settings;
         guest.served += 1;
-        if let Isolation::Reuse { events_max } = self.scope.tenant.settings.isolation
-            && guest.served < events_max
-        {
+        match settings.isolation {
+            Isolation::Reuse { events_max } if guest.served < events_max => {}
+            Isolation::Reuse { .. } | Isolation::Event => return,
+        }
+        // An idle instance must not keep a connection alive.
+        guest.store.data_mut().connection = None;
+        if self.scope.idle.fetch_add(1, Ordering::AcqRel) < idle_instances_max(settings) {
             let mut idle = self.idle.lock();
-            if idle.len() < self.scope.tenant.settings.limits.idle_instances_max {
+            if idle.len() < settings.limits.idle_instances_max {
                 idle.push(guest);
+                return;
             }
         }
+        self.scope.idle.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Drops the idle instances.
     pub(crate) fn clear_idle(&self) {
         let idle = std::mem::take(&mut *self.idle.lock());
+        self.scope.idle.fetch_sub(idle.len(), Ordering::AcqRel);
         drop(idle);
     }
+}
+
+/// What one execution may use.
+#[derive(Debug, Clone, Copy)]
+struct Allowance {
+    cpu_time_max: Duration,
+    wall_time_max: Duration,
+}
+
+impl Allowance {
+    fn of_event(limits: &Limits) -> Self {
+        Self {
+            cpu_time_max: limits.cpu_time_max,
+            wall_time_max: limits.wall_time_max,
+        }
+    }
+
+    fn of_life_cycle(limits: &Limits) -> Self {
+        Self {
+            cpu_time_max: limits.life_cycle_cpu_time_max,
+            wall_time_max: limits.life_cycle_wall_time_max,
+        }
+    }
+}
+
+/// An execution that was cut off while it waited.
+#[derive(Debug, thiserror::Error)]
+#[error("took longer than {} ms", limit.as_millis())]
+struct TookTooLong {
+    limit: Duration,
 }
 
 /// Has the clock start anew with each poll, so that waiting is not charged as CPU time.

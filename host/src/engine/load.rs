@@ -104,6 +104,7 @@ impl Engine {
                 manifest: Arc::clone(&manifest),
                 index,
                 clock: self.clock(),
+                idle: Arc::clone(&self.idle),
             };
             feature_sets.push(Arc::new(self.load_feature_set(
                 bytes,

@@ -20,6 +20,18 @@ const TABLE_KEEP_RESIDENT_BYTES: usize = 32 << 10;
 /// Idle instances hold slots as well as running ones: this many for each that may run.
 const IDLE_PER_RUNNING: u32 = 2;
 
+/// Idle instances that a host keeps.
+pub(super) fn idle_instances_max(settings: &Settings) -> usize {
+    let running = u32::try_from(settings.limits.instances_max).unwrap_or(u32::MAX);
+    usize::try_from(slots(running).saturating_sub(running)).unwrap_or(usize::MAX)
+}
+
+fn slots(running: u32) -> u32 {
+    running
+        .saturating_mul(1 + IDLE_PER_RUNNING)
+        .min(INSTANCES_MAX)
+}
+
 pub(super) fn config(settings: &Settings) -> Config {
     let mut config = Config::new();
     config
@@ -42,9 +54,7 @@ pub(super) fn config(settings: &Settings) -> Config {
 
 fn pool(settings: &Settings) -> PoolingAllocationConfig {
     let running = u32::try_from(settings.limits.instances_max).unwrap_or(u32::MAX);
-    let instances = running
-        .saturating_mul(1 + IDLE_PER_RUNNING)
-        .min(INSTANCES_MAX);
+    let instances = slots(running);
     let memories = u32::try_from(settings.artifact.memories_per_component_max).unwrap_or(u32::MAX);
     let tables = u32::try_from(settings.artifact.tables_per_component_max).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();

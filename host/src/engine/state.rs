@@ -6,6 +6,7 @@ use crate::store::published::PublishError;
 use crate::tenant::Tenant;
 use aro_wit::manifest::{FeatureSet, Manifest};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 use wasmtime::{ResourceLimiter, Result};
 
@@ -16,6 +17,8 @@ pub(crate) struct Scope {
     /// Position in the manifest.
     pub(crate) index: usize,
     pub(crate) clock: Clock,
+    /// Counts the idle instances of the whole host.
+    pub(crate) idle: Arc<AtomicUsize>,
 }
 
 impl Scope {
@@ -39,10 +42,12 @@ pub(crate) struct GuestState {
     /// The statement that was running when the guest last gave the executor back.
     pub(crate) suspended_at: Option<u32>,
     cpu_ticks: u64,
+    cpu_time_max: Duration,
 }
 
 impl GuestState {
     pub(crate) fn new(scope: Arc<Scope>) -> Self {
+        let cpu_time_max = scope.tenant.settings.limits.cpu_time_max;
         let memory = MemoryLimiter {
             bytes_max: scope.tenant.settings.limits.memory_bytes_max,
             denied: false,
@@ -54,11 +59,13 @@ impl GuestState {
             execution: None,
             suspended_at: None,
             cpu_ticks: 0,
+            cpu_time_max,
         }
     }
 
     /// Makes an instance ready for its next event.
-    pub(crate) fn begin(&mut self, connection: Option<Arc<Connection>>) {
+    pub(crate) fn begin(&mut self, connection: Option<Arc<Connection>>, cpu_time_max: Duration) {
+        self.cpu_time_max = cpu_time_max;
         self.connection = connection;
         self.memory.denied = false;
         self.execution = None;
@@ -69,7 +76,7 @@ impl GuestState {
     /// Charges the time since the guest was resumed; fails when it has used all it may.
     pub(crate) fn charge(&mut self) -> Result<(), Refused> {
         self.cpu_ticks += self.scope.clock.spent();
-        let limit = self.scope.tenant.settings.limits.cpu_time_max;
+        let limit = self.cpu_time_max;
         let used = TICK * u32::try_from(self.cpu_ticks).unwrap_or(u32::MAX);
         if used >= limit {
             Err(Refused::CpuTime { limit })

@@ -189,6 +189,10 @@ fn admit(tenant: &Arc<Tenant>, listener: &Arc<Listener>, stream: TcpStream, remo
     match tenant.sockets.enter(build) {
         Ok(Socket::Connection(connection)) => {
             tenant.counters.connections_opened.add(1);
+            // The listener or the program may have been closed since the peer was accepted, and have missed it.
+            if !listener.is_open() {
+                connection.outbound.close(Closing::Flush);
+            }
             tenant
                 .tasks
                 .spawn(tcp::serve(Arc::clone(tenant), connection, stream));

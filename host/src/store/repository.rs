@@ -367,10 +367,17 @@ mod tests {
     }
 
     fn rows(repositories: &Repositories, filter: &Filter) -> Vec<Datum> {
-        match Datum::decode(&repositories.retrieve(NAME, filter)).unwrap() {
-            Datum::List(rows) => rows,
-            other => panic!("{other:?} is no list"),
-        }
+        let Datum::List(rows) = Datum::decode(&repositories.retrieve(NAME, filter)).unwrap() else {
+            panic!("rows are a list")
+        };
+        rows
+    }
+
+    fn id_in(row: &Datum) -> Datum {
+        let Datum::Map(map) = row else {
+            panic!("the row is a map")
+        };
+        map["id"].clone()
     }
 
     fn store(repositories: &Repositories, value: &Datum) -> (Datum, bool) {
@@ -407,11 +414,7 @@ mod tests {
         assert!(created);
         let (second, created) = store(&all, &row(&[("name", text("ann")), ("age", Datum::Int(2))]));
         assert!(!created);
-        let id_of = |row: &Datum| match row {
-            Datum::Map(map) => map["id"].clone(),
-            other => panic!("{other:?} is no map"),
-        };
-        assert_eq!(id_of(&first), id_of(&second));
+        assert_eq!(id_in(&first), id_in(&second));
         assert!(store(&all, &row(&[("key", text("ann"))])).1);
         assert!(!store(&all, &row(&[("key", text("ann"))])).1);
         assert!(store(&all, &row(&[("age", Datum::Int(2))])).1);
@@ -453,15 +456,17 @@ mod tests {
             );
         }
         let ids = |groups: &[&[(&str, Operator, Datum)]]| -> String {
-            let found = rows(&all, &filter(groups));
-            found
+            let ids = rows(&all, &filter(groups))
                 .iter()
-                .map(|row| match row {
-                    Datum::Map(map) => match &map["id"] {
-                        Datum::Text(id) => id.clone(),
-                        other => panic!("{other:?} is no text"),
-                    },
-                    other => panic!("{other:?} is no map"),
+                .map(id_in)
+                .collect::<Vec<_>>();
+            ids.iter()
+                .map(|id| {
+                    if let Datum::Text(id) = id {
+                        id.as_str()
+                    } else {
+                        "?"
+                    }
                 })
                 .collect()
         };

@@ -1,6 +1,9 @@
 //! Bytes in, events, bytes out.
 
-use crate::support::{CONNECTIONS, CONSOLE, ISOLATIONS, Part, Running, SEND, exchange, within};
+use crate::support::{
+    CONNECTIONS, CONSOLE, ISOLATIONS, Part, Running, SEND, compiled_echo, exchange, settings,
+    within,
+};
 use aro_host::Stream;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -120,5 +123,19 @@ async fn every_handler_of_an_event_runs_in_declaration_order() {
     let mut peer = running.connect().await;
     for _ in 0..20 {
         assert_eq!(exchange(&mut peer, b"xyz").await, b"abc");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_component_runs_with_the_value_runtime_of_its_file() {
+    for isolation in ISOLATIONS {
+        let (mut settings, console) = settings();
+        settings.isolation = isolation;
+        let running = Running::load(&compiled_echo(), settings, console).await;
+        let mut peer = running.connect().await;
+        for _ in 0..50 {
+            assert_eq!(exchange(&mut peer, &[5; 3000]).await, [5; 3000]);
+        }
+        assert_eq!(running.console.text(Stream::Error), "");
     }
 }

@@ -230,3 +230,18 @@ async fn connections_beyond_the_limit_are_closed_and_counted() {
     .await;
     assert_eq!(exchange(&mut running.connect().await, b"new").await, b"new");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn code_that_runs_at_instantiation_is_limited_as_well() {
+    let mut part = Part::echo();
+    part.body
+        .push_str("(func $spin (loop $again (br $again))) (start $spin)");
+    let running = Running::start_with(&[Part::start(), part], |settings| {
+        settings.limits.cpu_time_max = Duration::from_millis(50)
+    })
+    .await;
+    let mut peer = running.connect().await;
+    within(peer.write_all(b"go")).await.unwrap();
+    let text = running.until(Stream::Error, "no instance").await;
+    assert!(text.contains("ran longer than 50 ms of CPU time"), "{text}");
+}

@@ -253,8 +253,12 @@ impl Running {
     pub(crate) async fn start_with(parts: &[Part], change: impl FnOnce(&mut Settings)) -> Self {
         let (mut settings, console) = settings();
         change(&mut settings);
+        Self::load(&artifact(parts), settings, console).await
+    }
+
+    pub(crate) async fn load(file: &[u8], settings: Settings, console: Captured) -> Self {
         let host = Host::new(settings).unwrap();
-        let mut program = host.load(TenantId::default(), &artifact(parts)).unwrap();
+        let mut program = host.load(TenantId::default(), file).unwrap();
         assert_eq!(
             program.start().await,
             Outcome::Success,
@@ -296,4 +300,35 @@ pub(crate) async fn exchange(peer: &mut TcpStream, bytes: &[u8]) -> Vec<u8> {
     })
     .await;
     answer
+}
+
+/// A stand-in for the value runtime: memory and a bump allocator under the names that components import.
+pub(crate) fn runtime() -> Vec<u8> {
+    let named = PRELUDE
+        .replace("(export \"cabi_realloc\")", "(export \"realloc\")")
+        .replace("(func $reset", "(func $reset (export \"reset\")");
+    wat::parse_str(format!("(module $aro-runtime {named})")).unwrap()
+}
+
+/// An echo program in the shape that the compiler gives its artefacts.
+pub(crate) fn compiled_echo() -> Vec<u8> {
+    let echo = wat::parse_str(include_str!("fixtures/echo.wat")).unwrap();
+    let parts = [Part::start(), Part::echo()];
+    let manifest = manifest_of(&parts);
+    let mut outer = wasm_encoder::Component::new();
+    outer.section(&RawSection {
+        id: ComponentSectionId::CoreModule.into(),
+        data: &runtime(),
+    });
+    for component in [parts[0].component(), echo] {
+        outer.section(&RawSection {
+            id: ComponentSectionId::Component.into(),
+            data: &component,
+        });
+    }
+    outer.section(&CustomSection {
+        name: manifest::SECTION.into(),
+        data: manifest.to_bytes().into(),
+    });
+    outer.finish()
 }
