@@ -1,5 +1,6 @@
 //! Tasks of this repository: `cargo xtask <task>`. Each has its own file; CI only calls them.
 
+mod guest;
 mod runtime;
 mod wasm;
 
@@ -13,11 +14,14 @@ use clap::Parser;
 enum Task {
     /// Builds the value runtime of guests and writes it into the compiler crate.
     Runtime(runtime::Options),
+    /// Builds a Rust guest as a component.
+    Guest(guest::Options),
 }
 
 fn main() -> anyhow::Result<()> {
     match Task::parse() {
         Task::Runtime(options) => runtime::run(&options),
+        Task::Guest(options) => guest::run(&options),
     }
 }
 
