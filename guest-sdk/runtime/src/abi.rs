@@ -34,7 +34,11 @@ pub const REALLOC: &str = "realloc";
 use Ty::{F64, I32, I64};
 
 const fn export(name: &'static str, params: &'static [Ty], results: &'static [Ty]) -> Export {
-    Export { name, params, results }
+    Export {
+        name,
+        params,
+        results,
+    }
 }
 
 /// The export named `name`.
@@ -68,7 +72,11 @@ pub const EXPORTS: &[Export] = &[
     export("put", &[I32, I32, I32, I32], &[]),
     export("append", &[I32, I32], &[I32]),
     // (v, kind, s remote, s name, port, open) -> v
-    export("description", &[I32, I32, I32, I32, I32, I32, I32, I32], &[I32]),
+    export(
+        "description",
+        &[I32, I32, I32, I32, I32, I32, I32, I32],
+        &[I32],
+    ),
     // (v, v id, s name) -> v
     export("row", &[I32, I32, I32, I32], &[I32]),
     export("pick", &[I32, I32], &[I32]),

@@ -15,12 +15,33 @@ use crate::value::Value;
 /// [`Error::UndefinedMember`] on maps and dates, [`Error::CannotAccessProperty`] on kinds without properties.
 pub fn get(value: Value, property: &'static str) -> Result<Value, Error> {
     match value {
-        Value::Map(_) => value.entry(property).ok_or(Error::UndefinedMember(property)),
-        Value::Date { millis, offset_minutes } => date::property(Date { millis, offset_minutes }, property).ok_or(Error::UndefinedMember(property)),
-        Value::Socket(_) => socket_property(value, property).ok_or(Error::UndefinedMember(property)),
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) | Value::Bytes(_) | Value::List(_) => {
-            Err(Error::CannotAccessProperty { property, kind: value.type_name() })
+        Value::Map(_) => value
+            .entry(property)
+            .ok_or(Error::UndefinedMember(property)),
+        Value::Date {
+            millis,
+            offset_minutes,
+        } => date::property(
+            Date {
+                millis,
+                offset_minutes,
+            },
+            property,
+        )
+        .ok_or(Error::UndefinedMember(property)),
+        Value::Socket(_) => {
+            socket_property(value, property).ok_or(Error::UndefinedMember(property))
         }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::Text(_)
+        | Value::Bytes(_)
+        | Value::List(_) => Err(Error::CannotAccessProperty {
+            property,
+            kind: value.type_name(),
+        }),
     }
 }
 
@@ -39,7 +60,10 @@ fn socket_property(socket: Value, property: &str) -> Option<Value> {
 /// [`Error::UndefinedMember`], [`Error::CannotAccessMember`] on everything but maps.
 pub fn member(value: Value, member: &'static str) -> Result<Value, Error> {
     if value.as_map().is_none() {
-        return Err(Error::CannotAccessMember { member, kind: value.type_name() });
+        return Err(Error::CannotAccessMember {
+            member,
+            kind: value.type_name(),
+        });
     }
     value.entry(member).ok_or(Error::UndefinedMember(member))
 }
@@ -50,15 +74,27 @@ pub fn member(value: Value, member: &'static str) -> Result<Value, Error> {
 /// [`Error::IndexOutOfBounds`], [`Error::UndefinedMember`], [`Error::CannotSubscript`].
 pub fn index(value: Value, index: Value) -> Result<Value, Error> {
     match (value, index) {
-        (Value::List(items), Value::Int(index)) => from_end(items, index).ok_or(Error::IndexOutOfBounds { index, count: items.len() }),
+        (Value::List(items), Value::Int(index)) => {
+            from_end(items, index).ok_or(Error::IndexOutOfBounds {
+                index,
+                count: items.len(),
+            })
+        }
         (Value::Map(_), Value::Text(key)) => value.entry(key).ok_or(Error::UndefinedMember(key)),
-        _ => Err(Error::CannotSubscript { kind: value.type_name(), index: index.type_name() }),
+        _ => Err(Error::CannotSubscript {
+            kind: value.type_name(),
+            index: index.type_name(),
+        }),
     }
 }
 
 /// Element `index` counted from the end, 0 being the last.
 fn from_end(items: &'static [Value], index: i64) -> Option<Value> {
-    items.iter().rev().nth(usize::try_from(index).ok()?).copied()
+    items
+        .iter()
+        .rev()
+        .nth(usize::try_from(index).ok()?)
+        .copied()
 }
 
 /// One step of the path of Extract.
@@ -70,27 +106,51 @@ pub fn step(value: Value, property: &'static str) -> Result<Value, Error> {
         Value::Map(_) => value.entry(property),
         Value::List(items) => number(property).and_then(|index| from_end(items, index)),
         Value::Text(text) => lookup(text, property),
-        Value::Bytes(bytes) => core::str::from_utf8(bytes).ok().and_then(|text| lookup(text, property)),
-        Value::Date { millis, offset_minutes } => date::property(Date { millis, offset_minutes }, property),
+        Value::Bytes(bytes) => core::str::from_utf8(bytes)
+            .ok()
+            .and_then(|text| lookup(text, property)),
+        Value::Date {
+            millis,
+            offset_minutes,
+        } => date::property(
+            Date {
+                millis,
+                offset_minutes,
+            },
+            property,
+        ),
         Value::Socket(_) => socket_property(value, property),
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => None,
     };
-    found.ok_or(Error::PropertyNotFound { property, kind: property_owner(value) })
+    found.ok_or(Error::PropertyNotFound {
+        property,
+        kind: property_owner(value),
+    })
 }
 
 /// Kind of a value in the text of a step that failed.
 fn property_owner(value: Value) -> &'static str {
-    if value.as_map().is_some() { "object" } else { value.type_name() }
+    if value.as_map().is_some() {
+        "object"
+    } else {
+        value.type_name()
+    }
 }
 
 /// A position: digits only.
 fn number(text: &str) -> Option<i64> {
-    if text.bytes().all(|byte| byte.is_ascii_digit()) { text.parse().ok() } else { None }
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        text.parse().ok()
+    } else {
+        None
+    }
 }
 
 /// A text that is a JSON object or array as that; every other value as it is (step 4 of Extract without a path).
 pub fn unpack(value: Value) -> Value {
-    let Some(text) = value.as_text() else { return value };
+    let Some(text) = value.as_text() else {
+        return value;
+    };
     let trimmed = text.trim_ascii();
     if !trimmed.starts_with(['{', '[']) {
         return value;
@@ -105,8 +165,19 @@ pub fn unpack(value: Value) -> Value {
 pub fn parse_json(value: Value) -> Result<Value, Error> {
     match value {
         Value::Text(text) => json::read(text),
-        Value::Bytes(bytes) => json::read(core::str::from_utf8(bytes).map_err(|error| Error::Json { offset: error.valid_up_to() })?),
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::List(_) | Value::Map(_) | Value::Date { .. } | Value::Socket(_) => Ok(value),
+        Value::Bytes(bytes) => {
+            json::read(core::str::from_utf8(bytes).map_err(|error| Error::Json {
+                offset: error.valid_up_to(),
+            })?)
+        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::List(_)
+        | Value::Map(_)
+        | Value::Date { .. }
+        | Value::Socket(_) => Ok(value),
     }
 }
 
@@ -139,12 +210,30 @@ fn select_items(items: &'static [Value], selector: &str) -> Option<Value> {
     if let Some((left, right)) = selector.split_once('-') {
         let (left, right) = (number(left.trim())?, number(right.trim())?);
         let start = usize::try_from(left.min(right)).ok()?;
-        let count = usize::try_from(left.abs_diff(right)).ok()?.saturating_add(1);
-        return Some(Value::list(items.iter().rev().skip(start).take(count).copied().collect()));
+        let count = usize::try_from(left.abs_diff(right))
+            .ok()?
+            .saturating_add(1);
+        return Some(Value::list(
+            items
+                .iter()
+                .rev()
+                .skip(start)
+                .take(count)
+                .copied()
+                .collect(),
+        ));
     }
     if selector.contains(',') {
-        let positions: Option<Vec<i64>> = selector.split(',').map(|part| number(part.trim())).collect();
-        return Some(Value::list(positions?.into_iter().filter_map(|index| from_end(items, index)).collect()));
+        let positions: Option<Vec<i64>> = selector
+            .split(',')
+            .map(|part| number(part.trim()))
+            .collect();
+        return Some(Value::list(
+            positions?
+                .into_iter()
+                .filter_map(|index| from_end(items, index))
+                .collect(),
+        ));
     }
     None
 }
@@ -167,10 +256,15 @@ pub fn lookup(text: &'static str, key: &str) -> Option<Value> {
             .map(|(_, value)| Value::Text(value.trim_ascii()));
     }
     if text.contains('=') {
-        return text.split('&').filter_map(|pair| pair.split_once('=')).find(|(name, _)| percent_decode(name) == key).map(|(_, value)| Value::Text(percent_decode(value)));
+        return text
+            .split('&')
+            .filter_map(|pair| pair.split_once('='))
+            .find(|(name, _)| percent_decode(name) == key)
+            .map(|(_, value)| Value::Text(percent_decode(value)));
     }
     let (word, rest) = text.split_once(|char: char| char.is_ascii_whitespace())?;
-    word.eq_ignore_ascii_case(key).then(|| Value::Text(rest.trim_ascii_start()))
+    word.eq_ignore_ascii_case(key)
+        .then(|| Value::Text(rest.trim_ascii_start()))
 }
 
 /// Undoes `%41`; `+` stays, and so does what is no escape or would be no UTF-8.
@@ -207,13 +301,26 @@ mod tests {
     fn list_selectors_count_from_the_end() {
         let list = numbers(&[1, 2, 3, 4, 5]);
         for (selector, result) in [
-            ("0", Value::Int(5)), ("0-2", numbers(&[5, 4, 3])), ("2-0", numbers(&[5, 4, 3])), ("3-9", numbers(&[2, 1])), ("0,4", numbers(&[5, 1])), ("4,9,0", numbers(&[1, 5])), ("first", Value::Int(1)),
-            ("last", Value::Int(5)), ("9", list), ("name", list),
+            ("0", Value::Int(5)),
+            ("0-2", numbers(&[5, 4, 3])),
+            ("2-0", numbers(&[5, 4, 3])),
+            ("3-9", numbers(&[2, 1])),
+            ("0,4", numbers(&[5, 1])),
+            ("4,9,0", numbers(&[1, 5])),
+            ("first", Value::Int(1)),
+            ("last", Value::Int(5)),
+            ("9", list),
+            ("name", list),
         ] {
             assert_eq!(select(list, selector), Ok(result), "{selector}");
         }
         let empty = numbers(&[]);
-        for (selector, result) in [("first", Value::Text("")), ("0", empty), ("0-2", empty), ("0,1", empty)] {
+        for (selector, result) in [
+            ("first", Value::Text("")),
+            ("0", empty),
+            ("0-2", empty),
+            ("0,1", empty),
+        ] {
             assert_eq!(select(empty, selector), Ok(result), "{selector}");
         }
     }
@@ -222,13 +329,31 @@ mod tests {
     fn extract_vectors() {
         let address = Value::map(vec![("city", Value::Text("Oslo"))]);
         let user = Value::map(vec![("name", Value::Text("Ida")), ("address", address)]);
-        assert_eq!(step(user, "address").and_then(|address| step(address, "city")), Ok(Value::Text("Oslo")));
+        assert_eq!(
+            step(user, "address").and_then(|address| step(address, "city")),
+            Ok(Value::Text("Oslo"))
+        );
         assert_eq!(select(user, "name"), Ok(Value::Text("Ida")));
         assert_eq!(select(user, "phone"), Ok(user));
-        assert_eq!(step(user, "phone"), Err(Error::PropertyNotFound { property: "phone", kind: "object" }));
-        assert_eq!(step(Value::Text("SET color"), "set"), Ok(Value::Text("color")));
-        assert_eq!(step(Value::Text("a=1&b=x%20y"), "b"), Ok(Value::Text("x y")));
-        assert_eq!(select(unpack(Value::Text(" {\"n\": 7}")), "n"), Ok(Value::Int(7)));
+        assert_eq!(
+            step(user, "phone"),
+            Err(Error::PropertyNotFound {
+                property: "phone",
+                kind: "object"
+            })
+        );
+        assert_eq!(
+            step(Value::Text("SET color"), "set"),
+            Ok(Value::Text("color"))
+        );
+        assert_eq!(
+            step(Value::Text("a=1&b=x%20y"), "b"),
+            Ok(Value::Text("x y"))
+        );
+        assert_eq!(
+            select(unpack(Value::Text(" {\"n\": 7}")), "n"),
+            Ok(Value::Int(7))
+        );
         assert_eq!(select(Value::Text("{\"n\": 7}"), "n"), Ok(Value::Int(7)));
         assert_eq!(unpack(Value::Text("{broken")), Value::Text("{broken"));
     }
@@ -236,8 +361,15 @@ mod tests {
     #[test]
     fn texts_are_looked_up_by_their_looks() {
         for (text, key, found) in [
-            ("[1,2]", "0", Some(Value::Int(1))), ("[1,2]", "x", None), ("Host: a\r\nTo:  b=c ", "to", Some(Value::Text("b=c"))), ("a=%zz&q=1+1", "a", Some(Value::Text("%zz"))),
-            ("a=1+1", "a", Some(Value::Text("1+1"))), ("a=%ff", "a", Some(Value::Text("%ff"))), ("JOIN  room", "join", Some(Value::Text("room"))), ("word", "word", None), ("", "x", None),
+            ("[1,2]", "0", Some(Value::Int(1))),
+            ("[1,2]", "x", None),
+            ("Host: a\r\nTo:  b=c ", "to", Some(Value::Text("b=c"))),
+            ("a=%zz&q=1+1", "a", Some(Value::Text("%zz"))),
+            ("a=1+1", "a", Some(Value::Text("1+1"))),
+            ("a=%ff", "a", Some(Value::Text("%ff"))),
+            ("JOIN  room", "join", Some(Value::Text("room"))),
+            ("word", "word", None),
+            ("", "x", None),
         ] {
             assert_eq!(lookup(text, key), found, "{text}");
         }
@@ -249,17 +381,34 @@ mod tests {
     #[test]
     fn handles_know_their_id() {
         let socket = Value::Socket(&[0; 16]);
-        assert_eq!(get(socket, "id"), Ok(Value::Text("00000000-0000-0000-0000-000000000000")));
+        assert_eq!(
+            get(socket, "id"),
+            Ok(Value::Text("00000000-0000-0000-0000-000000000000"))
+        );
         assert_eq!(step(socket, "connection"), Ok(socket));
         assert!(get(socket, "remoteAddress").is_err());
-        assert_eq!(get(Value::Date { millis: 0, offset_minutes: 0 }, "year"), Ok(Value::Int(1970)));
+        assert_eq!(
+            get(
+                Value::Date {
+                    millis: 0,
+                    offset_minutes: 0
+                },
+                "year"
+            ),
+            Ok(Value::Int(1970))
+        );
     }
 
     #[test]
     fn documents_are_parsed_strictly() {
         assert_eq!(parse_json(Value::Text("5")), Ok(Value::Int(5)));
-        assert_eq!(parse_json(Value::Bytes(b"[true]")), Ok(Value::list(vec![Value::Bool(true)])));
-        assert!(parse_json(Value::Text("x")).is_err() && parse_json(Value::Bytes(&[0xFF])).is_err());
+        assert_eq!(
+            parse_json(Value::Bytes(b"[true]")),
+            Ok(Value::list(vec![Value::Bool(true)]))
+        );
+        assert!(
+            parse_json(Value::Text("x")).is_err() && parse_json(Value::Bytes(&[0xFF])).is_err()
+        );
         assert_eq!(parse_json(Value::Null), Ok(Value::Null));
     }
 }

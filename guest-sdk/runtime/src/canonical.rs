@@ -11,7 +11,6 @@ pub type Comparison = [u32; 5];
 /// `list<tuple<string, string>>` element.
 pub type Pair = [u32; 4];
 
-#[expect(clippy::cast_possible_truncation, reason = "an address and a length of wasm32 have 32 bits")]
 fn word(number: usize) -> u32 {
     number as u32
 }
@@ -29,7 +28,10 @@ pub fn pack<T>(items: &'static [T]) -> u64 {
 
 /// Pairs of texts as `list<tuple<string, string>>`.
 pub fn pairs(pairs: &[(&'static str, &'static str)]) -> Span {
-    let words: Vec<Pair> = pairs.iter().map(|(name, text)| join(span(name.as_bytes()), span(text.as_bytes()))).collect();
+    let words: Vec<Pair> = pairs
+        .iter()
+        .map(|(name, text)| join(span(name.as_bytes()), span(text.as_bytes())))
+        .collect();
     span(words.leak())
 }
 
@@ -49,10 +51,24 @@ pub enum FailureKind {
 }
 
 /// `Err` of any `result<_, failure>`.
-pub fn failure(statement: Option<u32>, kind: FailureKind, cause: &'static str, trace: Span) -> [u32; 8] {
+pub fn failure(
+    statement: Option<u32>,
+    kind: FailureKind,
+    cause: &'static str,
+    trace: Span,
+) -> [u32; 8] {
     let [cause, cause_bytes] = span(cause.as_bytes());
     let [trace, trace_length] = trace;
-    [1, u32::from(statement.is_some()), statement.unwrap_or_default(), kind as u32, cause, cause_bytes, trace, trace_length]
+    [
+        1,
+        u32::from(statement.is_some()),
+        statement.unwrap_or_default(),
+        kind as u32,
+        cause,
+        cause_bytes,
+        trace,
+        trace_length,
+    ]
 }
 
 /// `Ok` of `result<response, failure>`.
@@ -60,7 +76,16 @@ pub fn response(status: &'static str, reason: &'static str, fields: Span) -> [u3
     let [status, status_bytes] = span(status.as_bytes());
     let [reason, reason_bytes] = span(reason.as_bytes());
     let [fields, fields_length] = fields;
-    [0, status, status_bytes, reason, reason_bytes, fields, fields_length, 0]
+    [
+        0,
+        status,
+        status_bytes,
+        reason,
+        reason_bytes,
+        fields,
+        fields_length,
+        0,
+    ]
 }
 
 /// A comparison of a repository filter; `value` is encoded.
@@ -78,11 +103,27 @@ mod tests {
     fn layouts_are_those_of_the_canonical_abi() {
         assert_eq!(size_of::<Comparison>(), 20);
         assert_eq!(size_of::<Pair>(), 16);
-        let failed = failure(Some(3), FailureKind::Runtime, "cause", pairs(&[("a", "bc")]));
-        assert_eq!((failed[0], failed[1], failed[2], failed[3], failed[5], failed[7]), (1, 1, 3, 2, 5, 1));
-        assert_eq!(failure(None, FailureKind::Action, "", [0, 0])[1..4], [0, 0, 0]);
+        let failed = failure(
+            Some(3),
+            FailureKind::Runtime,
+            "cause",
+            pairs(&[("a", "bc")]),
+        );
+        assert_eq!(
+            (
+                failed[0], failed[1], failed[2], failed[3], failed[5], failed[7]
+            ),
+            (1, 1, 3, 2, 5, 1)
+        );
+        assert_eq!(
+            failure(None, FailureKind::Action, "", [0, 0])[1..4],
+            [0, 0, 0]
+        );
         let responded = response("OK", "startup", [0, 0]);
-        assert_eq!((responded[0], responded[2], responded[4], responded[6]), (0, 2, 7, 0));
+        assert_eq!(
+            (responded[0], responded[2], responded[4], responded[6]),
+            (0, 2, 7, 0)
+        );
         let compared = comparison("field", 7, &[1]);
         assert_eq!((compared[1], compared[2], compared[4]), (5, 7, 1));
         assert_eq!(pack(&[0u8; 3]) >> 32, 3);

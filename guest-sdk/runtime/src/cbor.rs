@@ -45,9 +45,19 @@ fn write(out: &mut Vec<u8>, value: Value, depth: usize) -> Result<(), Error> {
         }
         Value::Text(text) => string(out, TEXT, text.as_bytes()),
         Value::Bytes(bytes) => string(out, BYTES, bytes),
-        Value::Date { millis, offset_minutes } => {
+        Value::Date {
+            millis,
+            offset_minutes,
+        } => {
             let mut text = String::new();
-            date::write(&mut text, Date { millis, offset_minutes }, Precision::Millis);
+            date::write(
+                &mut text,
+                Date {
+                    millis,
+                    offset_minutes,
+                },
+                Precision::Millis,
+            );
             head(out, TAG, TAG_DATE);
             string(out, TEXT, text.as_bytes());
         }
@@ -104,7 +114,11 @@ fn head(out: &mut Vec<u8>, major: u8, argument: u64) {
 pub fn decode(bytes: &'static [u8]) -> Result<Value, Error> {
     let mut reader = Reader { bytes, at: 0 };
     let value = reader.value(0)?;
-    if reader.at == bytes.len() { Ok(value) } else { Err(reader.wrong()) }
+    if reader.at == bytes.len() {
+        Ok(value)
+    } else {
+        Err(reader.wrong())
+    }
 }
 
 struct Reader {
@@ -125,7 +139,10 @@ impl Reader {
     }
 
     fn big_endian(&mut self, length: usize) -> Result<u64, Error> {
-        Ok(self.take(length)?.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+        Ok(self
+            .take(length)?
+            .iter()
+            .fold(0, |number, byte| number << 8 | u64::from(*byte)))
     }
 
     /// Major type, low bits and argument of the next item.
@@ -156,14 +173,21 @@ impl Reader {
     /// Number of items to come: each takes a byte at least, so a false claim reserves no more than the input's size.
     fn count(&self, claimed: u64) -> Result<usize, Error> {
         let left = self.bytes.len() - self.at;
-        usize::try_from(claimed).ok().filter(|count| *count <= left).ok_or(self.wrong())
+        usize::try_from(claimed)
+            .ok()
+            .filter(|count| *count <= left)
+            .ok_or(self.wrong())
     }
 
     fn value(&mut self, depth: usize) -> Result<Value, Error> {
         let (major, low, argument) = self.head()?;
         match major {
-            UNSIGNED => i64::try_from(argument).map(Value::Int).map_err(|_| self.wrong()),
-            NEGATIVE => i64::try_from(argument).map(|number| Value::Int(!number)).map_err(|_| self.wrong()),
+            UNSIGNED => i64::try_from(argument)
+                .map(Value::Int)
+                .map_err(|_| self.wrong()),
+            NEGATIVE => i64::try_from(argument)
+                .map(|number| Value::Int(!number))
+                .map_err(|_| self.wrong()),
             BYTES => self.string(argument).map(Value::Bytes),
             TEXT => self.text(argument).map(Value::Text),
             ARRAY | MAP if depth >= NESTING_MAX => Err(Error::TooDeep),
@@ -200,8 +224,14 @@ impl Reader {
     fn tagged(&mut self, tag: u64) -> Result<Value, Error> {
         let (major, _, length) = self.head()?;
         match (tag, major) {
-            (TAG_DATE, TEXT) => date::parse(self.text(length)?).map(Value::from).ok_or(self.wrong()),
-            (TAG_UUID, BYTES) => self.string(length)?.try_into().map(Value::Socket).map_err(|_| self.wrong()),
+            (TAG_DATE, TEXT) => date::parse(self.text(length)?)
+                .map(Value::from)
+                .ok_or(self.wrong()),
+            (TAG_UUID, BYTES) => self
+                .string(length)?
+                .try_into()
+                .map(Value::Socket)
+                .map_err(|_| self.wrong()),
             _ => Err(self.wrong()),
         }
     }
@@ -224,17 +254,46 @@ mod tests {
     use proptest::prelude::*;
 
     fn hex(value: Value) -> String {
-        encode(value).unwrap().iter().map(|byte| alloc::format!("{byte:02x}")).collect()
+        encode(value)
+            .unwrap()
+            .iter()
+            .map(|byte| alloc::format!("{byte:02x}"))
+            .collect()
     }
 
     #[test]
     fn encodings_are_those_of_the_contract() {
         for (value, text) in [
-            (Value::Null, "f6"), (Value::Bool(false), "f4"), (Value::Bool(true), "f5"), (Value::Int(0), "00"), (Value::Int(23), "17"), (Value::Int(24), "1818"), (Value::Int(256), "190100"),
-            (Value::Int(65_536), "1a00010000"), (Value::Int(1 << 32), "1b0000000100000000"), (Value::Int(-1), "20"), (Value::Int(i64::MIN), "3b7fffffffffffffff"),
-            (Value::Float(1.5), "fb3ff8000000000000"), (Value::Text("é"), "62c3a9"), (Value::Bytes(&[1]), "4101"), (Value::list(vec![Value::Int(1)]), "8101"),
-            (Value::map(vec![("b", Value::Int(1)), ("a", Value::Int(2))]), "a2616102616201"), (Value::Date { millis: 0, offset_minutes: 0 }, "c074313937302d30312d30315430303a30303a30305a"),
-            (Value::Socket(&[7; 16]), "d8255007070707070707070707070707070707"),
+            (Value::Null, "f6"),
+            (Value::Bool(false), "f4"),
+            (Value::Bool(true), "f5"),
+            (Value::Int(0), "00"),
+            (Value::Int(23), "17"),
+            (Value::Int(24), "1818"),
+            (Value::Int(256), "190100"),
+            (Value::Int(65_536), "1a00010000"),
+            (Value::Int(1 << 32), "1b0000000100000000"),
+            (Value::Int(-1), "20"),
+            (Value::Int(i64::MIN), "3b7fffffffffffffff"),
+            (Value::Float(1.5), "fb3ff8000000000000"),
+            (Value::Text("é"), "62c3a9"),
+            (Value::Bytes(&[1]), "4101"),
+            (Value::list(vec![Value::Int(1)]), "8101"),
+            (
+                Value::map(vec![("b", Value::Int(1)), ("a", Value::Int(2))]),
+                "a2616102616201",
+            ),
+            (
+                Value::Date {
+                    millis: 0,
+                    offset_minutes: 0,
+                },
+                "c074313937302d30312d30315430303a30303a30305a",
+            ),
+            (
+                Value::Socket(&[7; 16]),
+                "d8255007070707070707070707070707070707",
+            ),
         ] {
             assert_eq!(hex(value), text);
         }
@@ -243,8 +302,22 @@ mod tests {
     #[test]
     fn malformed_input_is_refused() {
         for wrong in [
-            &[][..], &[0x18], &[0x1F], &[0x9F, 0xFF], &[0x61], &[0x61, 0xFF], &[0x82, 0x01], &[0xA1, 0x01, 0x01], &[0x00, 0x00], &[0x1B, 0xFF, 0, 0, 0, 0, 0, 0, 0], &[0xC1, 0x00], &[0xC0, 0x61, 0x78], &[0xF7],
-            &[0xD8, 0x25, 0x41, 0x00], &[0x9B, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], &[0x7B, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF],
+            &[][..],
+            &[0x18],
+            &[0x1F],
+            &[0x9F, 0xFF],
+            &[0x61],
+            &[0x61, 0xFF],
+            &[0x82, 0x01],
+            &[0xA1, 0x01, 0x01],
+            &[0x00, 0x00],
+            &[0x1B, 0xFF, 0, 0, 0, 0, 0, 0, 0],
+            &[0xC1, 0x00],
+            &[0xC0, 0x61, 0x78],
+            &[0xF7],
+            &[0xD8, 0x25, 0x41, 0x00],
+            &[0x9B, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF],
+            &[0x7B, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF],
         ] {
             assert!(decode(wrong).is_err(), "{wrong:?}");
         }

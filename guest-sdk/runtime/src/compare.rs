@@ -21,12 +21,27 @@ fn equal_nested(left: Value, right: Value, depth: usize) -> bool {
         (Value::Bool(left), Value::Bool(right)) => left == right,
         (Value::Text(left), Value::Text(right)) if left == right => true,
         (Value::Bytes(left), Value::Bytes(right)) => left == right,
-        (Value::Bytes(bytes), Value::Text(text)) | (Value::Text(text), Value::Bytes(bytes)) => bytes == text.as_bytes(),
+        (Value::Bytes(bytes), Value::Text(text)) | (Value::Text(text), Value::Bytes(bytes)) => {
+            bytes == text.as_bytes()
+        }
         (Value::Socket(left), Value::Socket(right)) => left == right,
-        (Value::List(_), Value::List(_)) | (Value::Map(_), Value::Map(_)) if depth >= NESTING_MAX => false,
-        (Value::List(left), Value::List(right)) => left.len() == right.len() && left.iter().zip(right).all(|(left, right)| equal_nested(*left, *right, depth + 1)),
+        (Value::List(_), Value::List(_)) | (Value::Map(_), Value::Map(_))
+            if depth >= NESTING_MAX =>
+        {
+            false
+        }
+        (Value::List(left), Value::List(right)) => {
+            left.len() == right.len()
+                && left
+                    .iter()
+                    .zip(right)
+                    .all(|(left, right)| equal_nested(*left, *right, depth + 1))
+        }
         (Value::Map(left), Value::Map(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|((key, left), (other, right))| key == other && equal_nested(*left, *right, depth + 1))
+            left.len() == right.len()
+                && left.iter().zip(right).all(|((key, left), (other, right))| {
+                    key == other && equal_nested(*left, *right, depth + 1)
+                })
         }
         _ => equal_mixed(left, right),
     }
@@ -39,7 +54,9 @@ fn equal_mixed(left: Value, right: Value) -> bool {
     }
     match (left, right) {
         (Value::Text(_), Value::Text(_)) => false,
-        (Value::Int(_) | Value::Float(_), Value::Int(_) | Value::Float(_)) => numbers(left, right) == Some(Ordering::Equal),
+        (Value::Int(_) | Value::Float(_), Value::Int(_) | Value::Float(_)) => {
+            numbers(left, right) == Some(Ordering::Equal)
+        }
         _ => text::of(left) == text::of(right),
     }
 }
@@ -63,7 +80,10 @@ pub fn order(left: Value, right: Value) -> Result<Option<Ordering>, Error> {
     if let (Some(left), Some(right)) = (date::instant(left), date::instant(right)) {
         return Ok(Some(left.cmp(&right)));
     }
-    Ok(numbers(operate::to_number(left)?, operate::to_number(right)?))
+    Ok(numbers(
+        operate::to_number(left)?,
+        operate::to_number(right)?,
+    ))
 }
 
 /// `left contains right`.
@@ -98,7 +118,9 @@ pub fn same(subject: Value, pattern: Value) -> bool {
         (Value::Float(left), Value::Float(right)) => left == right,
         (Value::Null, Value::Null) => true,
         (Value::Null, _) | (_, Value::Null) => false,
-        (Value::List(_), Value::List(_)) | (Value::Map(_), Value::Map(_)) | (Value::Bytes(_), Value::Bytes(_)) => equal(subject, pattern),
+        (Value::List(_), Value::List(_))
+        | (Value::Map(_), Value::Map(_))
+        | (Value::Bytes(_), Value::Bytes(_)) => equal(subject, pattern),
         _ => text::of(subject) == text::of(pattern),
     }
 }
@@ -110,10 +132,22 @@ mod tests {
 
     #[test]
     fn literal_and_variable_patterns_differ() {
-        assert!(!identical(Value::Float(200.0), Value::Int(200)) && !identical(Value::Text("1"), Value::Int(1)));
-        assert!(identical(Value::Null, Value::Null) && identical(Value::Text("a"), Value::Text("a")));
-        assert!(!identical(Value::Text("2025-01-01"), Value::Text("2025-01-01T00:00:00Z")));
-        assert!(same(Value::Text("1"), Value::Int(1)) && !same(Value::Int(1), Value::Float(1.0)) && !same(Value::Null, Value::Text("")));
+        assert!(
+            !identical(Value::Float(200.0), Value::Int(200))
+                && !identical(Value::Text("1"), Value::Int(1))
+        );
+        assert!(
+            identical(Value::Null, Value::Null) && identical(Value::Text("a"), Value::Text("a"))
+        );
+        assert!(!identical(
+            Value::Text("2025-01-01"),
+            Value::Text("2025-01-01T00:00:00Z")
+        ));
+        assert!(
+            same(Value::Text("1"), Value::Int(1))
+                && !same(Value::Int(1), Value::Float(1.0))
+                && !same(Value::Null, Value::Text(""))
+        );
     }
 
     #[test]
@@ -130,8 +164,23 @@ mod tests {
     #[test]
     fn order_needs_dates_or_numbers() {
         assert_eq!(order(Value::Float(f64::NAN), Value::Int(1)), Ok(None));
-        assert_eq!(order(Value::Int(i64::MAX), Value::Int(i64::MAX - 1)), Ok(Some(Ordering::Greater)));
-        assert_eq!(order(Value::Null, Value::Int(1)), Err(Error::NotANumber("NullValue")));
-        assert_eq!(order(Value::Date { millis: 0, offset_minutes: 0 }, Value::Text("1970-01-02")), Ok(Some(Ordering::Less)));
+        assert_eq!(
+            order(Value::Int(i64::MAX), Value::Int(i64::MAX - 1)),
+            Ok(Some(Ordering::Greater))
+        );
+        assert_eq!(
+            order(Value::Null, Value::Int(1)),
+            Err(Error::NotANumber("NullValue"))
+        );
+        assert_eq!(
+            order(
+                Value::Date {
+                    millis: 0,
+                    offset_minutes: 0
+                },
+                Value::Text("1970-01-02")
+            ),
+            Ok(Some(Ordering::Less))
+        );
     }
 }

@@ -44,7 +44,10 @@ struct Civil {
 
 impl From<Date> for Value {
     fn from(date: Date) -> Value {
-        Value::Date { millis: date.millis, offset_minutes: date.offset_minutes }
+        Value::Date {
+            millis: date.millis,
+            offset_minutes: date.offset_minutes,
+        }
     }
 }
 
@@ -53,20 +56,32 @@ pub fn instant(value: Value) -> Option<i64> {
     match value {
         Value::Date { millis, .. } => Some(millis),
         Value::Text(text) => parse(text).map(|date| date.millis),
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Bytes(_) | Value::List(_) | Value::Map(_) | Value::Socket(_) => None,
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::Bytes(_)
+        | Value::List(_)
+        | Value::Map(_)
+        | Value::Socket(_) => None,
     }
 }
 
 /// Reads `YYYY-MM-DD`, `YYYY-MM-DDTHH:MM:SS` (UTC) and the latter with a fraction of a second and a zone. Surrounding spaces are ignored.
 pub fn parse(text: &str) -> Option<Date> {
-    let mut reader = Reader { rest: text.trim_ascii().as_bytes() };
+    let mut reader = Reader {
+        rest: text.trim_ascii().as_bytes(),
+    };
     let (year, month, day) = (reader.number(4)?, reader.after(b'-')?, reader.after(b'-')?);
     if !(1..=12).contains(&month) || day < 1 || day > days_in_month(year, month) {
         return None;
     }
     let midnight = days_from_civil(year, month, day) * DAY;
     if reader.rest.is_empty() {
-        return Some(Date { millis: midnight, offset_minutes: 0 });
+        return Some(Date {
+            millis: midnight,
+            offset_minutes: 0,
+        });
     }
     reader.take(b'T')?;
     let (hour, minute, second) = (reader.number(2)?, reader.after(b':')?, reader.after(b':')?);
@@ -75,13 +90,19 @@ pub fn parse(text: &str) -> Option<Date> {
     }
     let mut millis = midnight + (hour * 3600 + minute * 60 + second) * 1000;
     if reader.rest.is_empty() {
-        return Some(Date { millis, offset_minutes: 0 });
+        return Some(Date {
+            millis,
+            offset_minutes: 0,
+        });
     }
     if reader.take(b'.').is_some() {
         millis += reader.fraction()?;
     }
     let offset_minutes = reader.zone()?;
-    Some(Date { millis: millis - i64::from(offset_minutes) * MINUTE, offset_minutes })
+    Some(Date {
+        millis: millis - i64::from(offset_minutes) * MINUTE,
+        offset_minutes,
+    })
 }
 
 /// What is left of a date text.
@@ -156,8 +177,20 @@ impl Reader<'_> {
 /// Writes the ISO 8601 text of `date` in its zone.
 pub fn write(out: &mut String, date: Date, precision: Precision) {
     let civil = civil(date);
-    let Civil { year, month, day, hour, minute, second, millis, .. } = civil;
-    let mut written = write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}");
+    let Civil {
+        year,
+        month,
+        day,
+        hour,
+        minute,
+        second,
+        millis,
+        ..
+    } = civil;
+    let mut written = write!(
+        out,
+        "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}"
+    );
     if precision == Precision::Millis && millis != 0 {
         written = written.and_then(|()| write!(out, ".{millis:03}"));
     }
@@ -171,12 +204,26 @@ pub fn write(out: &mut String, date: Date, precision: Precision) {
 
 fn write_offset(out: &mut String, offset_minutes: i16) -> core::fmt::Result {
     let size = offset_minutes.unsigned_abs();
-    write!(out, "{}{:02}:{:02}", if offset_minutes < 0 { '-' } else { '+' }, size / 60, size % 60)
+    write!(
+        out,
+        "{}{:02}:{:02}",
+        if offset_minutes < 0 { '-' } else { '+' },
+        size / 60,
+        size % 60
+    )
 }
 
 /// Property `name` of a date, in any letter case; `None` if dates have no such property.
 pub fn property(date: Date, name: &str) -> Option<Value> {
-    const NAMES: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
+    const NAMES: [&str; 7] = [
+        "Thursday",
+        "Friday",
+        "Saturday",
+        "Sunday",
+        "Monday",
+        "Tuesday",
+        "Wednesday",
+    ];
     let civil = civil(date);
     let new_year = days_from_civil(civil.year, 1, 1);
     let day_of_year = civil.days - new_year + 1;
@@ -247,11 +294,14 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
 
 /// The inverse of [`days_from_civil`], with the time of day.
 fn civil(date: Date) -> Civil {
-    let local = date.millis.saturating_add(i64::from(date.offset_minutes) * MINUTE);
+    let local = date
+        .millis
+        .saturating_add(i64::from(date.offset_minutes) * MINUTE);
     let (days, time) = (local.div_euclid(DAY), local.rem_euclid(DAY));
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_from_march = (5 * day_of_year + 2) / 153;
     let month = (month_from_march + 2) % 12 + 1;
@@ -280,17 +330,41 @@ mod tests {
 
     #[test]
     fn texts_round_trip() {
-        for text in ["2026-03-01T09:30:00Z", "1969-12-31T23:59:59.999Z", "2000-02-29T00:00:00+05:30", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59-11:00"] {
+        for text in [
+            "2026-03-01T09:30:00Z",
+            "1969-12-31T23:59:59.999Z",
+            "2000-02-29T00:00:00+05:30",
+            "0001-01-01T00:00:00Z",
+            "9999-12-31T23:59:59-11:00",
+        ] {
             assert_eq!(iso(parse(text).unwrap()), text);
         }
         assert_eq!(iso(parse(" 2025-01-01 ").unwrap()), "2025-01-01T00:00:00Z");
-        assert_eq!(iso(parse("2025-01-01T10:00:00").unwrap()), "2025-01-01T10:00:00Z");
-        assert_eq!(parse("2025-01-01T10:00:00.123456Z").unwrap().millis % 1000, 123);
+        assert_eq!(
+            iso(parse("2025-01-01T10:00:00").unwrap()),
+            "2025-01-01T10:00:00Z"
+        );
+        assert_eq!(
+            parse("2025-01-01T10:00:00.123456Z").unwrap().millis % 1000,
+            123
+        );
     }
 
     #[test]
     fn other_texts_are_no_dates() {
-        for text in ["", "2025", "2025-13-01", "2025-02-29", "2025-01-01T24:00:00Z", "2025-01-01T10:00", "2025-01-01T10:00:00.Z", "2025-01-01T10:00:00.5", "2025-01-01T10:00:00+2", "2025-01-01x", "10"] {
+        for text in [
+            "",
+            "2025",
+            "2025-13-01",
+            "2025-02-29",
+            "2025-01-01T24:00:00Z",
+            "2025-01-01T10:00",
+            "2025-01-01T10:00:00.Z",
+            "2025-01-01T10:00:00.5",
+            "2025-01-01T10:00:00+2",
+            "2025-01-01x",
+            "10",
+        ] {
             assert_eq!(parse(text), None, "{text}");
         }
     }
@@ -299,22 +373,48 @@ mod tests {
     fn properties_are_those_of_the_zone() {
         let date = parse("2031-05-04T10:05:09+02:00").unwrap();
         for (name, value) in [
-            ("year", 2031), ("MONTH", 5), ("day", 4), ("hour", 10), ("minute", 5), ("second", 9), ("dayOfYear", 124), ("weekOfYear", 19), ("timestamp", date.millis / 1000),
+            ("year", 2031),
+            ("MONTH", 5),
+            ("day", 4),
+            ("hour", 10),
+            ("minute", 5),
+            ("second", 9),
+            ("dayOfYear", 124),
+            ("weekOfYear", 19),
+            ("timestamp", date.millis / 1000),
         ] {
             assert_eq!(property(date, name), Some(Value::Int(value)), "{name}");
         }
         assert_eq!(property(date, "dayofweek"), Some(Value::Text("Sunday")));
         assert_eq!(property(date, "timezone"), Some(Value::Text("GMT+02:00")));
-        assert_eq!(property(date, "iso"), Some(Value::Text("2031-05-04T10:05:09+02:00")));
+        assert_eq!(
+            property(date, "iso"),
+            Some(Value::Text("2031-05-04T10:05:09+02:00"))
+        );
         assert_eq!(property(date, "era"), None);
-        assert_eq!(property(parse("2024-12-31").unwrap(), "weekOfYear"), Some(Value::Int(1)));
+        assert_eq!(
+            property(parse("2024-12-31").unwrap(), "weekOfYear"),
+            Some(Value::Int(1))
+        );
     }
 
     #[test]
     fn extreme_instants_do_not_panic() {
         for millis in [i64::MIN, i64::MAX] {
-            assert!(!iso(Date { millis, offset_minutes: 0 }).is_empty());
-            assert!(!iso(Date { millis, offset_minutes: -720 }).is_empty());
+            assert!(
+                !iso(Date {
+                    millis,
+                    offset_minutes: 0
+                })
+                .is_empty()
+            );
+            assert!(
+                !iso(Date {
+                    millis,
+                    offset_minutes: -720
+                })
+                .is_empty()
+            );
         }
     }
 }

@@ -81,13 +81,27 @@ impl fmt::Display for Error {
         use crate::value::{NESTING_MAX, TEXT_BYTES_MAX};
         match self {
             Error::UndefinedMember(member) => write!(f, "Undefined member: {member}"),
-            Error::PropertyNotFound { property, kind } => write!(f, "Property '{property}' not found on type '{kind}'"),
-            Error::CannotAccessProperty { property, kind } => write!(f, "Type mismatch: Cannot access property '{property}' on {kind}"),
-            Error::CannotAccessMember { member, kind } => write!(f, "Type mismatch: Cannot access member '{member}' on {kind}"),
-            Error::CannotSubscript { kind, index } => write!(f, "Type mismatch: Cannot subscript {kind} with {index}"),
-            Error::IndexOutOfBounds { index, count } => write!(f, "Index {index} out of bounds (count: {count})"),
+            Error::PropertyNotFound { property, kind } => {
+                write!(f, "Property '{property}' not found on type '{kind}'")
+            }
+            Error::CannotAccessProperty { property, kind } => write!(
+                f,
+                "Type mismatch: Cannot access property '{property}' on {kind}"
+            ),
+            Error::CannotAccessMember { member, kind } => write!(
+                f,
+                "Type mismatch: Cannot access member '{member}' on {kind}"
+            ),
+            Error::CannotSubscript { kind, index } => {
+                write!(f, "Type mismatch: Cannot subscript {kind} with {index}")
+            }
+            Error::IndexOutOfBounds { index, count } => {
+                write!(f, "Index {index} out of bounds (count: {count})")
+            }
             Error::NotANumber(kind) => write!(f, "Type mismatch: Cannot convert {kind} to number"),
-            Error::ModuloKinds => f.write_str("Type mismatch: Expected integers for modulo operation"),
+            Error::ModuloKinds => {
+                f.write_str("Type mismatch: Expected integers for modulo operation")
+            }
             Error::CannotNegate(kind) => write!(f, "Type mismatch: Cannot negate {kind}"),
             Error::DivisionByZero => f.write_str("Division by zero"),
             Error::Overflow => f.write_str("Arithmetic overflow"),

@@ -20,15 +20,25 @@ pub fn of(value: Value) -> &'static str {
 fn write(out: &mut String, value: Value, depth: usize) {
     match value {
         Value::Float(number) => number::write_fixed(out, number),
-        Value::List(_) | Value::Map(_) if depth >= NESTING_MAX => text::write_nested(out, value, depth),
+        Value::List(_) | Value::Map(_) if depth >= NESTING_MAX => {
+            text::write_nested(out, value, depth)
+        }
         Value::Map(entries) => write_lines(out, entries),
-        Value::List(items) if items.iter().any(|item| item.as_map().is_some()) => write_joined(out, items, "\n\n", depth),
+        Value::List(items) if items.iter().any(|item| item.as_map().is_some()) => {
+            write_joined(out, items, "\n\n", depth)
+        }
         Value::List(items) => {
             out.push('[');
             write_joined(out, items, ", ", depth);
             out.push(']');
         }
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Text(_) | Value::Bytes(_) | Value::Date { .. } | Value::Socket(_) => text::write(out, value),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Text(_)
+        | Value::Bytes(_)
+        | Value::Date { .. }
+        | Value::Socket(_) => text::write(out, value),
     }
 }
 
@@ -39,7 +49,8 @@ fn write_joined(out: &mut String, items: &[Value], separator: &str, depth: usize
     }
 }
 
-/// One `key: value` line for each leaf, by full dotted key.
+/// One `key: value` line for each leaf, by full dotted key. Kept out of [`write`], whose frames lie on the stack by the hundred.
+#[inline(never)]
 fn write_lines(out: &mut String, entries: &'static [Entry]) {
     let mut lines = Vec::with_capacity(entries.len());
     flatten(&mut lines, &mut String::new(), entries, 0);
@@ -52,7 +63,12 @@ fn write_lines(out: &mut String, entries: &'static [Entry]) {
     }
 }
 
-fn flatten(lines: &mut Vec<(String, Value)>, path: &mut String, entries: &'static [Entry], depth: usize) {
+fn flatten(
+    lines: &mut Vec<(String, Value)>,
+    path: &mut String,
+    entries: &'static [Entry],
+    depth: usize,
+) {
     for (key, value) in entries {
         let parent = path.len();
         if parent > 0 {
@@ -69,7 +85,9 @@ fn flatten(lines: &mut Vec<(String, Value)>, path: &mut String, entries: &'stati
 
 /// A list as its items in text order, other values simply.
 fn write_leaf(out: &mut String, value: Value) {
-    let Some(items) = value.as_list() else { return write_simple(out, value) };
+    let Some(items) = value.as_list() else {
+        return write_simple(out, value);
+    };
     let mut texts: Vec<String> = items.iter().map(|item| simple(*item)).collect();
     texts.sort();
     for (index, text) in texts.iter().enumerate() {
@@ -104,13 +122,30 @@ mod tests {
 
     #[test]
     fn log_outputs_of_the_specification() {
-        let nested = Value::map(vec![("b", Value::Int(1)), ("a", Value::map(vec![("z", Value::Bool(true))]))]);
+        let nested = Value::map(vec![
+            ("b", Value::Int(1)),
+            ("a", Value::map(vec![("z", Value::Bool(true))])),
+        ]);
         let sorted = Value::map(vec![("t", list(&[Value::Text("z"), Value::Text("a")]))]);
-        let rows = list(&[Value::map(vec![("n", Value::Int(1))]), Value::map(vec![("n", Value::Int(2))])]);
+        let rows = list(&[
+            Value::map(vec![("n", Value::Int(1))]),
+            Value::map(vec![("n", Value::Int(2))]),
+        ]);
         for (value, text) in [
-            (Value::Int(5), "5"), (Value::Float(2.0), "2.00"), (list(&[Value::Int(1), Value::Float(2.5)]), "[1, 2.50]"), (list(&[]), "[]"), (Value::map(vec![]), ""),
-            (Value::Null, ""), (nested, "a.z: true\nb: 1"), (sorted, "t: a, z"), (rows, "n: 1\n\nn: 2"), (Value::Bytes(b"abc"), "3 bytes"),
-            (list(&[Value::Text("a"), list(&[Value::Text("b")])]), "[a, [b]]"),
+            (Value::Int(5), "5"),
+            (Value::Float(2.0), "2.00"),
+            (list(&[Value::Int(1), Value::Float(2.5)]), "[1, 2.50]"),
+            (list(&[]), "[]"),
+            (Value::map(vec![]), ""),
+            (Value::Null, ""),
+            (nested, "a.z: true\nb: 1"),
+            (sorted, "t: a, z"),
+            (rows, "n: 1\n\nn: 2"),
+            (Value::Bytes(b"abc"), "3 bytes"),
+            (
+                list(&[Value::Text("a"), list(&[Value::Text("b")])]),
+                "[a, [b]]",
+            ),
         ] {
             assert_eq!(of(value), text);
         }
@@ -118,14 +153,19 @@ mod tests {
 
     #[test]
     fn keys_sort_by_their_full_path() {
-        let map = Value::map(vec![("a", Value::map(vec![("b", Value::Int(1))])), ("a-c", Value::Int(2)), ("l", list(&[Value::map(vec![("k", Value::Float(1.0))])]))]);
+        let map = Value::map(vec![
+            ("a", Value::map(vec![("b", Value::Int(1))])),
+            ("a-c", Value::Int(2)),
+            ("l", list(&[Value::map(vec![("k", Value::Float(1.0))])])),
+        ]);
         assert_eq!(of(map), "a-c: 2\na.b: 1\nl: [\"k\": 1.0]");
     }
 
     #[test]
     fn depth_is_bounded() {
         let lists = (0..10 * NESTING_MAX).fold(Value::Null, |inner, _| Value::list(vec![inner]));
-        let maps = (0..10 * NESTING_MAX).fold(Value::Null, |inner, _| Value::map(vec![("k", inner)]));
+        let maps =
+            (0..10 * NESTING_MAX).fold(Value::Null, |inner, _| Value::map(vec![("k", inner)]));
         assert!(!of(lists).is_empty() && !of(maps).is_empty());
     }
 }

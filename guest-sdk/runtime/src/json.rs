@@ -17,8 +17,26 @@ mod tests {
     #[test]
     fn writer_follows_the_wire_form() {
         let map = Value::map(vec![
-            ("url", Value::Text("ws://x/\"\\\u{8}\u{c}\n\r\t\u{1}é")), ("a", Value::list(vec![Value::Int(1), Value::Float(10.0), Value::Float(249.99)])), ("n", Value::Null),
-            ("t", Value::Bool(true)), ("d", Value::Date { millis: 1, offset_minutes: 0 }), ("b", Value::Bytes(&[0xFF, 0, 1, 2])), ("s", Value::Socket(&[0; 16])),
+            ("url", Value::Text("ws://x/\"\\\u{8}\u{c}\n\r\t\u{1}é")),
+            (
+                "a",
+                Value::list(vec![
+                    Value::Int(1),
+                    Value::Float(10.0),
+                    Value::Float(249.99),
+                ]),
+            ),
+            ("n", Value::Null),
+            ("t", Value::Bool(true)),
+            (
+                "d",
+                Value::Date {
+                    millis: 1,
+                    offset_minutes: 0,
+                },
+            ),
+            ("b", Value::Bytes(&[0xFF, 0, 1, 2])),
+            ("s", Value::Socket(&[0; 16])),
         ]);
         assert_eq!(
             text(map),
@@ -32,15 +50,50 @@ mod tests {
         assert_eq!(value.entry("i"), Some(Value::Int(8)));
         assert_eq!(value.entry("f"), Some(Value::Float(1.5)));
         assert_eq!(value.entry("e"), Some(Value::Float(100.0)));
-        assert_eq!(value.entry("big"), Some(Value::Float(9_223_372_036_854_775_808.0)));
+        assert_eq!(
+            value.entry("big"),
+            Some(Value::Float(9_223_372_036_854_775_808.0))
+        );
         assert_eq!(value.entry("s"), Some(Value::Text("é😀/\n")));
-        assert_eq!(value.entry("l"), Some(Value::list(vec![Value::Bool(true), Value::Bool(false), Value::Null, Value::map(vec![])])));
+        assert_eq!(
+            value.entry("l"),
+            Some(Value::list(vec![
+                Value::Bool(true),
+                Value::Bool(false),
+                Value::Null,
+                Value::map(vec![])
+            ]))
+        );
     }
 
     #[test]
     fn reader_refuses_what_is_no_json() {
         for wrong in [
-            "", " ", "{", "[", "[1,]", "{\"a\":1,}", "{a:1}", "01", "1.", ".5", "+1", "1e", "-", "nul", "\"", "\"\\x\"", "\"\\ud800\"", "\"\\ud800\\u0041\"", "\"\n\"", "1 2", "[1 2]", "{\"a\" 1}", "'a'", "NaN", "\"\\u00g0\"",
+            "",
+            " ",
+            "{",
+            "[",
+            "[1,]",
+            "{\"a\":1,}",
+            "{a:1}",
+            "01",
+            "1.",
+            ".5",
+            "+1",
+            "1e",
+            "-",
+            "nul",
+            "\"",
+            "\"\\x\"",
+            "\"\\ud800\"",
+            "\"\\ud800\\u0041\"",
+            "\"\n\"",
+            "1 2",
+            "[1 2]",
+            "{\"a\" 1}",
+            "'a'",
+            "NaN",
+            "\"\\u00g0\"",
         ] {
             assert!(read(wrong).is_err(), "{wrong}");
         }

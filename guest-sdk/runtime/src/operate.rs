@@ -8,12 +8,18 @@ use crate::text;
 use crate::value::{TEXT_BYTES_MAX, Value};
 
 /// An Int or Float as a float; other kinds are none.
-#[expect(clippy::cast_precision_loss, reason = "mixed arithmetic is in doubles: language.md 10.6")]
 pub(crate) fn as_float(value: Value) -> Option<f64> {
     match value {
         Value::Int(number) => Some(number as f64),
         Value::Float(number) => Some(number),
-        Value::Null | Value::Bool(_) | Value::Text(_) | Value::Bytes(_) | Value::List(_) | Value::Map(_) | Value::Date { .. } | Value::Socket(_) => None,
+        Value::Null
+        | Value::Bool(_)
+        | Value::Text(_)
+        | Value::Bytes(_)
+        | Value::List(_)
+        | Value::Map(_)
+        | Value::Date { .. }
+        | Value::Socket(_) => None,
     }
 }
 
@@ -24,15 +30,26 @@ pub(crate) fn as_float(value: Value) -> Option<f64> {
 pub fn to_number(value: Value) -> Result<Value, Error> {
     match value {
         Value::Int(_) | Value::Float(_) => Ok(value),
-        Value::Text(text) => number::parse(text).map(Value::Float).ok_or(Error::NotANumber("String")),
-        Value::Null | Value::Bool(_) | Value::Bytes(_) | Value::List(_) | Value::Map(_) | Value::Date { .. } | Value::Socket(_) => Err(Error::NotANumber(value.type_name())),
+        Value::Text(text) => number::parse(text)
+            .map(Value::Float)
+            .ok_or(Error::NotANumber("String")),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Bytes(_)
+        | Value::List(_)
+        | Value::Map(_)
+        | Value::Date { .. }
+        | Value::Socket(_) => Err(Error::NotANumber(value.type_name())),
     }
 }
 
 /// The operands as doubles.
 fn floats(left: Value, right: Value) -> Result<(f64, f64), Error> {
     let (left, right) = (to_number(left)?, to_number(right)?);
-    Ok((as_float(left).unwrap_or_default(), as_float(right).unwrap_or_default()))
+    Ok((
+        as_float(left).unwrap_or_default(),
+        as_float(right).unwrap_or_default(),
+    ))
 }
 
 /// `left + right`: the sum; where a text is in it and not both are numbers, the texts joined (design: `+` concatenates).
@@ -41,7 +58,10 @@ fn floats(left: Value, right: Value) -> Result<(f64, f64), Error> {
 /// [`Error::NotANumber`], [`Error::Overflow`].
 pub fn add(left: Value, right: Value) -> Result<Value, Error> {
     if let (Value::Int(left), Value::Int(right)) = (left, right) {
-        return left.checked_add(right).map(Value::Int).ok_or(Error::Overflow);
+        return left
+            .checked_add(right)
+            .map(Value::Int)
+            .ok_or(Error::Overflow);
     }
     match floats(left, right) {
         Ok((left, right)) => Ok(Value::Float(left + right)),
@@ -56,7 +76,10 @@ pub fn add(left: Value, right: Value) -> Result<Value, Error> {
 /// [`Error::NotANumber`], [`Error::Overflow`].
 pub fn sub(left: Value, right: Value) -> Result<Value, Error> {
     if let (Value::Int(left), Value::Int(right)) = (left, right) {
-        return left.checked_sub(right).map(Value::Int).ok_or(Error::Overflow);
+        return left
+            .checked_sub(right)
+            .map(Value::Int)
+            .ok_or(Error::Overflow);
     }
     let (left, right) = floats(left, right)?;
     Ok(Value::Float(left - right))
@@ -68,7 +91,10 @@ pub fn sub(left: Value, right: Value) -> Result<Value, Error> {
 /// [`Error::NotANumber`], [`Error::Overflow`], [`Error::TextTooLong`].
 pub fn mul(left: Value, right: Value) -> Result<Value, Error> {
     match (left, right) {
-        (Value::Int(left), Value::Int(right)) => left.checked_mul(right).map(Value::Int).ok_or(Error::Overflow),
+        (Value::Int(left), Value::Int(right)) => left
+            .checked_mul(right)
+            .map(Value::Int)
+            .ok_or(Error::Overflow),
         (Value::Text(text), Value::Int(_) | Value::Float(_)) => repeat(text, right),
         (Value::Int(_) | Value::Float(_), Value::Text(text)) => repeat(text, left),
         _ => {
@@ -81,9 +107,15 @@ pub fn mul(left: Value, right: Value) -> Result<Value, Error> {
 fn repeat(text: &'static str, times: Value) -> Result<Value, Error> {
     let times = match times {
         Value::Int(times) => times,
-        #[expect(clippy::cast_possible_truncation, reason = "language.md 7.5: the factor is truncated; the cast saturates")]
         Value::Float(times) => times as i64,
-        Value::Null | Value::Bool(_) | Value::Text(_) | Value::Bytes(_) | Value::List(_) | Value::Map(_) | Value::Date { .. } | Value::Socket(_) => 0,
+        Value::Null
+        | Value::Bool(_)
+        | Value::Text(_)
+        | Value::Bytes(_)
+        | Value::List(_)
+        | Value::Map(_)
+        | Value::Date { .. }
+        | Value::Socket(_) => 0,
     };
     let times = usize::try_from(times.max(0)).unwrap_or(usize::MAX);
     match text.len().checked_mul(times) {
@@ -99,7 +131,10 @@ fn repeat(text: &'static str, times: Value) -> Result<Value, Error> {
 pub fn div(left: Value, right: Value) -> Result<Value, Error> {
     match (left, right) {
         (Value::Int(_), Value::Int(0)) => Err(Error::DivisionByZero),
-        (Value::Int(left), Value::Int(right)) => left.checked_div(right).map(Value::Int).ok_or(Error::Overflow),
+        (Value::Int(left), Value::Int(right)) => left
+            .checked_div(right)
+            .map(Value::Int)
+            .ok_or(Error::Overflow),
         _ => {
             let (left, right) = floats(left, right)?;
             Ok(Value::Float(left / right))
@@ -135,7 +170,12 @@ pub fn concat(left: Value, right: Value) -> Value {
 
 /// The text forms of `parts`, joined.
 pub fn interpolate(parts: &[Value]) -> Value {
-    let mut out = String::with_capacity(parts.iter().map(|part| part.as_text().map_or(8, str::len)).sum());
+    let mut out = String::with_capacity(
+        parts
+            .iter()
+            .map(|part| part.as_text().map_or(8, str::len))
+            .sum(),
+    );
     for part in parts {
         text::write(&mut out, *part);
     }
@@ -150,9 +190,14 @@ pub fn negate(value: Value) -> Result<Value, Error> {
     match value {
         Value::Int(number) => number.checked_neg().map(Value::Int).ok_or(Error::Overflow),
         Value::Float(number) => Ok(Value::Float(-number)),
-        Value::Null | Value::Bool(_) | Value::Text(_) | Value::Bytes(_) | Value::List(_) | Value::Map(_) | Value::Date { .. } | Value::Socket(_) => {
-            Err(Error::CannotNegate(value.type_name()))
-        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Text(_)
+        | Value::Bytes(_)
+        | Value::List(_)
+        | Value::Map(_)
+        | Value::Date { .. }
+        | Value::Socket(_) => Err(Error::CannotNegate(value.type_name())),
     }
 }
 
@@ -163,13 +208,21 @@ pub fn truthy(value: Value) -> bool {
         Value::Int(number) => number != 0,
         Value::Text(text) => !text.is_empty(),
         Value::List(items) => !items.is_empty(),
-        Value::Null | Value::Float(_) | Value::Bytes(_) | Value::Map(_) | Value::Date { .. } | Value::Socket(_) => true,
+        Value::Null
+        | Value::Float(_)
+        | Value::Bytes(_)
+        | Value::Map(_)
+        | Value::Date { .. }
+        | Value::Socket(_) => true,
     }
 }
 
 /// `value is empty`.
 pub fn is_empty(value: Value) -> bool {
-    matches!(value, Value::Null | Value::Text("") | Value::Bytes([]) | Value::List([]) | Value::Map([]))
+    matches!(
+        value,
+        Value::Null | Value::Text("") | Value::Bytes([]) | Value::List([]) | Value::Map([])
+    )
 }
 
 /// `value is T` for the type named `name`; `None` if that is no type's name.
@@ -201,12 +254,23 @@ pub fn is_word(value: Value, word: &str) -> bool {
     match value {
         Value::Bool(truth) if is(&["valid", "success", "successful", "ok", "passed"]) => truth,
         Value::Bool(truth) if is(&["invalid", "failed", "failure", "error"]) => !truth,
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) | Value::Bytes(_) | Value::List(_) | Value::Map(_) | Value::Date { .. } | Value::Socket(_) => {
-            equals_ignoring_case(text::of(value), word)
-        }
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::Text(_)
+        | Value::Bytes(_)
+        | Value::List(_)
+        | Value::Map(_)
+        | Value::Date { .. }
+        | Value::Socket(_) => equals_ignoring_case(text::of(value), word),
     }
 }
 
 fn equals_ignoring_case(left: &str, right: &str) -> bool {
-    left.eq_ignore_ascii_case(right) || left.chars().flat_map(char::to_lowercase).eq(right.chars().flat_map(char::to_lowercase))
+    left.eq_ignore_ascii_case(right)
+        || left
+            .chars()
+            .flat_map(char::to_lowercase)
+            .eq(right.chars().flat_map(char::to_lowercase))
 }

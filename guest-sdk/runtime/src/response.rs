@@ -28,14 +28,24 @@ impl Fields {
     /// Adds the value of a `with` clause: the pairs of a map or of a JSON object in a text, a list as `data`, else `value`.
     pub fn add_with(&mut self, value: Value) {
         match value {
-            Value::Map(entries) => entries.iter().for_each(|(key, value)| self.add(key, *value)),
+            Value::Map(entries) => entries
+                .iter()
+                .for_each(|(key, value)| self.add(key, *value)),
             Value::List(_) => self.put("data", Value::Text(json::text(value))),
-            Value::Text(text) if text.trim_ascii_start().starts_with('{') => match json::read(text).ok().and_then(Value::as_map) {
-                Some(entries) => entries.iter().for_each(|(key, value)| self.put(key, contained(*value))),
-                None => self.put("value", value),
-            },
-            Value::Text(_) | Value::Int(_) | Value::Float(_) | Value::Bool(_) => self.put("value", value),
-            Value::Null | Value::Bytes(_) | Value::Date { .. } | Value::Socket(_) => self.put("value", Value::Text(text::of(value))),
+            Value::Text(text) if text.trim_ascii_start().starts_with('{') => {
+                match json::read(text).ok().and_then(Value::as_map) {
+                    Some(entries) => entries
+                        .iter()
+                        .for_each(|(key, value)| self.put(key, contained(*value))),
+                    None => self.put("value", value),
+                }
+            }
+            Value::Text(_) | Value::Int(_) | Value::Float(_) | Value::Bool(_) => {
+                self.put("value", value)
+            }
+            Value::Null | Value::Bytes(_) | Value::Date { .. } | Value::Socket(_) => {
+                self.put("value", Value::Text(text::of(value)))
+            }
         }
     }
 
@@ -89,13 +99,19 @@ fn scalar(value: Value) -> Value {
     match value {
         Value::Text(_) | Value::Int(_) | Value::Float(_) | Value::Bool(_) => value,
         Value::List(_) => Value::Text(json::text(value)),
-        Value::Null | Value::Bytes(_) | Value::Map(_) | Value::Date { .. } | Value::Socket(_) => Value::Text(text::of(value)),
+        Value::Null | Value::Bytes(_) | Value::Map(_) | Value::Date { .. } | Value::Socket(_) => {
+            Value::Text(text::of(value))
+        }
     }
 }
 
 /// Containers as JSON text.
 fn contained(value: Value) -> Value {
-    if value.as_map().is_some() { Value::Text(json::text(value)) } else { scalar(value) }
+    if value.as_map().is_some() {
+        Value::Text(json::text(value))
+    } else {
+        scalar(value)
+    }
 }
 
 #[cfg(test)]
@@ -111,19 +127,51 @@ mod tests {
 
     #[test]
     fn with_values_become_fields() {
-        let map = Value::map(vec![("b", Value::Float(2.0)), ("a", Value::map(vec![("x", Value::Int(1)), ("e", Value::map(vec![]))])), ("l", Value::list(vec![Value::Int(1), Value::Int(2)])), ("n", Value::Null)]);
-        assert_eq!(rendered(|fields| fields.add_with(map)), [("a.x", "1"), ("b", "2.00"), ("l", "[1,2]"), ("n", "")]);
-        assert_eq!(rendered(|fields| fields.add_with(Value::list(vec![Value::Text("a")]))), [("data", "[\"a\"]")]);
-        assert_eq!(rendered(|fields| fields.add_with(Value::Text("{\"k\":{\"x\":[1]},\"s\":\"t\"}"))), [("k", "{\"x\":[1]}"), ("s", "t")]);
-        assert_eq!(rendered(|fields| fields.add_with(Value::Text("{no"))), [("value", "{no")]);
-        assert_eq!(rendered(|fields| fields.add_with(Value::Null)), [("value", "")]);
+        let map = Value::map(vec![
+            ("b", Value::Float(2.0)),
+            (
+                "a",
+                Value::map(vec![("x", Value::Int(1)), ("e", Value::map(vec![]))]),
+            ),
+            ("l", Value::list(vec![Value::Int(1), Value::Int(2)])),
+            ("n", Value::Null),
+        ]);
+        assert_eq!(
+            rendered(|fields| fields.add_with(map)),
+            [("a.x", "1"), ("b", "2.00"), ("l", "[1,2]"), ("n", "")]
+        );
+        assert_eq!(
+            rendered(|fields| fields.add_with(Value::list(vec![Value::Text("a")]))),
+            [("data", "[\"a\"]")]
+        );
+        assert_eq!(
+            rendered(|fields| fields.add_with(Value::Text("{\"k\":{\"x\":[1]},\"s\":\"t\"}"))),
+            [("k", "{\"x\":[1]}"), ("s", "t")]
+        );
+        assert_eq!(
+            rendered(|fields| fields.add_with(Value::Text("{no"))),
+            [("value", "{no")]
+        );
+        assert_eq!(
+            rendered(|fields| fields.add_with(Value::Null)),
+            [("value", "")]
+        );
     }
 
     #[test]
     fn nouns_prefix_their_fields() {
         let user = Value::map(vec![("name", Value::Text("Ida"))]);
-        assert_eq!(rendered(|fields| fields.add("user", user)), [("user.name", "Ida")]);
-        assert_eq!(rendered(|fields| fields.add_fallback(Value::list(vec![Value::Text("a")]))), [("value", "[\"a\"]")]);
-        assert_eq!(rendered(|fields| (0..2).for_each(|n| fields.add("n", Value::Int(n)))), [("n", "1")]);
+        assert_eq!(
+            rendered(|fields| fields.add("user", user)),
+            [("user.name", "Ida")]
+        );
+        assert_eq!(
+            rendered(|fields| fields.add_fallback(Value::list(vec![Value::Text("a")]))),
+            [("value", "[\"a\"]")]
+        );
+        assert_eq!(
+            rendered(|fields| (0..2).for_each(|n| fields.add("n", Value::Int(n)))),
+            [("n", "1")]
+        );
     }
 }

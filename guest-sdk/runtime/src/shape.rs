@@ -71,9 +71,21 @@ pub fn target(value: Value) -> Option<Value> {
     for _ in 0..NESTING_MAX {
         match value {
             Value::Socket(_) => return Some(value),
-            Value::Text(text) => return uuid::parse(text).map(|id| Value::Socket(Box::leak(Box::new(id)))),
-            Value::Map(_) => value = ["connection", "connectionId", "id"].iter().find_map(|key| value.entry(key))?,
-            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Bytes(_) | Value::List(_) | Value::Date { .. } => return None,
+            Value::Text(text) => {
+                return uuid::parse(text).map(|id| Value::Socket(Box::leak(Box::new(id))));
+            }
+            Value::Map(_) => {
+                value = ["connection", "connectionId", "id"]
+                    .iter()
+                    .find_map(|key| value.entry(key))?
+            }
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Bytes(_)
+            | Value::List(_)
+            | Value::Date { .. } => return None,
         }
     }
     None
@@ -84,7 +96,13 @@ pub fn payload(value: Value) -> &'static [u8] {
     match value {
         Value::Bytes(bytes) => bytes,
         Value::List(_) | Value::Map(_) => json::text(value).as_bytes(),
-        Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Text(_) | Value::Date { .. } | Value::Socket(_) => text::of(value).as_bytes(),
+        Value::Null
+        | Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::Text(_)
+        | Value::Date { .. }
+        | Value::Socket(_) => text::of(value).as_bytes(),
     }
 }
 
@@ -96,9 +114,15 @@ mod tests {
 
     #[test]
     fn rows_carry_their_id_as_text() {
-        assert_eq!(row(Value::Int(5), Value::Int(7), "score"), Value::map(vec![("id", Value::Text("7")), ("score", Value::Int(5))]));
+        assert_eq!(
+            row(Value::Int(5), Value::Int(7), "score"),
+            Value::map(vec![("id", Value::Text("7")), ("score", Value::Int(5))])
+        );
         let map = Value::map(vec![("id", Value::Int(1)), ("n", Value::Int(2))]);
-        assert_eq!(row(map, Value::Socket(&[0; 16]), "x"), Value::map(vec![("id", Value::Text(ID)), ("n", Value::Int(2))]));
+        assert_eq!(
+            row(map, Value::Socket(&[0; 16]), "x"),
+            Value::map(vec![("id", Value::Text(ID)), ("n", Value::Int(2))])
+        );
     }
 
     #[test]
@@ -112,14 +136,30 @@ mod tests {
     #[test]
     fn targets_are_found_in_maps() {
         let socket = Value::Socket(&[0; 16]);
-        let facts = Description { kind: 1, remote: "127.0.0.1:5", name: "chat", port: 9000, open: true };
+        let facts = Description {
+            kind: 1,
+            remote: "127.0.0.1:5",
+            name: "chat",
+            port: 9000,
+            open: true,
+        };
         let map = description(socket, facts);
         assert_eq!(map.entry("remoteAddress"), Some(Value::Text("127.0.0.1:5")));
         assert_eq!(map.entry("kind"), Some(Value::Text("inbound")));
-        for value in [socket, Value::Text(ID), map, Value::map(vec![("id", Value::Text(ID))]), Value::map(vec![("connection", map)])] {
+        for value in [
+            socket,
+            Value::Text(ID),
+            map,
+            Value::map(vec![("id", Value::Text(ID))]),
+            Value::map(vec![("connection", map)]),
+        ] {
             assert_eq!(target(value), Some(socket));
         }
-        for value in [Value::Null, Value::Text("someone@example.org"), Value::map(vec![])] {
+        for value in [
+            Value::Null,
+            Value::Text("someone@example.org"),
+            Value::map(vec![]),
+        ] {
             assert_eq!(target(value), None);
         }
     }
@@ -127,7 +167,15 @@ mod tests {
     #[test]
     fn payloads_follow_the_kind() {
         for (value, bytes) in [
-            (Value::Text("é"), &b"\xC3\xA9"[..]), (Value::Bytes(&[0xFF]), &[0xFF]), (Value::list(vec![Value::Int(1), Value::Text("a")]), b"[1,\"a\"]"), (Value::Float(8.0), b"8.0"), (Value::Null, b""), (Value::Socket(&[0; 16]), ID.as_bytes()),
+            (Value::Text("é"), &b"\xC3\xA9"[..]),
+            (Value::Bytes(&[0xFF]), &[0xFF]),
+            (
+                Value::list(vec![Value::Int(1), Value::Text("a")]),
+                b"[1,\"a\"]",
+            ),
+            (Value::Float(8.0), b"8.0"),
+            (Value::Null, b""),
+            (Value::Socket(&[0; 16]), ID.as_bytes()),
         ] {
             assert_eq!(payload(value), bytes);
         }

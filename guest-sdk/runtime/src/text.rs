@@ -17,7 +17,13 @@ pub fn of(value: Value) -> &'static str {
         Value::Null => "",
         Value::Bool(true) => "true",
         Value::Bool(false) => "false",
-        Value::Int(_) | Value::Float(_) | Value::Bytes(_) | Value::List(_) | Value::Map(_) | Value::Date { .. } | Value::Socket(_) => {
+        Value::Int(_)
+        | Value::Float(_)
+        | Value::Bytes(_)
+        | Value::List(_)
+        | Value::Map(_)
+        | Value::Date { .. }
+        | Value::Socket(_) => {
             let mut out = String::new();
             write(&mut out, value);
             out.leak()
@@ -30,13 +36,24 @@ pub fn write(out: &mut String, value: Value) {
     match value {
         Value::Text(text) => out.push_str(text),
         Value::Null => {}
-        Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Bytes(_) | Value::List(_) | Value::Map(_) | Value::Date { .. } | Value::Socket(_) => write_nested(out, value, 0),
+        Value::Bool(_)
+        | Value::Int(_)
+        | Value::Float(_)
+        | Value::Bytes(_)
+        | Value::List(_)
+        | Value::Map(_)
+        | Value::Date { .. }
+        | Value::Socket(_) => write_nested(out, value, 0),
     }
 }
 
 /// The debug text: as S, but Null shows.
 pub fn debug(value: Value) -> &'static str {
-    if matches!(value, Value::Null) { "null" } else { of(value) }
+    if matches!(value, Value::Null) {
+        "null"
+    } else {
+        of(value)
+    }
 }
 
 /// Debug form inside containers: texts are quoted, Null shows. `depth` counts the containers around `value`.
@@ -51,7 +68,17 @@ pub(crate) fn write_nested(out: &mut String, value: Value, depth: usize) {
             number::write_int(out, i64::try_from(bytes.len()).unwrap_or(i64::MAX));
             out.push_str(" bytes");
         }
-        Value::Date { millis, offset_minutes } => date::write(out, Date { millis, offset_minutes }, Precision::Seconds),
+        Value::Date {
+            millis,
+            offset_minutes,
+        } => date::write(
+            out,
+            Date {
+                millis,
+                offset_minutes,
+            },
+            Precision::Seconds,
+        ),
         Value::Socket(id) => uuid::write(out, id),
         Value::List(_) | Value::Map(_) if depth >= NESTING_MAX => out.push_str(TOO_DEEP),
         Value::List(items) => {
@@ -108,8 +135,24 @@ mod tests {
     #[test]
     fn scalars_have_their_plain_form() {
         for (value, text) in [
-            (Value::Text("a\"b"), "a\"b"), (Value::Int(-3), "-3"), (Value::Bool(true), "true"), (Value::Null, ""), (Value::Float(8.0), "8.0"), (Value::Float(99.99), "99.99"),
-            (Value::Bytes(&[1, 2]), "2 bytes"), (Value::Date { millis: 0, offset_minutes: 0 }, "1970-01-01T00:00:00Z"), (Value::Socket(&[0xAB; 16]), "ABABABAB-ABAB-ABAB-ABAB-ABABABABABAB"),
+            (Value::Text("a\"b"), "a\"b"),
+            (Value::Int(-3), "-3"),
+            (Value::Bool(true), "true"),
+            (Value::Null, ""),
+            (Value::Float(8.0), "8.0"),
+            (Value::Float(99.99), "99.99"),
+            (Value::Bytes(&[1, 2]), "2 bytes"),
+            (
+                Value::Date {
+                    millis: 0,
+                    offset_minutes: 0,
+                },
+                "1970-01-01T00:00:00Z",
+            ),
+            (
+                Value::Socket(&[0xAB; 16]),
+                "ABABABAB-ABAB-ABAB-ABAB-ABABABABABAB",
+            ),
         ] {
             assert_eq!(of(value), text);
         }
@@ -118,9 +161,18 @@ mod tests {
 
     #[test]
     fn containers_quote_their_texts() {
-        let list = Value::list(vec![Value::Int(1), Value::Text("b\n\"\\\t\rc"), Value::Null, Value::Float(10.0)]);
+        let list = Value::list(vec![
+            Value::Int(1),
+            Value::Text("b\n\"\\\t\rc"),
+            Value::Null,
+            Value::Float(10.0),
+        ]);
         assert_eq!(of(list), r#"[1, "b\n\"\\\t\rc", null, 10.0]"#);
-        let map = Value::map(vec![("name", Value::Text("Alice")), ("age", Value::Int(30)), ("x", Value::map(vec![]))]);
+        let map = Value::map(vec![
+            ("name", Value::Text("Alice")),
+            ("age", Value::Int(30)),
+            ("x", Value::map(vec![])),
+        ]);
         assert_eq!(of(map), r#"["age": 30, "name": "Alice", "x": [:]]"#);
         assert_eq!(of(Value::list(vec![])), "[]");
     }

@@ -41,9 +41,7 @@ pub fn from_halves(high: u64, low: u64) -> [u8; 16] {
 /// The two big-endian halves of an identity.
 pub fn halves(id: &[u8; 16]) -> (u64, u64) {
     let id = u128::from_be_bytes(*id);
-    #[expect(clippy::cast_possible_truncation, reason = "the low half is what is wanted")]
     let low = id as u64;
-    #[expect(clippy::cast_possible_truncation, reason = "the shifted value has 64 bits")]
     let high = (id >> 64) as u64;
     (high, low)
 }
@@ -66,7 +64,12 @@ mod tests {
         assert_eq!(parse(&out), Some(id));
         assert_eq!(parse(&out.to_ascii_lowercase()), Some(id));
         assert_eq!(halves(&id), (0xFFFF_FFFF_FFFF_4FFF, 0x8000_0000_0000_1234));
-        for wrong in ["", "FFFFFFFF-FFFF-4FFF-8000-00000000123", "FFFFFFFFxFFFF-4FFF-8000-000000001234", "GFFFFFFF-FFFF-4FFF-8000-000000001234"] {
+        for wrong in [
+            "",
+            "FFFFFFFF-FFFF-4FFF-8000-00000000123",
+            "FFFFFFFFxFFFF-4FFF-8000-000000001234",
+            "GFFFFFFF-FFFF-4FFF-8000-000000001234",
+        ] {
             assert_eq!(parse(wrong), None);
         }
     }

@@ -46,23 +46,37 @@ pub enum Value {
 impl Value {
     /// The text itself, `None` for other kinds.
     pub fn as_text(self) -> Option<&'static str> {
-        if let Value::Text(text) = self { Some(text) } else { None }
+        if let Value::Text(text) = self {
+            Some(text)
+        } else {
+            None
+        }
     }
 
     /// The entries of a map.
     pub fn as_map(self) -> Option<&'static [Entry]> {
-        if let Value::Map(entries) = self { Some(entries) } else { None }
+        if let Value::Map(entries) = self {
+            Some(entries)
+        } else {
+            None
+        }
     }
 
     /// The elements of a list.
     pub fn as_list(self) -> Option<&'static [Value]> {
-        if let Value::List(items) = self { Some(items) } else { None }
+        if let Value::List(items) = self {
+            Some(items)
+        } else {
+            None
+        }
     }
 
     /// Entry `key` of a map; `None` also for other kinds.
     pub fn entry(self, key: &str) -> Option<Value> {
         let entries = self.as_map()?;
-        let index = entries.binary_search_by(|(name, _)| (*name).cmp(key)).ok()?;
+        let index = entries
+            .binary_search_by(|(name, _)| (*name).cmp(key))
+            .ok()?;
         entries.get(index).map(|(_, value)| *value)
     }
 
@@ -70,7 +84,7 @@ impl Value {
     pub fn map(mut entries: Vec<Entry>) -> Value {
         if !entries.is_sorted_by(|(left, _), (right, _)| left < right) {
             entries.reverse();
-            entries.sort_by(|(left, _), (right, _)| left.cmp(right));
+            entries.sort_by_key(|(key, _)| *key);
             entries.dedup_by(|(right, _), (left, _)| left == right);
         }
         Value::Map(entries.leak())
@@ -96,7 +110,10 @@ impl Value {
 
     /// A pattern, as a regex literal denotes it: the map `{flags, pattern}`.
     pub fn regex(pattern: &'static str, flags: &'static str) -> Value {
-        Value::map(alloc::vec![("flags", Value::Text(flags)), ("pattern", Value::Text(pattern))])
+        Value::map(alloc::vec![
+            ("flags", Value::Text(flags)),
+            ("pattern", Value::Text(pattern))
+        ])
     }
 
     /// The Float, Int or numeric text as a float.
@@ -106,11 +123,10 @@ impl Value {
 
     /// The Int; or a Float or numeric text, cut off to whole and clamped to 64 bits.
     pub fn to_int(self) -> Option<i64> {
-        match self {
-            Value::Int(number) => Some(number),
-            #[expect(clippy::cast_possible_truncation, reason = "the fraction is what is cut off; the cast saturates")]
-            _ => self.to_float().map(|number| number as i64),
+        if let Value::Int(number) = self {
+            return Some(number);
         }
+        self.to_float().map(|number| number as i64)
     }
 
     /// Name of the kind in error texts (language.md 12).
@@ -153,8 +169,15 @@ mod tests {
 
     #[test]
     fn map_is_sorted_and_last_duplicate_wins() {
-        let map = Value::map(vec![("b", Value::Int(1)), ("a", Value::Int(2)), ("b", Value::Int(3))]);
-        assert_eq!(map.as_map(), Some(&[("a", Value::Int(2)), ("b", Value::Int(3))][..]));
+        let map = Value::map(vec![
+            ("b", Value::Int(1)),
+            ("a", Value::Int(2)),
+            ("b", Value::Int(3)),
+        ]);
+        assert_eq!(
+            map.as_map(),
+            Some(&[("a", Value::Int(2)), ("b", Value::Int(3))][..])
+        );
         assert_eq!(map.entry("b"), Some(Value::Int(3)));
         assert_eq!(map.entry("c"), None);
     }

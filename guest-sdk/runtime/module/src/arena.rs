@@ -26,7 +26,11 @@ struct Arena {
 }
 
 #[global_allocator]
-static ARENA: Arena = Arena { base: Cell::new(0), next: Cell::new(0), end: Cell::new(0) };
+static ARENA: Arena = Arena {
+    base: Cell::new(0),
+    next: Cell::new(0),
+    end: Cell::new(0),
+};
 
 // SAFETY: the module has no shared memory, so there is one thread.
 unsafe impl Sync for Arena {}
@@ -46,7 +50,10 @@ impl Arena {
     fn grow(&self, end: usize) {
         let pages = wasm32::memory_size(0);
         let missing = end.div_ceil(PAGE).saturating_sub(pages);
-        if missing > 0 && wasm32::memory_grow(0, missing.max(pages)) == usize::MAX && wasm32::memory_grow(0, missing) == usize::MAX {
+        if missing > 0
+            && wasm32::memory_grow(0, missing.max(pages)) == usize::MAX
+            && wasm32::memory_grow(0, missing) == usize::MAX
+        {
             wasm32::unreachable();
         }
         self.end.set(wasm32::memory_size(0) * PAGE);
@@ -128,9 +135,15 @@ pub extern "C" fn reset() {
 #[unsafe(no_mangle)]
 pub extern "C" fn realloc(old: usize, old_size: usize, align: usize, new_size: usize) -> usize {
     if old == 0 || old_size == 0 {
-        return if new_size == 0 { align } else { ARENA.allocate(new_size, align) };
+        return if new_size == 0 {
+            align
+        } else {
+            ARENA.allocate(new_size, align)
+        };
     }
-    let Ok(layout) = Layout::from_size_align(old_size, align) else { wasm32::unreachable() };
+    let Ok(layout) = Layout::from_size_align(old_size, align) else {
+        wasm32::unreachable()
+    };
     // SAFETY: the canonical ABI passes back a block it got from here, with its size and alignment.
     unsafe { ARENA.realloc(ptr::with_exposed_provenance_mut(old), layout, new_size) }.addr()
 }

@@ -1,5 +1,8 @@
 //! Exports that make values.
-#![expect(unsafe_code, reason = "exports have unmangled names, which must be unique in the module: the linker checks that")]
+#![expect(
+    unsafe_code,
+    reason = "exports have unmangled names, which must be unique in the module: the linker checks that"
+)]
 
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -61,11 +64,18 @@ pub extern "C" fn data(address: usize, length: usize) -> &'static Value {
 /// The handle of a connection or listener, from the halves of its identity.
 #[unsafe(no_mangle)]
 pub extern "C" fn socket(high: u64, low: u64) -> &'static Value {
-    keep(Value::Socket(Box::leak(Box::new(uuid::from_halves(high, low)))))
+    keep(Value::Socket(Box::leak(Box::new(uuid::from_halves(
+        high, low,
+    )))))
 }
 
 fn instant(seconds: i64, nanos: u32) -> Date {
-    Date { millis: seconds.saturating_mul(1000).saturating_add(i64::from(nanos / 1_000_000)), offset_minutes: 0 }
+    Date {
+        millis: seconds
+            .saturating_mul(1000)
+            .saturating_add(i64::from(nanos / 1_000_000)),
+        offset_minutes: 0,
+    }
 }
 
 /// A Date in UTC, from what `wasi:clocks/wall-clock` answers.
@@ -92,8 +102,16 @@ pub extern "C" fn uuid(high: u64, low: u64) -> &'static Value {
 
 /// A regex literal: the map `{flags, pattern}`.
 #[unsafe(no_mangle)]
-pub extern "C" fn regex(pattern: usize, pattern_length: usize, flags: usize, flags_length: usize) -> &'static Value {
-    keep(Value::regex(memory::text(pattern, pattern_length), memory::text(flags, flags_length)))
+pub extern "C" fn regex(
+    pattern: usize,
+    pattern_length: usize,
+    flags: usize,
+    flags_length: usize,
+) -> &'static Value {
+    keep(Value::regex(
+        memory::text(pattern, pattern_length),
+        memory::text(flags, flags_length),
+    ))
 }
 
 /// An empty list to `push` to.
@@ -118,13 +136,15 @@ pub extern "C" fn map(capacity: usize) -> usize {
 #[unsafe(no_mangle)]
 pub extern "C" fn put(map: usize, key: usize, key_length: usize, value: &'static Value) {
     let key = memory::text(key, key_length);
-    Builder::<Entry>::change(map, |entries| match entries.binary_search_by(|(known, _)| (*known).cmp(key)) {
-        Ok(index) => {
-            if let Some((_, known)) = entries.get_mut(index) {
-                *known = *value;
+    Builder::<Entry>::change(map, |entries| {
+        match entries.binary_search_by(|(known, _)| (*known).cmp(key)) {
+            Ok(index) => {
+                if let Some((_, known)) = entries.get_mut(index) {
+                    *known = *value;
+                }
             }
+            Err(index) => entries.insert(index, (key, *value)),
         }
-        Err(index) => entries.insert(index, (key, *value)),
     });
 }
 
@@ -132,20 +152,42 @@ pub extern "C" fn put(map: usize, key: usize, key_length: usize, value: &'static
 #[unsafe(no_mangle)]
 pub extern "C" fn append(list: &'static Value, item: &'static Value) -> &'static Value {
     let items = list.as_list().unwrap_or(core::slice::from_ref(list));
-    keep(Value::List(STATE.list.join(items, core::slice::from_ref(item))))
+    keep(Value::List(
+        STATE.list.join(items, core::slice::from_ref(item)),
+    ))
 }
 
 /// The facts about a socket as a map; `kind` as in `aro:net/directory`.
 #[unsafe(no_mangle)]
 #[expect(clippy::too_many_arguments, reason = "the flat form of a record")]
-pub extern "C" fn description(socket: &'static Value, kind: u32, remote: usize, remote_length: usize, name: usize, name_length: usize, port: u32, open: u32) -> &'static Value {
-    let facts = Description { kind, remote: memory::text(remote, remote_length), name: memory::text(name, name_length), port, open: open != 0 };
+pub extern "C" fn description(
+    socket: &'static Value,
+    kind: u32,
+    remote: usize,
+    remote_length: usize,
+    name: usize,
+    name_length: usize,
+    port: u32,
+    open: u32,
+) -> &'static Value {
+    let facts = Description {
+        kind,
+        remote: memory::text(remote, remote_length),
+        name: memory::text(name, name_length),
+        port,
+        open: open != 0,
+    };
     keep(shape::description(*socket, facts))
 }
 
 /// The row that `Store … with id` keeps.
 #[unsafe(no_mangle)]
-pub extern "C" fn row(value: &'static Value, id: &'static Value, name: usize, name_length: usize) -> &'static Value {
+pub extern "C" fn row(
+    value: &'static Value,
+    id: &'static Value,
+    name: usize,
+    name_length: usize,
+) -> &'static Value {
     keep(shape::row(*value, *id, memory::text(name, name_length)))
 }
 
@@ -171,6 +213,8 @@ pub extern "C" fn interpolate(parts: &'static Value) -> &'static Value {
 
 /// The text forms of two values, joined.
 pub(crate) fn join(left: &Value, right: &Value) -> &'static Value {
-    let joined = STATE.text.join(text::of(*left).as_bytes(), text::of(*right).as_bytes());
+    let joined = STATE
+        .text
+        .join(text::of(*left).as_bytes(), text::of(*right).as_bytes());
     keep(Value::Text(memory::joined_text(joined)))
 }

@@ -20,7 +20,10 @@ pub(crate) struct Growing {
 
 impl Growing {
     pub(crate) const fn new() -> Self {
-        Self { end: Cell::new(0), limit: Cell::new(0) }
+        Self {
+            end: Cell::new(0),
+            limit: Cell::new(0),
+        }
     }
 
     /// Forgets the block.
@@ -39,7 +42,11 @@ impl Growing {
         }
         let length = left.len() + right.len();
         let roomy = length * size_of::<T>() >= ROOM_FROM;
-        let mut items = Vec::with_capacity(if roomy { length.saturating_mul(2) } else { length });
+        let mut items = Vec::with_capacity(if roomy {
+            length.saturating_mul(2)
+        } else {
+            length
+        });
         items.extend_from_slice(left);
         items.extend_from_slice(right);
         let capacity = items.capacity();

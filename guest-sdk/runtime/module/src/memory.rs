@@ -1,5 +1,8 @@
 //! Between addresses in linear memory and references: the one place where a span that a caller names is trusted.
-#![expect(unsafe_code, reason = "the exports get addresses; their caller is the code generator, which passes spans it owns")]
+#![expect(
+    unsafe_code,
+    reason = "the exports get addresses; their caller is the code generator, which passes spans it owns"
+)]
 
 use core::cell::RefCell;
 use core::{ptr, slice, str};
@@ -50,7 +53,10 @@ impl<T: Built> Builder<T> {
     /// An empty builder; answers the address of its value.
     pub(crate) fn begin(capacity: usize) -> usize {
         let items = alloc::vec::Vec::with_capacity(capacity);
-        let builder = alloc::boxed::Box::new(Self { value: T::value(&[]), items: RefCell::new(items) });
+        let builder = alloc::boxed::Box::new(Self {
+            value: T::value(&[]),
+            items: RefCell::new(items),
+        });
         alloc::boxed::Box::into_raw(builder).expose_provenance()
     }
 
@@ -73,7 +79,10 @@ pub(crate) fn extend<T: Copy>(block: &'static [T], part: &[T]) -> &'static [T] {
     unsafe {
         let target: *mut T = ptr::with_exposed_provenance_mut(start + size_of_val(block));
         ptr::copy_nonoverlapping(part.as_ptr(), target, part.len());
-        slice::from_raw_parts(ptr::with_exposed_provenance(start), block.len() + part.len())
+        slice::from_raw_parts(
+            ptr::with_exposed_provenance(start),
+            block.len() + part.len(),
+        )
     }
 }
 

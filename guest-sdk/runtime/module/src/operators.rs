@@ -1,13 +1,16 @@
 //! Exports of operators, comparisons and tests.
-#![expect(unsafe_code, reason = "exports have unmangled names, which must be unique in the module: the linker checks that")]
+#![expect(
+    unsafe_code,
+    reason = "exports have unmangled names, which must be unique in the module: the linker checks that"
+)]
 
 use core::cmp::Ordering;
 
-use aro_runtime::{Value, compare, operate, regex};
+use aro_runtime::{Value, compare, operate};
 
 use crate::construct;
 use crate::memory;
-use crate::state::{answer, refuse};
+use crate::state::{self, answer, refuse};
 
 /// `left + right`.
 #[unsafe(no_mangle)]
@@ -119,7 +122,7 @@ pub extern "C" fn contains(left: &'static Value, right: &'static Value) -> u32 {
 /// `subject matches pattern`: 0 or 1.
 #[unsafe(no_mangle)]
 pub extern "C" fn matches(subject: &'static Value, pattern: &'static Value) -> u32 {
-    regex::matches(*subject, *pattern).into()
+    state::matches(*subject, *pattern).into()
 }
 
 /// Whether the case `<pattern>` of a match matches: 0 or 1.
@@ -155,7 +158,9 @@ pub extern "C" fn is_empty(value: Option<&'static Value>) -> u32 {
 /// `value is T` for a type name, in any letter case; false for other names.
 #[unsafe(no_mangle)]
 pub extern "C" fn is_type(value: &'static Value, name: usize, name_length: usize) -> u32 {
-    operate::type_test(*value, memory::text(name, name_length)).unwrap_or(false).into()
+    operate::type_test(*value, memory::text(name, name_length))
+        .unwrap_or(false)
+        .into()
 }
 
 /// `value is WORD`: type names, outcome words, else the same text in any letter case.

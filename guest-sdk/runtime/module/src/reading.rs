@@ -1,5 +1,8 @@
 //! Exports that read values: kinds, elements, properties.
-#![expect(unsafe_code, reason = "exports have unmangled names, which must be unique in the module: the linker checks that")]
+#![expect(
+    unsafe_code,
+    reason = "exports have unmangled names, which must be unique in the module: the linker checks that"
+)]
 
 use aro_runtime::{Value, access, shape, uuid};
 
@@ -13,7 +16,11 @@ pub extern "C" fn kind(value: &'static Value) -> u32 {
 }
 
 fn identity(value: &Value) -> (u64, u64) {
-    if let Value::Socket(id) = value { uuid::halves(id) } else { (0, 0) }
+    if let Value::Socket(id) = value {
+        uuid::halves(id)
+    } else {
+        (0, 0)
+    }
 }
 
 /// High half of the identity of a handle; 0 for other kinds.
@@ -57,13 +64,21 @@ pub extern "C" fn at(value: &'static Value, index: usize) -> &'static Value {
 
 /// `<value: property>` in an expression. The host knows the other properties of handles: ask it first, see `description`.
 #[unsafe(no_mangle)]
-pub extern "C" fn get(value: &'static Value, property: usize, property_length: usize) -> Option<&'static Value> {
+pub extern "C" fn get(
+    value: &'static Value,
+    property: usize,
+    property_length: usize,
+) -> Option<&'static Value> {
     answer(access::get(*value, memory::text(property, property_length)))
 }
 
 /// `value.member`.
 #[unsafe(no_mangle)]
-pub extern "C" fn member(value: &'static Value, member: usize, member_length: usize) -> Option<&'static Value> {
+pub extern "C" fn member(
+    value: &'static Value,
+    member: usize,
+    member_length: usize,
+) -> Option<&'static Value> {
     answer(access::member(*value, memory::text(member, member_length)))
 }
 
@@ -75,14 +90,28 @@ pub extern "C" fn index(value: &'static Value, index: &'static Value) -> Option<
 
 /// One step of the path of Extract.
 #[unsafe(no_mangle)]
-pub extern "C" fn step(value: &'static Value, property: usize, property_length: usize) -> Option<&'static Value> {
-    answer(access::step(*value, memory::text(property, property_length)))
+pub extern "C" fn step(
+    value: &'static Value,
+    property: usize,
+    property_length: usize,
+) -> Option<&'static Value> {
+    answer(access::step(
+        *value,
+        memory::text(property, property_length),
+    ))
 }
 
 /// The result selector of Extract: its steps 6 to 10.
 #[unsafe(no_mangle)]
-pub extern "C" fn select(value: &'static Value, selector: usize, selector_length: usize) -> Option<&'static Value> {
-    answer(access::select(*value, memory::text(selector, selector_length)))
+pub extern "C" fn select(
+    value: &'static Value,
+    selector: usize,
+    selector_length: usize,
+) -> Option<&'static Value> {
+    answer(access::select(
+        *value,
+        memory::text(selector, selector_length),
+    ))
 }
 
 /// Step 4 of Extract, for an object without path: a text that is a JSON object or array as that, other values as they are.

@@ -1,5 +1,8 @@
 //! Exports that end a handler: failures with their cause and trace, responses with their fields.
-#![expect(unsafe_code, reason = "exports have unmangled names, which must be unique in the module: the linker checks that")]
+#![expect(
+    unsafe_code,
+    reason = "exports have unmangled names, which must be unique in the module: the linker checks that"
+)]
 
 use alloc::boxed::Box;
 use alloc::format;
@@ -20,14 +23,18 @@ pub extern "C" fn raise(address: usize, length: usize) {
 #[unsafe(no_mangle)]
 pub extern "C" fn undefined(address: usize, length: usize) {
     let name = memory::text(address, length);
-    STATE.message.set((format!("Undefined variable: {name}").leak(), false));
+    STATE
+        .message
+        .set((format!("Undefined variable: {name}").leak(), false));
 }
 
 /// Sets the message `Undefined variable: 'name'`, as loops, matches, publications and actions word it.
 #[unsafe(no_mangle)]
 pub extern "C" fn undefined_quoted(address: usize, length: usize) {
     let name = memory::text(address, length);
-    STATE.message.set((format!("Undefined variable: '{name}'").leak(), false));
+    STATE
+        .message
+        .set((format!("Undefined variable: '{name}'").leak(), false));
 }
 
 /// The message as a text, which is then no longer set; empty if there is none.
@@ -51,13 +58,21 @@ pub extern "C" fn trace(address: usize, length: usize, value: &'static Value) {
 pub extern "C" fn fail(statement: i32, kind: u32) -> &'static [u32; 8] {
     let (message, runtime) = STATE.message.replace(("", false));
     let (kind, cause): (_, &'static str) = match kind {
-        1 if runtime => (FailureKind::Runtime, format!("Runtime error: {message}").leak()),
+        1 if runtime => (
+            FailureKind::Runtime,
+            format!("Runtime error: {message}").leak(),
+        ),
         1 => (FailureKind::Expression, message),
         2 => (FailureKind::Runtime, message),
         _ => (FailureKind::Action, message),
     };
     let trace = canonical::pairs(&STATE.trace.take());
-    Box::leak(Box::new(canonical::failure(u32::try_from(statement).ok(), kind, cause, trace)))
+    Box::leak(Box::new(canonical::failure(
+        u32::try_from(statement).ok(),
+        kind,
+        cause,
+        trace,
+    )))
 }
 
 /// `Ok` of `result<_, failure>`.
@@ -68,8 +83,16 @@ pub extern "C" fn done() -> &'static u32 {
 
 /// Begins the response of Return; before it, the response is `[OK] success` without fields.
 #[unsafe(no_mangle)]
-pub extern "C" fn response(status: usize, status_length: usize, reason: usize, reason_length: usize) {
-    STATE.response.set((memory::text(status, status_length), memory::text(reason, reason_length)));
+pub extern "C" fn response(
+    status: usize,
+    status_length: usize,
+    reason: usize,
+    reason_length: usize,
+) {
+    STATE.response.set((
+        memory::text(status, status_length),
+        memory::text(reason, reason_length),
+    ));
 }
 
 /// Adds data to the response: the value of a `with` clause if the key is empty, else `value` under the key, maps flattened.

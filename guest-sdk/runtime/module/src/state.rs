@@ -1,14 +1,21 @@
 //! What lives from one export call to the next: the message of the last failure, the trace, the response, rooms to grow.
-#![expect(unsafe_code, reason = "a static with inner mutability in a module of one thread")]
+#![expect(
+    unsafe_code,
+    reason = "a static with inner mutability in a module of one thread"
+)]
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 
+use aro_runtime::regex::{self, Regex};
 use aro_runtime::response::Fields;
 use aro_runtime::{Error, Value};
 
 use crate::growing::Growing;
+
+/// Most patterns that are kept compiled.
+const PATTERNS_MAX: usize = 8;
 
 /// The state of the execution.
 pub(crate) struct State {
@@ -20,11 +27,16 @@ pub(crate) struct State {
     pub(crate) response: Cell<(&'static str, &'static str)>,
     /// Its fields.
     pub(crate) fields: RefCell<Fields>,
+    /// Compiled patterns with their sources; `None` does not compile.
+    patterns: RefCell<Vec<Pattern>>,
     /// Room behind the last long text.
     pub(crate) text: Growing,
     /// Room behind the last long list.
     pub(crate) list: Growing,
 }
+
+/// Pattern, flags, and what they compile to.
+type Pattern = ((&'static str, &'static str), Option<&'static Regex>);
 
 /// The one state of the instance.
 pub(crate) static STATE: State = State {
@@ -32,6 +44,7 @@ pub(crate) static STATE: State = State {
     trace: RefCell::new(Vec::new()),
     response: Cell::new(("OK", "success")),
     fields: RefCell::new(Fields::new()),
+    patterns: RefCell::new(Vec::new()),
     text: Growing::new(),
     list: Growing::new(),
 };
@@ -45,6 +58,7 @@ pub(crate) fn clear() {
     core::mem::forget(STATE.trace.take());
     STATE.response.set(("OK", "success"));
     core::mem::forget(STATE.fields.take());
+    core::mem::forget(STATE.patterns.take());
     STATE.text.clear();
     STATE.list.clear();
 }
@@ -71,5 +85,31 @@ pub(crate) fn answer(result: Result<Value, Error>) -> Option<&'static Value> {
 #[cold]
 #[inline(never)]
 pub(crate) fn refuse(error: Error) {
-    STATE.message.set((error.to_string().leak(), error.is_runtime()));
+    STATE
+        .message
+        .set((error.to_string().leak(), error.is_runtime()));
+}
+
+/// `subject matches pattern`, compiling each pattern once for an execution.
+pub(crate) fn matches(subject: Value, pattern: Value) -> bool {
+    let (Some(subject), Some(source)) = (subject.as_text(), regex::pattern(pattern)) else {
+        return false;
+    };
+    let known = STATE
+        .patterns
+        .borrow()
+        .iter()
+        .find(|(known, _)| *known == source)
+        .map(|(_, compiled)| *compiled);
+    let compiled = known.unwrap_or_else(|| {
+        let compiled = Regex::new(source.0, source.1)
+            .map(|regex| &*alloc::boxed::Box::leak(alloc::boxed::Box::new(regex)));
+        let mut patterns = STATE.patterns.borrow_mut();
+        if patterns.len() == PATTERNS_MAX {
+            patterns.clear();
+        }
+        patterns.push((source, compiled));
+        compiled
+    });
+    compiled.is_some_and(|regex| regex.is_match(subject))
 }

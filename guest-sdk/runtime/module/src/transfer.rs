@@ -1,5 +1,8 @@
 //! Exports that turn values into what goes out: texts, payloads, encodings, filters.
-#![expect(unsafe_code, reason = "exports have unmangled names, which must be unique in the module: the linker checks that")]
+#![expect(
+    unsafe_code,
+    reason = "exports have unmangled names, which must be unique in the module: the linker checks that"
+)]
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -38,15 +41,15 @@ pub extern "C" fn json(value: &'static Value) -> u64 {
 /// The encoded value; 0 with a message if it is nested too deep.
 #[unsafe(no_mangle)]
 pub extern "C" fn encode(value: &'static Value) -> u64 {
-    canonical::pack(encoded(value))
+    encoded(value).map_or(0, canonical::pack)
 }
 
-fn encoded(value: &Value) -> &'static [u8] {
+fn encoded(value: &Value) -> Option<&'static [u8]> {
     match cbor::encode(*value) {
-        Ok(bytes) => bytes.leak(),
+        Ok(bytes) => Some(bytes.leak()),
         Err(error) => {
             refuse(error);
-            &[]
+            None
         }
     }
 }
@@ -65,7 +68,9 @@ pub struct Filter {
 /// A filter without groups: it selects every row.
 #[unsafe(no_mangle)]
 pub extern "C" fn filter() -> &'static Filter {
-    Box::leak(Box::new(Filter { groups: RefCell::new(Vec::new()) }))
+    Box::leak(Box::new(Filter {
+        groups: RefCell::new(Vec::new()),
+    }))
 }
 
 /// Begins a group; a row must satisfy all comparisons of any group.
@@ -74,10 +79,20 @@ pub extern "C" fn group(filter: &'static Filter) {
     filter.groups.borrow_mut().push(Vec::new());
 }
 
-/// Adds a comparison to the last group; `operator` as in `aro:state/repositories`.
+/// Adds a comparison to the last group; `operator` as in `aro:state/repositories`. A value nested too deep goes as nothing, which the host refuses.
 #[unsafe(no_mangle)]
-pub extern "C" fn compare(filter: &'static Filter, field: usize, field_length: usize, operator: u32, value: &'static Value) {
-    let comparison = canonical::comparison(memory::text(field, field_length), operator, encoded(value));
+pub extern "C" fn compare(
+    filter: &'static Filter,
+    field: usize,
+    field_length: usize,
+    operator: u32,
+    value: &'static Value,
+) {
+    let comparison = canonical::comparison(
+        memory::text(field, field_length),
+        operator,
+        encoded(value).unwrap_or_default(),
+    );
     if let Some(group) = filter.groups.borrow_mut().last_mut() {
         group.push(comparison);
     }
@@ -86,6 +101,11 @@ pub extern "C" fn compare(filter: &'static Filter, field: usize, field_length: u
 /// The filter as the canonical ABI lays out its list of groups.
 #[unsafe(no_mangle)]
 pub extern "C" fn filter_list(filter: &'static Filter) -> u64 {
-    let groups: Vec<Span> = filter.groups.take().into_iter().map(|group| canonical::span(group.leak())).collect();
+    let groups: Vec<Span> = filter
+        .groups
+        .take()
+        .into_iter()
+        .map(|group| canonical::span(group.leak()))
+        .collect();
     canonical::pack(groups.leak())
 }

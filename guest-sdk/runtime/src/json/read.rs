@@ -14,7 +14,11 @@ pub fn read(text: &'static str) -> Result<Value, Error> {
     let mut reader = Reader { text, at: 0 };
     let value = reader.value(0)?;
     reader.space();
-    if reader.at == text.len() { Ok(value) } else { Err(reader.wrong()) }
+    if reader.at == text.len() {
+        Ok(value)
+    } else {
+        Err(reader.wrong())
+    }
 }
 
 struct Reader {
@@ -38,7 +42,11 @@ impl Reader {
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), Error> {
-        if self.take(byte) { Ok(()) } else { Err(self.wrong()) }
+        if self.take(byte) {
+            Ok(())
+        } else {
+            Err(self.wrong())
+        }
     }
 
     fn space(&mut self) {
@@ -115,7 +123,11 @@ impl Reader {
         while matches!(self.peek(), Some(b'0'..=b'9')) {
             self.at += 1;
         }
-        if self.at == start { Err(self.wrong()) } else { Ok(()) }
+        if self.at == start {
+            Err(self.wrong())
+        } else {
+            Ok(())
+        }
     }
 
     fn number(&mut self) -> Result<Value, Error> {
@@ -143,7 +155,10 @@ impl Reader {
 
     /// Position of the next byte that ends a run of plain characters.
     fn skip_plain(&mut self) {
-        while self.peek().is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\') {
+        while self
+            .peek()
+            .is_some_and(|byte| byte >= 0x20 && byte != b'"' && byte != b'\\')
+        {
             self.at += 1;
         }
     }
@@ -152,7 +167,10 @@ impl Reader {
         self.expect(b'"')?;
         let start = self.at;
         self.skip_plain();
-        let plain = self.text.get(start..self.at).ok_or(Error::Json { offset: start })?;
+        let plain = self
+            .text
+            .get(start..self.at)
+            .ok_or(Error::Json { offset: start })?;
         if self.take(b'"') {
             return Ok(plain);
         }
@@ -165,7 +183,11 @@ impl Reader {
             out.push(self.escape()?);
             let start = self.at;
             self.skip_plain();
-            out.push_str(self.text.get(start..self.at).ok_or(Error::Json { offset: start })?);
+            out.push_str(
+                self.text
+                    .get(start..self.at)
+                    .ok_or(Error::Json { offset: start })?,
+            );
         }
     }
 
@@ -202,7 +224,10 @@ impl Reader {
     fn hex(&mut self) -> Result<u32, Error> {
         let mut code = 0;
         for _ in 0..4 {
-            let digit = self.peek().and_then(|byte| char::from(byte).to_digit(16)).ok_or(self.wrong())?;
+            let digit = self
+                .peek()
+                .and_then(|byte| char::from(byte).to_digit(16))
+                .ok_or(self.wrong())?;
             code = code << 4 | digit;
             self.at += 1;
         }

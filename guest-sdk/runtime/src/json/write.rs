@@ -27,9 +27,19 @@ fn write_nested(out: &mut String, value: Value, depth: usize) {
         Value::Float(number) => number::write_json_float(out, number),
         Value::Text(text) => write_string(out, text),
         Value::Bytes(bytes) => write_base64(out, bytes),
-        Value::Date { millis, offset_minutes } => {
+        Value::Date {
+            millis,
+            offset_minutes,
+        } => {
             out.push('"');
-            date::write(out, Date { millis, offset_minutes }, Precision::Seconds);
+            date::write(
+                out,
+                Date {
+                    millis,
+                    offset_minutes,
+                },
+                Precision::Seconds,
+            );
             out.push('"');
         }
         Value::Socket(id) => {
@@ -62,7 +72,8 @@ fn write_nested(out: &mut String, value: Value, depth: usize) {
 fn write_string(out: &mut String, text: &str) {
     out.reserve(text.len() + 2);
     out.push('"');
-    for part in text.split_inclusive(|char: char| matches!(char, '"' | '\\' | '/' | '\0'..='\x1F')) {
+    for part in text.split_inclusive(|char: char| matches!(char, '"' | '\\' | '/' | '\0'..='\x1F'))
+    {
         let mut plain = part.chars();
         match plain.next_back() {
             Some(special @ ('"' | '\\' | '/' | '\0'..='\x1F')) => {
@@ -99,13 +110,18 @@ fn write_base64(out: &mut String, bytes: &[u8]) {
     out.reserve(bytes.len().div_ceil(3) * 4 + 2);
     out.push('"');
     for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0u32, |group, byte| group << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        let group = chunk
+            .iter()
+            .fold(0u32, |group, byte| group << 8 | u32::from(*byte))
+            << (8 * (3 - chunk.len()));
         for index in 0..4u32 {
             if index as usize > chunk.len() {
                 out.push('=');
                 continue;
             }
-            let symbol = *ALPHABET.get((group >> (18 - 6 * index) & 63) as usize).unwrap_or(&b'=');
+            let symbol = *ALPHABET
+                .get((group >> (18 - 6 * index) & 63) as usize)
+                .unwrap_or(&b'=');
             if symbol == b'/' {
                 out.push('\\');
             }

@@ -1,0 +1,36 @@
+//! The generated bindings: imports once, exports one world for each event, so that a component exports only what it handles.
+#![allow(missing_docs, clippy::all, reason = "generated code")]
+
+pub mod imports {
+    wit_bindgen::generate!({ path: ["../wit/log", "../wit/net", "world"], world: "aro:guest/imports", generate_all });
+}
+
+pub mod connected {
+    wit_bindgen::generate!({
+        path: ["../wit/log", "../wit/net", "world"],
+        world: "aro:guest/connected",
+        generate_all,
+        pub_export_macro: true,
+        export_macro_name: "export_connected",
+    });
+}
+
+pub mod data {
+    wit_bindgen::generate!({
+        path: ["../wit/log", "../wit/net", "world"],
+        world: "aro:guest/data",
+        generate_all,
+        pub_export_macro: true,
+        export_macro_name: "export_data",
+    });
+}
+
+pub mod disconnected {
+    wit_bindgen::generate!({
+        path: ["../wit/log", "../wit/net", "world"],
+        world: "aro:guest/disconnected",
+        generate_all,
+        pub_export_macro: true,
+        export_macro_name: "export_disconnected",
+    });
+}
