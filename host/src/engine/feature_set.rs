@@ -24,6 +24,9 @@ use wasmtime::component::{
 };
 use wasmtime::{Store, UpdateDeadline};
 
+/// An instance whose memory has grown by more than this is not kept: memory cannot shrink, and an idle instance must be cheap.
+const IDLE_GROWN_BYTES_MAX: usize = 1 << 20;
+
 type Answer = (Result<(), WitFailure>,);
 type StartAnswer = (Result<WitResponse, WitFailure>,);
 type Connected = TypedFunc<(WitSocket,), Answer>;
@@ -286,6 +289,9 @@ impl FeatureSet {
         match settings.isolation {
             Isolation::Reuse { events_max } if guest.served < events_max => {}
             Isolation::Reuse { .. } | Isolation::Event => return,
+        }
+        if guest.store.data().memory.grown_bytes > IDLE_GROWN_BYTES_MAX {
+            return;
         }
         // An idle instance must not keep a connection alive.
         guest.store.data_mut().connection = None;

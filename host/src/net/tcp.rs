@@ -18,6 +18,8 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
 
+/// Room for segments that an idle connection keeps.
+const SEGMENTS_KEPT_MAX: usize = 16;
 /// Segments handed to one vectored write.
 const WRITE_SEGMENTS_MAX: usize = 64;
 /// How long we read and discard after our end of stream, so that a reset does not destroy what the peer has yet to read.
@@ -132,10 +134,14 @@ impl Task {
             written += bytes;
             self.advance(bytes);
         }
+        if self.batch.is_empty() && self.batch.capacity() > SEGMENTS_KEPT_MAX {
+            self.batch = VecDeque::new();
+        }
         let bytes = match written {
             0 => taken.bytes,
             _ => self.connection.outbound.written(written, &mut self.done),
         };
+        self.done.shrink_to(SEGMENTS_KEPT_MAX);
         Ok(Queue {
             closing: taken.closing,
             bytes,
