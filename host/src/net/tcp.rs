@@ -83,7 +83,7 @@ impl Task {
                 Next::End(end) => return end,
                 Next::Readable => {}
             }
-            let mut buffer = self.drive(tenant.buffers.take()).await;
+            let mut buffer = self.drive(pin!(tenant.buffers.take())).await;
             let Some(bytes) = buffer.bytes_mut() else {
                 continue;
             };
@@ -189,13 +189,12 @@ impl Task {
     async fn deliver(&mut self, event: Event) {
         let tenant = Arc::clone(&self.tenant);
         let connection = Arc::clone(&self.connection);
-        self.drive(route::deliver(&tenant, &connection, event))
+        self.drive(pin!(route::deliver(&tenant, &connection, event)))
             .await;
     }
 
-    /// Waits for `work` and writes what is queued meanwhile.
-    async fn drive<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
+    /// Waits for `work` and writes what is queued meanwhile. Takes it pinned, so that a large future is not moved with every event.
+    async fn drive<T>(&mut self, mut work: Pin<&mut impl Future<Output = T>>) -> T {
         poll_fn(|cx| {
             if let Poll::Ready(done) = work.as_mut().poll(cx) {
                 return Poll::Ready(done);
