@@ -24,6 +24,9 @@ use wasmtime::component::{
 };
 use wasmtime::{Store, UpdateDeadline};
 
+/// An instance whose memory has grown by more than this is not kept: memory cannot shrink, and an idle instance must be cheap.
+const IDLE_GROWN_BYTES_MAX: usize = 1 << 20;
+
 type Answer = (Result<(), WitFailure>,);
 type StartAnswer = (Result<WitResponse, WitFailure>,);
 type Connected = TypedFunc<(WitSocket,), Answer>;
@@ -92,7 +95,11 @@ pub(crate) struct FeatureSet {
     pub(super) scope: Arc<Scope>,
     pub(super) component: InstancePre<GuestState>,
     pub(super) exports: Exports,
-    idle: Mutex<Vec<Guest>>,
+    #[expect(
+        clippy::vec_box,
+        reason = "a guest is passed on several times for each event and should move as a pointer"
+    )]
+    idle: Mutex<Vec<Box<Guest>>>,
 }
 
 impl FeatureSet {
@@ -179,7 +186,7 @@ impl FeatureSet {
 
     async fn execute_in<T>(
         &self,
-        mut guest: Guest,
+        mut guest: Box<Guest>,
         connection: Option<Arc<Connection>>,
         allowance: Allowance,
         call: impl AsyncFnOnce(&mut Guest) -> wasmtime::Result<Result<T, WitFailure>>,
@@ -189,7 +196,7 @@ impl FeatureSet {
             .data_mut()
             .begin(connection, allowance.cpu_time_max);
         guest.store.set_epoch_deadline(SLICE_TICKS);
-        let outcome = self.within(allowance, call(&mut guest)).await;
+        let outcome = self.within(allowance, pin!(call(&mut guest))).await;
         if let Some(execution) = guest.store.data().execution {
             self.scope.tenant.state.published.end(execution);
         }
@@ -211,9 +218,8 @@ impl FeatureSet {
     async fn within<T>(
         &self,
         allowance: Allowance,
-        work: impl Future<Output = T>,
+        mut work: Pin<&mut impl Future<Output = T>>,
     ) -> Result<T, TookTooLong> {
-        let mut work = pin!(work);
         if let Poll::Ready(done) = futures_util::poll!(metered(&self.scope.clock, work.as_mut())) {
             return Ok(done);
         }
@@ -223,14 +229,14 @@ impl FeatureSet {
             .map_err(|_| TookTooLong { limit })
     }
 
-    async fn take(&self, allowance: Allowance) -> Result<Guest, Failure> {
+    async fn take(&self, allowance: Allowance) -> Result<Box<Guest>, Failure> {
         let idle = self.idle.lock().pop();
         if let Some(guest) = idle {
             self.scope.idle.fetch_sub(1, Ordering::AcqRel);
             return Ok(guest);
         }
         // A component may run code of its own while it is instantiated: the limits hold for that too.
-        let cause = match self.within(allowance, self.instantiate()).await {
+        let cause = match self.within(allowance, pin!(self.instantiate())).await {
             Ok(Ok(guest)) => return Ok(guest),
             Ok(Err(error)) => error.to_string(),
             Err(elapsed) => elapsed.to_string(),
@@ -241,7 +247,7 @@ impl FeatureSet {
         ))
     }
 
-    async fn instantiate(&self) -> Result<Guest, EngineError> {
+    async fn instantiate(&self) -> Result<Box<Guest>, EngineError> {
         self.scope.tenant.counters.instances_made.add(1);
         let mut store = Store::new(
             self.component.engine(),
@@ -272,20 +278,23 @@ impl FeatureSet {
             .instantiate_async(&mut store)
             .await
             .map_err(EngineError)?;
-        Ok(Guest {
+        Ok(Box::new(Guest {
             store,
             instance,
             functions: Functions::default(),
             served: 0,
-        })
+        }))
     }
 
-    fn give_back(&self, mut guest: Guest) {
+    fn give_back(&self, mut guest: Box<Guest>) {
         let settings = &self.scope.tenant.settings;
         guest.served += 1;
         match settings.isolation {
             Isolation::Reuse { events_max } if guest.served < events_max => {}
             Isolation::Reuse { .. } | Isolation::Event => return,
+        }
+        if guest.store.data().memory.grown_bytes > IDLE_GROWN_BYTES_MAX {
+            return;
         }
         // An idle instance must not keep a connection alive.
         guest.store.data_mut().connection = None;

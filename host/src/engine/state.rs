@@ -51,6 +51,7 @@ impl GuestState {
         let memory = MemoryLimiter {
             bytes_max: scope.tenant.settings.limits.memory_bytes_max,
             denied: false,
+            grown_bytes: 0,
         };
         Self {
             scope,
@@ -107,6 +108,8 @@ pub(crate) struct MemoryLimiter {
     pub(crate) bytes_max: usize,
     /// Whether a request was denied during this event: explains the trap of the guest's allocator that follows.
     pub(crate) denied: bool,
+    /// What has been granted beyond the initial memory since the instance was made.
+    pub(crate) grown_bytes: usize,
 }
 
 /// Elements of one table.
@@ -115,11 +118,15 @@ const TABLE_ELEMENTS_MAX: usize = 4096;
 impl ResourceLimiter for MemoryLimiter {
     fn memory_growing(
         &mut self,
-        _current: usize,
+        current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> Result<bool> {
         let allowed = desired <= self.bytes_max;
+        // The first request, from nothing, is the initial memory.
+        if allowed && current > 0 {
+            self.grown_bytes += desired - current;
+        }
         self.denied |= !allowed;
         Ok(allowed)
     }

@@ -18,6 +18,8 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
 
+/// Room for segments that an idle connection keeps.
+const SEGMENTS_KEPT_MAX: usize = 16;
 /// Segments handed to one vectored write.
 const WRITE_SEGMENTS_MAX: usize = 64;
 /// How long we read and discard after our end of stream, so that a reset does not destroy what the peer has yet to read.
@@ -81,7 +83,7 @@ impl Task {
                 Next::End(end) => return end,
                 Next::Readable => {}
             }
-            let mut buffer = self.drive(tenant.buffers.take()).await;
+            let mut buffer = self.drive(pin!(tenant.buffers.take())).await;
             let Some(bytes) = buffer.bytes_mut() else {
                 continue;
             };
@@ -132,10 +134,14 @@ impl Task {
             written += bytes;
             self.advance(bytes);
         }
+        if self.batch.is_empty() && self.batch.capacity() > SEGMENTS_KEPT_MAX {
+            self.batch = VecDeque::new();
+        }
         let bytes = match written {
             0 => taken.bytes,
             _ => self.connection.outbound.written(written, &mut self.done),
         };
+        self.done.shrink_to(SEGMENTS_KEPT_MAX);
         Ok(Queue {
             closing: taken.closing,
             bytes,
@@ -183,13 +189,12 @@ impl Task {
     async fn deliver(&mut self, event: Event) {
         let tenant = Arc::clone(&self.tenant);
         let connection = Arc::clone(&self.connection);
-        self.drive(route::deliver(&tenant, &connection, event))
+        self.drive(pin!(route::deliver(&tenant, &connection, event)))
             .await;
     }
 
-    /// Waits for `work` and writes what is queued meanwhile.
-    async fn drive<T>(&mut self, work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
+    /// Waits for `work` and writes what is queued meanwhile. Takes it pinned, so that a large future is not moved with every event.
+    async fn drive<T>(&mut self, mut work: Pin<&mut impl Future<Output = T>>) -> T {
         poll_fn(|cx| {
             if let Poll::Ready(done) = work.as_mut().poll(cx) {
                 return Poll::Ready(done);

@@ -8,3 +8,4 @@ mod exchange;
 mod limits;
 mod refusal;
 mod support;
+mod tenants;
