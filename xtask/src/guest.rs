@@ -21,10 +21,23 @@ pub(crate) struct Options {
 /// Builds the guest.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let dir = crate::root().join(&options.dir);
-    let folder = dir.canonicalize().with_context(|| format!("no folder {}", dir.display()))?;
-    let name = folder.file_name().and_then(|name| name.to_str()).context("the folder has no name")?;
-    let module = fs::read(wasm::build(&dir, &name.replace('-', "_"), &["--stack-first".into(), "-zstack-size=32768".into()])?)?;
-    let component = ComponentEncoder::default().validate(true).module(&module)?.encode().context("the module is no component")?;
+    let folder = dir
+        .canonicalize()
+        .with_context(|| format!("no folder {}", dir.display()))?;
+    let name = folder
+        .file_name()
+        .and_then(|name| name.to_str())
+        .context("the folder has no name")?;
+    let module = fs::read(wasm::build(
+        &dir,
+        &name.replace('-', "_"),
+        &["--stack-first".into(), "-zstack-size=32768".into()],
+    )?)?;
+    let component = ComponentEncoder::default()
+        .validate(true)
+        .module(&module)?
+        .encode()
+        .context("the module is no component")?;
     let interfaces = interfaces(&component)?;
     if let Some(stranger) = interfaces.iter().find(|name| !name.starts_with(PREFIX)) {
         bail!("{name} refers to {stranger}: handlers have interfaces of {PREFIX} only");
@@ -37,7 +50,17 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
 
 /// Names of everything that the component imports and exports.
 fn interfaces(component: &[u8]) -> anyhow::Result<Vec<String>> {
-    let DecodedWasm::Component(resolve, world) = wit_component::decode(component)? else { bail!("the result is no component") };
-    let world = resolve.worlds.get(world).context("the component has no world")?;
-    Ok(world.imports.keys().chain(world.exports.keys()).map(|key| resolve.name_world_key(key)).collect())
+    let DecodedWasm::Component(resolve, world) = wit_component::decode(component)? else {
+        bail!("the result is no component")
+    };
+    let world = resolve
+        .worlds
+        .get(world)
+        .context("the component has no world")?;
+    Ok(world
+        .imports
+        .keys()
+        .chain(world.exports.keys())
+        .map(|key| resolve.name_world_key(key))
+        .collect())
 }
