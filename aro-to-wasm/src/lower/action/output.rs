@@ -160,24 +160,10 @@ impl Body<'_, '_> {
     fn default_answer(&mut self) {
         for name in ANSWERS {
             if let Some((local, _)) = self.lookup(name) {
-                let empty = Expr::runtime("has_fields", Vec::new()).negated();
-                let inner = self.nested(|this| {
-                    let text = Expr::runtime("text_form", vec![Expr::Local(local).into()]);
-                    let text = this.keep(text, Kind::Value);
-                    let key = this.text("value");
-                    this.perform(Expr::runtime(
-                        "field",
-                        vec![key.into(), Expr::Local(text).into()],
-                    ));
-                });
-                let bound = Node::If {
-                    condition: Expr::Local(local),
-                    then: inner,
-                    otherwise: Vec::new(),
-                };
+                let add = Node::Do(Expr::runtime("fallback", vec![Expr::Local(local).into()]));
                 self.nodes.push(Node::If {
-                    condition: empty,
-                    then: vec![bound],
+                    condition: Expr::Local(local),
+                    then: vec![add],
                     otherwise: Vec::new(),
                 });
             }
