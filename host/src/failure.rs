@@ -1,6 +1,6 @@
 //! What a failed execution says to the people who run the program (runtime.md 2.7).
 
-use aro_wit::manifest::{FeatureSet, Manifest};
+use aro_wit::manifest::{FeatureSet, Manifest, Statement};
 use std::fmt::Write;
 
 /// Where a failure came from; decides how it is worded.
@@ -61,15 +61,8 @@ impl Failure {
                     line(&mut text, "Cause", &self.cause);
                 }
             }
-            let file = usize::try_from(statement.file)
-                .ok()
-                .and_then(|index| manifest.files.get(index));
-            if let Some(file) = file {
-                line(
-                    &mut text,
-                    "Source",
-                    &format!("{file}:{}:{}", statement.line, statement.column),
-                );
+            if let Some(place) = place(manifest, statement) {
+                line(&mut text, "Source", &place);
             }
         }
         if !self.trace.is_empty() {
@@ -95,6 +88,12 @@ impl Failure {
     pub(crate) fn in_handler(&self, manifest: &Manifest, feature_set: &FeatureSet) -> String {
         format!("Handler error: {}", self.describe(manifest, feature_set))
     }
+}
+
+/// Where a statement stands: `main.aro:12:5`.
+pub(crate) fn place(manifest: &Manifest, statement: &Statement) -> Option<String> {
+    let file = manifest.files.get(usize::try_from(statement.file).ok()?)?;
+    Some(format!("{file}:{}:{}", statement.line, statement.column))
 }
 
 fn line(text: &mut String, label: &str, value: &str) {

@@ -117,7 +117,10 @@ fn report_closed(store: &StoreContextMut<'_, GuestState>, socket: WitSocket) {
     let entry = scope.entry();
     let statement = trap::statement_now(store)
         .and_then(|index| entry.statements.get(usize::try_from(index).ok()?));
-    let place = statement.map_or_else(String::new, |statement| format!(": {}", statement.text));
+    let place = statement.map_or_else(String::new, |statement| {
+        let place = crate::failure::place(&scope.manifest, statement).unwrap_or_default();
+        format!(": {} ({place})", statement.text)
+    });
     let id = SocketId::from_halves(socket);
     scope.tenant.console.write(
         Stream::Error,
