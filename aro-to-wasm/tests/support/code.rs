@@ -12,7 +12,7 @@ use std::fmt::Write;
 use wasmparser::{Parser, Payload, Validator};
 
 /// What was generated, for a snapshot. The artifact and each component by itself must validate.
-pub fn code(artifact: &Artifact) -> String {
+pub(crate) fn code(artifact: &Artifact) -> String {
     Validator::new().validate_all(&artifact.bytes).unwrap();
     let mut out = String::new();
     for (set, component) in artifact
