@@ -14,7 +14,6 @@ const SHOWN_BYTES_MAX: usize = 300;
 pub struct Peer {
     stream: TcpStream,
     received: Vec<u8>,
-    ended: bool,
 }
 
 impl Peer {
@@ -24,7 +23,6 @@ impl Peer {
         Self {
             stream: stream.unwrap_or_else(|error| panic!("{address}: {error}")),
             received: Vec::new(),
-            ended: false,
         }
     }
 
