@@ -103,8 +103,11 @@ pub fn compile(input: Input) -> Result<Compiled, RefusedComponent> {
     }
     for (stem, bytes) in input.components {
         let name = names.unique(&stem);
-        let (nested, triggers) = nested::read(name.clone(), bytes, &contract)
-            .map_err(|source| RefusedComponent { name: stem.clone(), source })?;
+        let (nested, triggers) =
+            nested::read(name.clone(), bytes, &contract).map_err(|source| RefusedComponent {
+                name: stem.clone(),
+                source,
+            })?;
         entries.push(Entry {
             component: name,
             name: stem,
@@ -116,9 +119,15 @@ pub fn compile(input: Input) -> Result<Compiled, RefusedComponent> {
         });
         components.push(nested);
     }
-    checked.diagnostics.sort_by_key(|diagnostic| diagnostic.primary.map(|span| (span.file, span.start)));
+    checked
+        .diagnostics
+        .sort_by_key(|diagnostic| diagnostic.primary.map(|span| (span.file, span.start)));
     if checked.diagnostics.iter().any(Diagnostic::is_error) {
-        return Ok(Compiled { artifact: None, diagnostics: checked.diagnostics, files: checked.files });
+        return Ok(Compiled {
+            artifact: None,
+            diagnostics: checked.diagnostics,
+            files: checked.files,
+        });
     }
     let manifest = Manifest {
         format: FORMAT,
@@ -139,7 +148,13 @@ fn owned(imports: &IndexMap<&'static str, Vec<&'static str>>) -> IndexMap<String
     imports
         .iter()
         .map(|(interface, functions)| {
-            ((*interface).to_owned(), functions.iter().map(|function| (*function).to_owned()).collect())
+            (
+                (*interface).to_owned(),
+                functions
+                    .iter()
+                    .map(|function| (*function).to_owned())
+                    .collect(),
+            )
         })
         .collect()
 }
@@ -151,7 +166,10 @@ fn facts<'a>(program: &'a Program, files: &'a [SourceFile]) -> Facts<'a> {
         stores: program.store_names.iter().map(String::as_str).collect(),
         listeners: program.resources.iter().map(String::as_str).collect(),
         has_sockets: !program.resources.is_empty()
-            || program.feature_sets.iter().any(|set| matches!(set.trigger, Kind::Tcp(_) | Kind::Socket(_))),
+            || program
+                .feature_sets
+                .iter()
+                .any(|set| matches!(set.trigger, Kind::Tcp(_) | Kind::Socket(_))),
         actions: program
             .feature_sets
             .iter()
@@ -227,10 +245,18 @@ fn kebab(name: &str) -> String {
         .filter(|word| !word.is_empty())
         .map(|word| {
             let word = word.to_ascii_lowercase();
-            if word.starts_with(|first: char| first.is_ascii_digit()) { format!("n{word}") } else { word }
+            if word.starts_with(|first: char| first.is_ascii_digit()) {
+                format!("n{word}")
+            } else {
+                word
+            }
         })
         .collect();
-    if words.is_empty() { "feature-set".to_owned() } else { words.join("-") }
+    if words.is_empty() {
+        "feature-set".to_owned()
+    } else {
+        words.join("-")
+    }
 }
 
 #[cfg(test)]

@@ -306,22 +306,42 @@ pub(crate) enum HostFunction {
 impl Expr {
     /// A call of the value runtime that cannot fail.
     pub(crate) fn runtime(name: &'static str, arguments: Vec<Argument>) -> Expr {
-        Expr::Call { callee: Callee::Runtime(name), arguments, fails: Fails::Never }
+        Expr::Call {
+            callee: Callee::Runtime(name),
+            arguments,
+            fails: Fails::Never,
+        }
     }
 
     /// A call of the value runtime that fails with zero.
-    pub(crate) fn fallible(name: &'static str, arguments: Vec<Argument>, kind: FailureKind) -> Expr {
-        Expr::Call { callee: Callee::Runtime(name), arguments, fails: Fails::OnZero(kind) }
+    pub(crate) fn fallible(
+        name: &'static str,
+        arguments: Vec<Argument>,
+        kind: FailureKind,
+    ) -> Expr {
+        Expr::Call {
+            callee: Callee::Runtime(name),
+            arguments,
+            fails: Fails::OnZero(kind),
+        }
     }
 
     /// A call of a host helper that cannot fail.
     pub(crate) fn host(function: HostFunction, arguments: Vec<Argument>) -> Expr {
-        Expr::Call { callee: Callee::Host(function), arguments, fails: Fails::Never }
+        Expr::Call {
+            callee: Callee::Host(function),
+            arguments,
+            fails: Fails::Never,
+        }
     }
 
     /// A call of a host helper that fails with zero.
     pub(crate) fn fallible_host(function: HostFunction, arguments: Vec<Argument>) -> Expr {
-        Expr::Call { callee: Callee::Host(function), arguments, fails: Fails::OnZero(FailureKind::Action) }
+        Expr::Call {
+            callee: Callee::Host(function),
+            arguments,
+            fails: Fails::OnZero(FailureKind::Action),
+        }
     }
 
     /// Negation of a flag.

@@ -14,8 +14,8 @@ pub mod source;
 pub mod syntax;
 
 pub use compile::{Artifact, Compiled, Input, RefusedComponent, compile};
-pub use nested::ComponentError;
 use diagnostic::Diagnostic;
+pub use nested::ComponentError;
 use program::Program;
 use source::SourceFile;
 

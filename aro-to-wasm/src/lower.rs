@@ -13,7 +13,10 @@ use aro_wit::manifest;
 use indexmap::{IndexMap, IndexSet};
 
 use crate::diagnostic::Diagnostic;
-use crate::ir::{Argument, Expr, Function, HostFunction, Kind, LocalId, LoopId, Node, OnFailure, Role, TextId, Unit};
+use crate::ir::{
+    Argument, Expr, Function, HostFunction, Kind, LocalId, LoopId, Node, OnFailure, Role, TextId,
+    Unit,
+};
 use crate::source::SourceFile;
 use crate::syntax::ast::FeatureSet;
 use scope::Scope;
@@ -56,8 +59,13 @@ pub(crate) struct Lowered {
 
 /// Lowers a feature set and the actions it calls.
 pub(crate) fn lower(set: &FeatureSet, role: Role, success: bool, facts: &Facts<'_>) -> Lowered {
-    let mut shared =
-        Shared { facts, unit: Unit::default(), statements: Vec::new(), diagnostics: Vec::new(), actions: IndexMap::new() };
+    let mut shared = Shared {
+        facts,
+        unit: Unit::default(),
+        statements: Vec::new(),
+        diagnostics: Vec::new(),
+        actions: IndexMap::new(),
+    };
     let function = Body::new(&mut shared, set, role, success).lower();
     shared.unit.functions.push(function);
     let mut next = 0;
@@ -67,7 +75,11 @@ pub(crate) fn lower(set: &FeatureSet, role: Role, success: bool, facts: &Facts<'
         shared.unit.functions.push(function);
         next += 1;
     }
-    Lowered { unit: shared.unit, statements: shared.statements, diagnostics: shared.diagnostics }
+    Lowered {
+        unit: shared.unit,
+        statements: shared.statements,
+        diagnostics: shared.diagnostics,
+    }
 }
 
 /// What the functions of one unit have in common.
@@ -128,22 +140,35 @@ impl<'s, 'a> Body<'s, 'a> {
         self.prologue();
         let mut nodes = std::mem::take(&mut self.nodes);
         nodes.extend(body);
-        Function { name: self.set.name.clone(), role: self.role, locals: self.locals, body: nodes }
+        Function {
+            name: self.set.name.clone(),
+            role: self.role,
+            locals: self.locals,
+            body: nodes,
+        }
     }
 
     /// `(name: activity) when condition`: false or an error skips the handler (runtime.md 3.7.2).
     fn header_guard(&mut self) {
-        let Some(condition) = &self.set.condition else { return };
+        let Some(condition) = &self.set.condition else {
+            return;
+        };
         if matches!(self.role, Role::Start | Role::End | Role::Action) {
             return;
         }
-        let index = self.add_statement(condition.span, String::new(), "when <condition>".to_owned());
+        let index =
+            self.add_statement(condition.span, String::new(), "when <condition>".to_owned());
         let outer = std::mem::take(&mut self.nodes);
         let flag = self.condition(condition);
         let local = self.local(Kind::Flag);
         self.nodes.push(Node::Set(local, flag));
         let body = std::mem::replace(&mut self.nodes, outer);
-        self.nodes.push(Node::Statement { index, trace: Vec::new(), on_failure: OnFailure::Skip, body });
+        self.nodes.push(Node::Statement {
+            index,
+            trace: Vec::new(),
+            on_failure: OnFailure::Skip,
+            body,
+        });
         self.nodes.push(Node::If {
             condition: Expr::Local(local).negated(),
             then: vec![Node::Finish(None)],
@@ -156,21 +181,30 @@ impl<'s, 'a> Body<'s, 'a> {
         match self.role {
             Role::Start => {
                 let (status, reason) = (self.text("OK"), self.text("success"));
-                self.nodes.push(Node::Do(Expr::runtime("response", vec![status.into(), reason.into()])));
-                self.nodes.push(Node::Finish(Some(Expr::runtime("responded", Vec::new()))));
+                self.nodes.push(Node::Do(Expr::runtime(
+                    "response",
+                    vec![status.into(), reason.into()],
+                )));
+                self.nodes
+                    .push(Node::Finish(Some(Expr::runtime("responded", Vec::new()))));
             }
             Role::Action => {
                 let map = self.result_map("OK", "success");
                 self.nodes.push(Node::Finish(Some(Expr::Local(map))));
             }
-            Role::End | Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => self.nodes.push(Node::Finish(None)),
+            Role::End | Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => {
+                self.nodes.push(Node::Finish(None))
+            }
         }
     }
 
     /// A map with status and reason, as an action answers it.
     fn result_map(&mut self, status: &str, reason: &str) -> LocalId {
         let map = self.local(Kind::Value);
-        self.nodes.push(Node::Set(map, Expr::runtime("map", vec![Expr::Flag(4).into()])));
+        self.nodes.push(Node::Set(
+            map,
+            Expr::runtime("map", vec![Expr::Flag(4).into()]),
+        ));
         for (key, value) in [("status", status), ("reason", reason)] {
             let value = self.constant_text(value);
             self.put(map, key, value);
@@ -180,7 +214,10 @@ impl<'s, 'a> Body<'s, 'a> {
 
     fn put(&mut self, map: LocalId, key: &str, value: Expr) {
         let key = self.text(key);
-        self.nodes.push(Node::Do(Expr::runtime("put", vec![Expr::Local(map).into(), key.into(), value.into()])));
+        self.nodes.push(Node::Do(Expr::runtime(
+            "put",
+            vec![Expr::Local(map).into(), key.into(), value.into()],
+        )));
     }
 
     fn text(&mut self, text: &str) -> TextId {

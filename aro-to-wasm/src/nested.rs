@@ -30,32 +30,57 @@ pub enum ComponentError {
 }
 
 /// The triggers that a hand-written component may export.
-const HANDLERS: &[Trigger] = &[Trigger::TcpConnected, Trigger::TcpData, Trigger::TcpDisconnected];
+const HANDLERS: &[Trigger] = &[
+    Trigger::TcpConnected,
+    Trigger::TcpData,
+    Trigger::TcpDisconnected,
+];
 
 fn handler_names() -> String {
-    HANDLERS.iter().map(|trigger| trigger.interface()).collect::<Vec<_>>().join(", ")
+    HANDLERS
+        .iter()
+        .map(|trigger| trigger.interface())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 /// Reads a component: what it imports and which events it handles.
-pub(crate) fn read(name: String, bytes: Vec<u8>, contract: &Contract) -> Result<(Nested, Vec<Trigger>), ComponentError> {
-    let decoded = wit_component::decode(&bytes)
-        .map_err(|error| ComponentError::NotAComponent { detail: format!("{error:#}") })?;
+pub(crate) fn read(
+    name: String,
+    bytes: Vec<u8>,
+    contract: &Contract,
+) -> Result<(Nested, Vec<Trigger>), ComponentError> {
+    let decoded = wit_component::decode(&bytes).map_err(|error| ComponentError::NotAComponent {
+        detail: format!("{error:#}"),
+    })?;
     let DecodedWasm::Component(resolve, world) = decoded else {
-        return Err(ComponentError::NotAComponent { detail: "it is a WIT package".to_owned() });
+        return Err(ComponentError::NotAComponent {
+            detail: "it is a WIT package".to_owned(),
+        });
     };
-    let world = resolve.worlds.get(world).expect("the decoder answers a world of its own resolve");
+    let world = resolve
+        .worlds
+        .get(world)
+        .expect("the decoder answers a world of its own resolve");
     let mut imports: IndexMap<String, Vec<String>> = IndexMap::new();
     for (key, item) in &world.imports {
         let interface = resolve.name_world_key(key);
         let functions = match item {
-            WorldItem::Interface { id, .. } => resolve.interfaces.get(*id).map(|found| &found.functions),
+            WorldItem::Interface { id, .. } => {
+                resolve.interfaces.get(*id).map(|found| &found.functions)
+            }
             WorldItem::Function(_) | WorldItem::Type { .. } => None,
         };
         let Some(functions) = functions.filter(|_| contract.has_interface(&interface)) else {
             return Err(ComponentError::Import { import: interface });
         };
-        if let Some(missing) = functions.keys().find(|function| contract.function(&interface, function).is_none()) {
-            return Err(ComponentError::Import { import: format!("{interface}#{missing}") });
+        if let Some(missing) = functions
+            .keys()
+            .find(|function| contract.function(&interface, function).is_none())
+        {
+            return Err(ComponentError::Import {
+                import: format!("{interface}#{missing}"),
+            });
         }
         imports.insert(interface, functions.keys().cloned().collect());
     }
@@ -65,11 +90,26 @@ pub(crate) fn read(name: String, bytes: Vec<u8>, contract: &Contract) -> Result<
         .filter(|key| matches!(key, WorldKey::Interface(_)))
         .map(|key| resolve.name_world_key(key))
         .collect();
-    let triggers: Vec<Trigger> =
-        HANDLERS.iter().copied().filter(|trigger| exported.iter().any(|name| name == trigger.interface())).collect();
+    let triggers: Vec<Trigger> = HANDLERS
+        .iter()
+        .copied()
+        .filter(|trigger| exported.iter().any(|name| name == trigger.interface()))
+        .collect();
     if triggers.is_empty() {
         return Err(ComponentError::NoHandler);
     }
-    let exports = triggers.iter().map(|trigger| trigger.interface().to_owned()).collect();
-    Ok((Nested { name, bytes, imports, exports, uses_runtime: false }, triggers))
+    let exports = triggers
+        .iter()
+        .map(|trigger| trigger.interface().to_owned())
+        .collect();
+    Ok((
+        Nested {
+            name,
+            bytes,
+            imports,
+            exports,
+            uses_runtime: false,
+        },
+        triggers,
+    ))
 }

@@ -47,7 +47,11 @@ impl Runtime {
                 _ => {}
             }
         }
-        Some(Runtime { bytes, heap_base: heap_base?, pages: pages? })
+        Some(Runtime {
+            bytes,
+            heap_base: heap_base?,
+            pages: pages?,
+        })
     }
 
     /// The module.

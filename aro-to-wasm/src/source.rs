@@ -15,7 +15,11 @@ impl Span {
     /// The smallest span that holds both; both must lie in one file.
     #[must_use]
     pub fn to(self, other: Span) -> Span {
-        Span { file: self.file, start: self.start.min(other.start), end: self.end.max(other.end) }
+        Span {
+            file: self.file,
+            start: self.start.min(other.start),
+            end: self.end.max(other.end),
+        }
     }
 }
 
@@ -31,10 +35,21 @@ pub struct SourceFile {
 impl SourceFile {
     /// 1-based line and column in characters of the byte at `offset`; an offset past the end names the end.
     pub fn position(&self, offset: u32) -> (u32, u32) {
-        let before = self.text.as_bytes().get(..offset as usize).unwrap_or(self.text.as_bytes());
+        let before = self
+            .text
+            .as_bytes()
+            .get(..offset as usize)
+            .unwrap_or(self.text.as_bytes());
         let line = before.iter().filter(|byte| **byte == b'\n').count();
-        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
-        let column = before.iter().skip(start).filter(|byte| (**byte & 0xC0) != 0x80).count();
+        let start = before
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |newline| newline + 1);
+        let column = before
+            .iter()
+            .skip(start)
+            .filter(|byte| (**byte & 0xC0) != 0x80)
+            .count();
         (line as u32 + 1, column as u32 + 1)
     }
 }

@@ -13,7 +13,9 @@ pub struct Failure {
 
 impl From<&str> for Failure {
     fn from(cause: &str) -> Self {
-        Self { cause: cause.into() }
+        Self {
+            cause: cause.into(),
+        }
     }
 }
 
@@ -25,6 +27,8 @@ impl From<String> for Failure {
 
 impl From<SendError> for Failure {
     fn from(error: SendError) -> Self {
-        Self { cause: error.to_string() }
+        Self {
+            cause: error.to_string(),
+        }
     }
 }

@@ -66,7 +66,13 @@ macro_rules! __export_event {
 #[macro_export]
 macro_rules! export_tcp_connected {
     ($handler:ty) => {
-        $crate::__export_event!($handler, connected, tcp_connected, export_connected, connected());
+        $crate::__export_event!(
+            $handler,
+            connected,
+            tcp_connected,
+            export_connected,
+            connected()
+        );
     };
 }
 

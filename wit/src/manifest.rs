@@ -133,7 +133,9 @@ pub enum ManifestError {
     #[error("manifest is malformed")]
     Malformed(#[source] serde_json::Error),
     /// Written by another version of the compiler.
-    #[error("manifest has format {found}; this host reads format {FORMAT}: rebuild the program with the matching aro-to-wasm")]
+    #[error(
+        "manifest has format {found}; this host reads format {FORMAT}: rebuild the program with the matching aro-to-wasm"
+    )]
     Format {
         /// The format it states.
         found: u32,
@@ -151,7 +153,9 @@ impl Manifest {
         }
         let manifest: Self = serde_json::from_slice(bytes).map_err(ManifestError::Malformed)?;
         if manifest.format != FORMAT {
-            return Err(ManifestError::Format { found: manifest.format });
+            return Err(ManifestError::Format {
+                found: manifest.format,
+            });
         }
         Ok(manifest)
     }

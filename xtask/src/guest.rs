@@ -8,8 +8,10 @@ use wit_component::{ComponentEncoder, DecodedWasm};
 
 use crate::wasm;
 
-/// The only package that handlers export interfaces of, and whose interfaces, or the console, they import.
+/// What the names of a handler's interfaces begin with: a guest has no other permissions to ask for.
 const PREFIX: &str = "aro:";
+/// Shadow stack of the module.
+const STACK_BYTES: u32 = 32 << 10;
 
 /// Options of the task.
 #[derive(Debug, clap::Args)]
@@ -21,12 +23,26 @@ pub(crate) struct Options {
 /// Builds the guest.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     let dir = crate::root().join(&options.dir);
-    let folder = dir.canonicalize().with_context(|| format!("no folder {}", dir.display()))?;
-    let name = folder.file_name().and_then(|name| name.to_str()).context("the folder has no name")?;
-    let module = fs::read(wasm::build(&dir, &name.replace('-', "_"), &["--stack-first".into(), "-zstack-size=32768".into()])?)?;
-    let component = ComponentEncoder::default().validate(true).module(&module)?.encode().context("the module is no component")?;
-    let interfaces = interfaces(&component)?;
-    if let Some(stranger) = interfaces.iter().find(|name| !name.starts_with(PREFIX)) {
+    let folder = dir
+        .canonicalize()
+        .with_context(|| format!("no folder {}", dir.display()))?;
+    let name = folder
+        .file_name()
+        .and_then(|name| name.to_str())
+        .context("the folder has no name")?;
+    let flags = [
+        "--stack-first".into(),
+        format!("-zstack-size={STACK_BYTES}"),
+    ];
+    let module = fs::read(wasm::build(&dir, &name.replace('-', "_"), &flags)?)?;
+    let mut encoder = ComponentEncoder::default().validate(true).module(&module)?;
+    let component = encoder.encode().context("the module is no component")?;
+    let Interfaces { imports, exports } = interfaces(&component)?;
+    if let Some(stranger) = imports
+        .iter()
+        .chain(&exports)
+        .find(|name| !name.starts_with(PREFIX))
+    {
         bail!("{name} refers to {stranger}: handlers have interfaces of {PREFIX} only");
     }
     let components = dir.join("components");
@@ -35,9 +51,45 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Names of everything that the component imports and exports.
-fn interfaces(component: &[u8]) -> anyhow::Result<Vec<String>> {
-    let DecodedWasm::Component(resolve, world) = wit_component::decode(component)? else { bail!("the result is no component") };
-    let world = resolve.worlds.get(world).context("the component has no world")?;
-    Ok(world.imports.keys().chain(world.exports.keys()).map(|key| resolve.name_world_key(key)).collect())
+/// Names of the interfaces of a component.
+#[derive(Debug, PartialEq, Eq)]
+struct Interfaces {
+    imports: Vec<String>,
+    exports: Vec<String>,
+}
+
+fn interfaces(component: &[u8]) -> anyhow::Result<Interfaces> {
+    let DecodedWasm::Component(resolve, world) = wit_component::decode(component)? else {
+        bail!("the result is no component");
+    };
+    let world = resolve
+        .worlds
+        .get(world)
+        .context("the component has no world")?;
+    let name = |key| resolve.name_world_key(key);
+    Ok(Interfaces {
+        imports: world.imports.keys().map(name).collect(),
+        exports: world.exports.keys().map(name).collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aro_wit::interface::{CONNECTIONS, TCP_DATA};
+
+    #[test]
+    fn rust_echo_may_write_to_connections_and_nothing_else() {
+        run(&Options {
+            dir: "examples/rust-echo".into(),
+        })
+        .unwrap();
+        let component =
+            fs::read(crate::root().join("examples/rust-echo/components/rust-echo.wasm")).unwrap();
+        let expected = Interfaces {
+            imports: vec![CONNECTIONS.into()],
+            exports: vec![TCP_DATA.into()],
+        };
+        assert_eq!(interfaces(&component).unwrap(), expected);
+    }
 }

@@ -15,23 +15,32 @@ struct Found {
 /// Prints a report on stdout.
 pub(crate) fn inspect(bytes: &[u8], as_json: bool) -> anyhow::Result<()> {
     let found = read(bytes)?;
-    if as_json { print_json(&found, bytes.len())? } else { print_text(&found, bytes.len()) }
+    if as_json {
+        print_json(&found, bytes.len())?
+    } else {
+        print_text(&found, bytes.len())
+    }
     Ok(())
 }
 
 fn read(bytes: &[u8]) -> anyhow::Result<Found> {
     wasmparser::Validator::new().validate_all(bytes)?;
-    let (mut manifest, mut runtime_bytes, mut components, mut imports) = (None, 0, Vec::new(), Vec::new());
+    let (mut manifest, mut runtime_bytes, mut components, mut imports) =
+        (None, 0, Vec::new(), Vec::new());
     let mut depth = 0;
     for payload in Parser::new(0).parse_all(bytes) {
         match payload? {
-            Payload::ModuleSection { unchecked_range, .. } => {
+            Payload::ModuleSection {
+                unchecked_range, ..
+            } => {
                 if depth == 0 {
                     runtime_bytes = unchecked_range.len();
                 }
                 depth += 1;
             }
-            Payload::ComponentSection { unchecked_range, .. } => {
+            Payload::ComponentSection {
+                unchecked_range, ..
+            } => {
                 if depth == 0 {
                     components.push((unchecked_range.len(), Vec::new()));
                 }
@@ -43,7 +52,9 @@ fn read(bytes: &[u8]) -> anyhow::Result<Found> {
                     let name = import?.name.name.to_owned();
                     match (depth, components.last_mut()) {
                         (0, _) => imports.push(name),
-                        (1, Some((_, imports))) if name != aro_wit::RUNTIME_IMPORT => imports.push(name),
+                        (1, Some((_, imports))) if name != aro_wit::RUNTIME_IMPORT => {
+                            imports.push(name)
+                        }
                         _ => {}
                     }
                 }
@@ -54,8 +65,14 @@ fn read(bytes: &[u8]) -> anyhow::Result<Found> {
             _ => {}
         }
     }
-    let manifest = manifest.ok_or_else(|| anyhow::anyhow!("no section {SECTION}: not made by aro-to-wasm"))?;
-    Ok(Found { manifest, runtime_bytes, components, imports })
+    let manifest =
+        manifest.ok_or_else(|| anyhow::anyhow!("no section {SECTION}: not made by aro-to-wasm"))?;
+    Ok(Found {
+        manifest,
+        runtime_bytes,
+        components,
+        imports,
+    })
 }
 
 fn print_json(found: &Found, bytes: usize) -> anyhow::Result<()> {
@@ -81,7 +98,11 @@ fn print_json(found: &Found, bytes: usize) -> anyhow::Result<()> {
 
 fn print_text(found: &Found, bytes: usize) {
     let manifest = &found.manifest;
-    anstream::println!("{} ({bytes} bytes, built by {})", manifest.program, manifest.compiler);
+    anstream::println!(
+        "{} ({bytes} bytes, built by {})",
+        manifest.program,
+        manifest.compiler
+    );
     anstream::println!("value runtime: {} bytes", found.runtime_bytes);
     anstream::println!("may use:");
     for import in &found.imports {
@@ -89,8 +110,17 @@ fn print_text(found: &Found, bytes: usize) {
     }
     anstream::println!("feature sets:");
     for (set, (bytes, imports)) in manifest.feature_sets.iter().zip(&found.components) {
-        let triggers: Vec<&str> = set.triggers.iter().map(|trigger| trigger.interface()).collect();
-        anstream::println!("  {} ({}: {}), {bytes} bytes", set.component, set.name, set.activity);
+        let triggers: Vec<&str> = set
+            .triggers
+            .iter()
+            .map(|trigger| trigger.interface())
+            .collect();
+        anstream::println!(
+            "  {} ({}: {}), {bytes} bytes",
+            set.component,
+            set.name,
+            set.activity
+        );
         anstream::println!("    run by {}", triggers.join(", "));
         for import in imports {
             anstream::println!("    uses {import}");

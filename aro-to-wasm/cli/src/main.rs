@@ -2,7 +2,6 @@
 
 mod inspect;
 
-
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -84,10 +83,16 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<u8> {
     match command {
         Command::Build { program, output } => build(&program, &output),
-        Command::Check { program, format, no_warnings } => check(&program, format, no_warnings),
+        Command::Check {
+            program,
+            format,
+            no_warnings,
+        } => check(&program, format, no_warnings),
         Command::Inspect { artifact, json } => {
-            let bytes = std::fs::read(&artifact).with_context(|| format!("cannot read {}", artifact.display()))?;
-            inspect::inspect(&bytes, json).with_context(|| format!("{} cannot be inspected", artifact.display()))?;
+            let bytes = std::fs::read(&artifact)
+                .with_context(|| format!("cannot read {}", artifact.display()))?;
+            inspect::inspect(&bytes, json)
+                .with_context(|| format!("{} cannot be inspected", artifact.display()))?;
             Ok(0)
         }
     }
@@ -97,8 +102,11 @@ fn build(program: &Path, output: &Path) -> anyhow::Result<u8> {
     let input = project::read(program)?;
     let compiled = aro_to_wasm::compile(input)?;
     report(&compiled.diagnostics, &compiled.files);
-    let Some(artifact) = compiled.artifact else { return Ok(WRONG) };
-    std::fs::write(output, &artifact.bytes).with_context(|| format!("cannot write {}", output.display()))?;
+    let Some(artifact) = compiled.artifact else {
+        return Ok(WRONG);
+    };
+    std::fs::write(output, &artifact.bytes)
+        .with_context(|| format!("cannot write {}", output.display()))?;
     anstream::eprintln!(
         "{}: {} feature sets, {} bytes",
         output.display(),
@@ -136,7 +144,12 @@ fn report(diagnostics: &[Diagnostic], files: &[SourceFile]) {
 }
 
 fn summary(diagnostics: &[Diagnostic], files: usize) {
-    let count = |severity| diagnostics.iter().filter(|diagnostic| diagnostic.severity == severity).count();
+    let count = |severity| {
+        diagnostics
+            .iter()
+            .filter(|diagnostic| diagnostic.severity == severity)
+            .count()
+    };
     anstream::eprintln!(
         "{files} files checked: {} errors, {} warnings",
         count(Severity::Error),

@@ -55,7 +55,11 @@ pub enum ReadError {
 /// [`ReadError`] if a file cannot be read, is no text, or a limit is exceeded.
 pub fn read(path: &Path) -> Result<Input, ReadError> {
     let is_file = metadata(path)?.is_file();
-    let root = if is_file { path.parent().unwrap_or(Path::new(".")) } else { path };
+    let root = if is_file {
+        path.parent().unwrap_or(Path::new("."))
+    } else {
+        path
+    };
     let mut files = Vec::new();
     let mut seen = BTreeSet::new();
     if is_file {
@@ -66,15 +70,28 @@ pub fn read(path: &Path) -> Result<Input, ReadError> {
         read_directory(root, "", &mut files, &mut seen)?;
     }
     if files.is_empty() {
-        return Err(ReadError::Empty { path: path.to_owned() });
+        return Err(ReadError::Empty {
+            path: path.to_owned(),
+        });
     }
-    let components = if is_file { Vec::new() } else { read_components(&root.join("components"))? };
-    Ok(Input { name: program_name(path)?, files, components })
+    let components = if is_file {
+        Vec::new()
+    } else {
+        read_components(&root.join("components"))?
+    };
+    Ok(Input {
+        name: program_name(path)?,
+        files,
+        components,
+    })
 }
 
 fn program_name(path: &Path) -> Result<String, ReadError> {
     let full = canonical(path)?;
-    Ok(full.file_stem().map_or_else(|| "program".to_owned(), |stem| stem.to_string_lossy().into_owned()))
+    Ok(full.file_stem().map_or_else(
+        || "program".to_owned(),
+        |stem| stem.to_string_lossy().into_owned(),
+    ))
 }
 
 /// Files of a directory, `main` first, then by path; then what they import.
@@ -96,7 +113,10 @@ fn read_directory(
         let relative = path.strip_prefix(root).unwrap_or(&path);
         files.push(read_source(&path, &Path::new(prefix).join(relative))?);
         if files.len() > FILES_MAX {
-            return Err(too_large(root, format!("more than {FILES_MAX} source files")));
+            return Err(too_large(
+                root,
+                format!("more than {FILES_MAX} source files"),
+            ));
         }
     }
     import_all(root, files, first, seen)
@@ -127,10 +147,17 @@ fn import_all(
 
 fn walk(directory: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), ReadError> {
     if depth > DEPTH_MAX {
-        return Err(too_large(directory, format!("directories nested deeper than {DEPTH_MAX}")));
+        return Err(too_large(
+            directory,
+            format!("directories nested deeper than {DEPTH_MAX}"),
+        ));
     }
     for entry in entries(directory)? {
-        let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = entry
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if name.starts_with('.') {
             continue;
         }
@@ -142,19 +169,28 @@ fn walk(directory: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), 
             paths.push(entry);
         }
         if paths.len() > FILES_MAX {
-            return Err(too_large(directory, format!("more than {FILES_MAX} source files")));
+            return Err(too_large(
+                directory,
+                format!("more than {FILES_MAX} source files"),
+            ));
         }
     }
     Ok(())
 }
 
 fn is_source(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("aro") || extension.eq_ignore_ascii_case("fdd"))
+    path.extension().is_some_and(|extension| {
+        extension.eq_ignore_ascii_case("aro") || extension.eq_ignore_ascii_case("fdd")
+    })
 }
 
 fn read_source(path: &Path, name: &Path) -> Result<SourceFile, ReadError> {
-    let text = String::from_utf8(read_bytes(path)?).map_err(|_| ReadError::NotText { path: path.to_owned() })?;
-    let path = name.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/");
+    let text = String::from_utf8(read_bytes(path)?).map_err(|_| ReadError::NotText {
+        path: path.to_owned(),
+    })?;
+    let path = name
+        .to_string_lossy()
+        .replace(std::path::MAIN_SEPARATOR, "/");
     Ok(SourceFile { path, text })
 }
 
@@ -164,39 +200,67 @@ fn read_components(directory: &Path) -> Result<Vec<(String, Vec<u8>)>, ReadError
         return Ok(Vec::new());
     }
     let mut paths = entries(directory)?;
-    paths.retain(|path| path.extension().is_some_and(|extension| extension == "wasm"));
+    paths.retain(|path| {
+        path.extension()
+            .is_some_and(|extension| extension == "wasm")
+    });
     paths.sort();
     paths
         .into_iter()
         .map(|path| {
-            let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let stem = path
+                .file_stem()
+                .unwrap_or_default()
+                .to_string_lossy()
+                .into_owned();
             Ok((stem, read_bytes(&path)?))
         })
         .collect()
 }
 
 fn entries(directory: &Path) -> Result<Vec<PathBuf>, ReadError> {
-    let error = |source| ReadError::Io { path: directory.to_owned(), source };
-    std::fs::read_dir(directory).map_err(error)?.map(|entry| entry.map(|entry| entry.path()).map_err(error)).collect()
+    let error = |source| ReadError::Io {
+        path: directory.to_owned(),
+        source,
+    };
+    std::fs::read_dir(directory)
+        .map_err(error)?
+        .map(|entry| entry.map(|entry| entry.path()).map_err(error))
+        .collect()
 }
 
 fn read_bytes(path: &Path) -> Result<Vec<u8>, ReadError> {
     if metadata(path)?.len() > FILE_BYTES_MAX {
-        return Err(too_large(path, format!("larger than {FILE_BYTES_MAX} bytes")));
+        return Err(too_large(
+            path,
+            format!("larger than {FILE_BYTES_MAX} bytes"),
+        ));
     }
-    std::fs::read(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })
+    std::fs::read(path).map_err(|source| ReadError::Io {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn metadata(path: &Path) -> Result<std::fs::Metadata, ReadError> {
-    std::fs::metadata(path).map_err(|source| ReadError::Io { path: path.to_owned(), source })
+    std::fs::metadata(path).map_err(|source| ReadError::Io {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn canonical(path: &Path) -> Result<PathBuf, ReadError> {
-    path.canonicalize().map_err(|source| ReadError::Io { path: path.to_owned(), source })
+    path.canonicalize().map_err(|source| ReadError::Io {
+        path: path.to_owned(),
+        source,
+    })
 }
 
 fn too_large(path: &Path, what: String) -> ReadError {
-    ReadError::TooLarge { path: path.to_owned(), what }
+    ReadError::TooLarge {
+        path: path.to_owned(),
+        what,
+    }
 }
 
 #[cfg(test)]
@@ -212,7 +276,14 @@ mod tests {
     #[test]
     fn main_comes_first_then_paths_in_order() {
         let root = tempfile::tempdir().unwrap();
-        for name in ["b.aro", "a/z.fdd", "main.ARO", ".hidden/x.aro", "Plugins/p.aro", "notes.txt"] {
+        for name in [
+            "b.aro",
+            "a/z.fdd",
+            "main.ARO",
+            ".hidden/x.aro",
+            "Plugins/p.aro",
+            "notes.txt",
+        ] {
             write(root.path(), name, "");
         }
         let input = read(root.path()).unwrap();
@@ -223,7 +294,11 @@ mod tests {
     #[test]
     fn imports_join_the_program_and_may_be_cyclic() {
         let root = tempfile::tempdir().unwrap();
-        write(root.path(), "app/main.aro", "import ../shared\nimport ../missing\n");
+        write(
+            root.path(),
+            "app/main.aro",
+            "import ../shared\nimport ../missing\n",
+        );
         write(root.path(), "shared/lib.aro", "import ../app\n");
         let input = read(&root.path().join("app")).unwrap();
         let names: Vec<_> = input.files.iter().map(|file| file.path.as_str()).collect();

@@ -24,7 +24,12 @@ pub(crate) struct Nested {
 }
 
 /// Encodes the outer component.
-pub(crate) fn emit(components: &[Nested], manifest: &Manifest, contract: &Contract, runtime: &Runtime) -> Vec<u8> {
+pub(crate) fn emit(
+    components: &[Nested],
+    manifest: &Manifest,
+    contract: &Contract,
+    runtime: &Runtime,
+) -> Vec<u8> {
     let mut builder = ComponentBuilder::default();
     let rt = builder.core_module_raw(Some(aro_wit::RUNTIME_IMPORT), runtime.bytes());
     let imports = import_union(&mut builder, components, contract);
@@ -35,7 +40,9 @@ pub(crate) fn emit(components: &[Nested], manifest: &Manifest, contract: &Contra
             arguments.push((aro_wit::RUNTIME_IMPORT, ComponentExportKind::Module, rt));
         }
         for interface in component.imports.keys() {
-            let instance = *imports.get(interface.as_str()).expect("the union holds every import");
+            let instance = *imports
+                .get(interface.as_str())
+                .expect("the union holds every import");
             arguments.push((interface, ComponentExportKind::Instance, instance));
         }
         let instance = builder.instantiate(Some(&component.name), index, arguments);
@@ -48,7 +55,10 @@ pub(crate) fn emit(components: &[Nested], manifest: &Manifest, contract: &Contra
             builder.export(name.as_str(), ComponentExportKind::Instance, exported, None);
         }
     }
-    builder.custom_section(&CustomSection { name: SECTION.into(), data: manifest.to_bytes().into() });
+    builder.custom_section(&CustomSection {
+        name: SECTION.into(),
+        data: manifest.to_bytes().into(),
+    });
     builder.finish()
 }
 
@@ -60,7 +70,10 @@ fn import_union<'a>(
 ) -> IndexMap<&'a str, u32> {
     let mut union: IndexMap<&str, IndexSet<&str>> = IndexMap::new();
     for (interface, functions) in components.iter().flat_map(|component| &component.imports) {
-        union.entry(interface).or_default().extend(functions.iter().map(String::as_str));
+        union
+            .entry(interface)
+            .or_default()
+            .extend(functions.iter().map(String::as_str));
     }
     union.sort_keys();
     union
@@ -69,7 +82,10 @@ fn import_union<'a>(
             functions.sort();
             let ty = contract.instance_type(interface, functions);
             let ty = builder.type_instance(None, &ty);
-            (interface, builder.import(interface, ComponentTypeRef::Instance(ty)))
+            (
+                interface,
+                builder.import(interface, ComponentTypeRef::Instance(ty)),
+            )
         })
         .collect()
 }

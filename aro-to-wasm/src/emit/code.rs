@@ -4,8 +4,8 @@ use indexmap::{IndexMap, IndexSet};
 use wasm_encoder::{BlockType, Function as Body, ValType};
 
 use crate::ir::{
-    Argument, Callee, Constant, Expr, Fails, FailureKind, FlagOperator, Function, HostFunction, Kind, LocalId, LoopId, Node,
-    OnFailure, Role, TextId,
+    Argument, Callee, Constant, Expr, Fails, FailureKind, FlagOperator, Function, HostFunction,
+    Kind, LocalId, LoopId, Node, OnFailure, Role, TextId,
 };
 use aro_wit::manifest::CodeRange;
 
@@ -26,15 +26,24 @@ pub(crate) struct Symbols {
 
 impl Symbols {
     pub(crate) fn import(&self, interface: &'static str, function: &'static str) -> u32 {
-        *self.imports.get(&(interface, function)).expect("a helper names the imports it calls")
+        *self
+            .imports
+            .get(&(interface, function))
+            .expect("a helper names the imports it calls")
     }
 
     pub(crate) fn runtime(&self, function: &str) -> u32 {
-        *self.runtime.get(function).expect("every called runtime function was collected")
+        *self
+            .runtime
+            .get(function)
+            .expect("every called runtime function was collected")
     }
 
     pub(crate) fn helper(&self, function: HostFunction) -> u32 {
-        *self.helpers.get(&function).expect("every called helper was collected")
+        *self
+            .helpers
+            .get(&function)
+            .expect("every called helper was collected")
     }
 
     pub(crate) fn text_bytes(&self, text: &[u8]) -> (i32, i32) {
@@ -43,7 +52,10 @@ impl Symbols {
     }
 
     fn text(&self, id: TextId) -> (i32, i32) {
-        let (_, (address, length)) = self.texts.get_index(id.0 as usize).expect("texts are laid out in id order");
+        let (_, (address, length)) = self
+            .texts
+            .get_index(id.0 as usize)
+            .expect("texts are laid out in id order");
         (*address as i32, *length as i32)
     }
 }
@@ -75,7 +87,11 @@ impl Calls {
                 }
                 Node::Loop(_, body) | Node::Attempt(body) => self.nodes(body),
                 Node::Set(_, expr) | Node::Do(expr) | Node::Finish(Some(expr)) => self.expr(expr),
-                Node::If { condition, then, otherwise } => {
+                Node::If {
+                    condition,
+                    then,
+                    otherwise,
+                } => {
                     self.expr(condition);
                     self.nodes(then);
                     self.nodes(otherwise);
@@ -87,7 +103,9 @@ impl Calls {
 
     fn expr(&mut self, expr: &Expr) {
         match expr {
-            Expr::Call { callee, arguments, .. } => {
+            Expr::Call {
+                callee, arguments, ..
+            } => {
                 match callee {
                     Callee::Runtime(name) => {
                         self.runtime.insert(name);
@@ -106,7 +124,11 @@ impl Calls {
             Expr::Constant(constant) => {
                 self.runtime.insert(constructor(*constant));
             }
-            Expr::Choose { condition, then, otherwise } => {
+            Expr::Choose {
+                condition,
+                then,
+                otherwise,
+            } => {
                 self.expr(condition);
                 self.expr(then);
                 self.expr(otherwise);
@@ -147,7 +169,11 @@ fn undefined_setter(kind: FailureKind) -> &'static str {
 fn fails(nodes: &[Node]) -> bool {
     nodes.iter().any(|node| match node {
         Node::Set(_, expr) | Node::Do(expr) | Node::Finish(Some(expr)) => expr_fails(expr),
-        Node::If { condition, then, otherwise } => expr_fails(condition) || fails(then) || fails(otherwise),
+        Node::If {
+            condition,
+            then,
+            otherwise,
+        } => expr_fails(condition) || fails(then) || fails(otherwise),
         Node::Loop(_, body) => fails(body),
         Node::Fail(_) => true,
         Node::Statement { .. } | Node::Attempt(_) | Node::Break(_) | Node::Finish(None) => false,
@@ -156,20 +182,26 @@ fn fails(nodes: &[Node]) -> bool {
 
 fn expr_fails(expr: &Expr) -> bool {
     match expr {
-        Expr::Call { arguments, fails, .. } => {
+        Expr::Call {
+            arguments, fails, ..
+        } => {
             *fails != Fails::Never
                 || arguments.iter().any(|argument| match argument {
                     Argument::Expr(expr) | Argument::Slice(expr) => expr_fails(expr),
                     Argument::Text(_) => false,
                 })
         }
-        Expr::Choose { condition, then, otherwise } => {
-            expr_fails(condition) || expr_fails(then) || expr_fails(otherwise)
-        }
+        Expr::Choose {
+            condition,
+            then,
+            otherwise,
+        } => expr_fails(condition) || expr_fails(then) || expr_fails(otherwise),
         Expr::Undefined { .. } => true,
         Expr::Flags(_, operands) => operands.iter().any(expr_fails),
         Expr::Extend(operand) => expr_fails(operand),
-        Expr::AddLong(left, right) | Expr::AtLeast(left, right) => expr_fails(left) || expr_fails(right),
+        Expr::AddLong(left, right) | Expr::AtLeast(left, right) => {
+            expr_fails(left) || expr_fails(right)
+        }
         Expr::Local(_) | Expr::Unbound | Expr::Flag(_) | Expr::Long(_) | Expr::Constant(_) => false,
     }
 }
@@ -197,7 +229,11 @@ pub(crate) fn split(body: &mut Body, local: u32) {
 pub(crate) fn encode(function: &Function, index: u32, symbols: &Symbols) -> (Body, Vec<CodeRange>) {
     let parameters = function.role.parameters().len();
     let locals = function.locals.len() as u32;
-    let declared = function.locals.iter().skip(parameters).map(|kind| core_type(*kind));
+    let declared = function
+        .locals
+        .iter()
+        .skip(parameters)
+        .map(|kind| core_type(*kind));
     // Three more: the result under test, the failure's kind, a packed slice.
     let declared = declared.chain([ValType::I32, ValType::I32, ValType::I64]);
     let mut writer = Writer {
@@ -245,7 +281,12 @@ impl Writer<'_> {
 
     fn node(&mut self, node: &Node) {
         match node {
-            Node::Statement { index, trace, on_failure, body } => self.statement(*index, trace, *on_failure, body),
+            Node::Statement {
+                index,
+                trace,
+                on_failure,
+                body,
+            } => self.statement(*index, trace, *on_failure, body),
             Node::Set(local, expr) => {
                 self.expr(expr);
                 self.body.instructions().local_set(local.0);
@@ -256,7 +297,11 @@ impl Writer<'_> {
                     self.body.instructions().drop();
                 }
             }
-            Node::If { condition, then, otherwise } => {
+            Node::If {
+                condition,
+                then,
+                otherwise,
+            } => {
                 self.expr(condition);
                 self.open(|body| {
                     body.instructions().if_(BlockType::Empty);
@@ -292,7 +337,12 @@ impl Writer<'_> {
                 self.close();
             }
             Node::Break(id) => {
-                let (_, depth) = self.loops.iter().rev().find(|(open, _)| open == id).expect("lowering breaks open loops only");
+                let (_, depth) = self
+                    .loops
+                    .iter()
+                    .rev()
+                    .find(|(open, _)| open == id)
+                    .expect("lowering breaks open loops only");
                 let target = self.depth - depth;
                 self.body.instructions().br(target);
             }
@@ -301,7 +351,13 @@ impl Writer<'_> {
         }
     }
 
-    fn statement(&mut self, index: u32, trace: &[(TextId, LocalId)], on_failure: OnFailure, body: &[Node]) {
+    fn statement(
+        &mut self,
+        index: u32,
+        trace: &[(TextId, LocalId)],
+        on_failure: OnFailure,
+        body: &[Node],
+    ) {
         self.range(index);
         if !fails(body) {
             self.nodes(body);
@@ -333,8 +389,17 @@ impl Writer<'_> {
         }
         for (name, local) in trace {
             let (address, length) = self.symbols.text(*name);
-            self.body.instructions().local_get(local.0).if_(BlockType::Empty).i32_const(address).i32_const(length);
-            self.body.instructions().local_get(local.0).call(self.symbols.runtime("trace")).end();
+            self.body
+                .instructions()
+                .local_get(local.0)
+                .if_(BlockType::Empty)
+                .i32_const(address)
+                .i32_const(length);
+            self.body
+                .instructions()
+                .local_get(local.0)
+                .call(self.symbols.runtime("trace"))
+                .end();
         }
         self.body
             .instructions()
@@ -347,7 +412,11 @@ impl Writer<'_> {
     /// Notes that the code from here on belongs to a statement.
     fn range(&mut self, statement: u32) {
         let start = self.body.byte_len() as u32;
-        self.ranges.push(CodeRange { function: self.index, start, statement });
+        self.ranges.push(CodeRange {
+            function: self.index,
+            start,
+            statement,
+        });
     }
 
     fn finish(&mut self, value: Option<&Expr>) {
@@ -363,7 +432,11 @@ impl Writer<'_> {
     fn fail(&mut self, kind: FailureKind) {
         let failure = self.failure.expect("failures stand in statements");
         let target = self.depth - failure;
-        self.body.instructions().i32_const(kind as i32).local_set(self.failure_kind).br(target);
+        self.body
+            .instructions()
+            .i32_const(kind as i32)
+            .local_set(self.failure_kind)
+            .br(target);
     }
 
     fn open(&mut self, start: impl FnOnce(&mut Body)) {
@@ -391,8 +464,16 @@ impl Writer<'_> {
                 self.body.instructions().i64_const(*number);
             }
             Expr::Constant(constant) => self.constant(*constant),
-            Expr::Call { callee, arguments, fails } => self.call(*callee, arguments, *fails),
-            Expr::Choose { condition, then, otherwise } => {
+            Expr::Call {
+                callee,
+                arguments,
+                fails,
+            } => self.call(*callee, arguments, *fails),
+            Expr::Choose {
+                condition,
+                then,
+                otherwise,
+            } => {
                 self.expr(condition);
                 self.open(|body| {
                     body.instructions().if_(BlockType::Result(ValType::I32));
@@ -405,7 +486,11 @@ impl Writer<'_> {
             Expr::Undefined { name, kind } => {
                 let (address, length) = self.symbols.text(*name);
                 let setter = self.symbols.runtime(undefined_setter(*kind));
-                self.body.instructions().i32_const(address).i32_const(length).call(setter);
+                self.body
+                    .instructions()
+                    .i32_const(address)
+                    .i32_const(length)
+                    .call(setter);
                 self.fail(*kind);
             }
             Expr::Flags(operator, operands) => self.flags(*operator, operands),
@@ -448,7 +533,10 @@ impl Writer<'_> {
                 Argument::Expr(expr) => self.expr(expr),
                 Argument::Text(id) => {
                     let (address, length) = self.symbols.text(*id);
-                    self.body.instructions().i32_const(address).i32_const(length);
+                    self.body
+                        .instructions()
+                        .i32_const(address)
+                        .i32_const(length);
                 }
                 Argument::Slice(expr) => {
                     self.expr(expr);
@@ -470,7 +558,11 @@ impl Writer<'_> {
                 kind
             }
             Fails::OnMinusOne(kind) => {
-                self.body.instructions().local_tee(tested).i32_const(-1).i32_eq();
+                self.body
+                    .instructions()
+                    .local_tee(tested)
+                    .i32_const(-1)
+                    .i32_eq();
                 kind
             }
         };
@@ -500,8 +592,16 @@ impl Writer<'_> {
     /// Whether an evaluated expression leaves something on the stack.
     fn leaves_value(&self, expr: &Expr) -> bool {
         match expr {
-            Expr::Call { callee: Callee::Runtime(name), .. } => super::module::runtime_export(name).is_some_and(|export| !export.results.is_empty()),
-            Expr::Call { callee: Callee::Host(function), .. } => !super::host::helper(*function).results.is_empty(),
+            Expr::Call {
+                callee: Callee::Runtime(name),
+                ..
+            } => {
+                super::module::runtime_export(name).is_some_and(|export| !export.results.is_empty())
+            }
+            Expr::Call {
+                callee: Callee::Host(function),
+                ..
+            } => !super::host::helper(*function).results.is_empty(),
             Expr::Undefined { .. } => false,
             _ => true,
         }

@@ -1,8 +1,8 @@
 //! One core module to one component: imports the value runtime and the interfaces it uses, exports the interface of its trigger.
 
 use wasm_encoder::{
-    CanonicalOption, ComponentBuilder, ComponentExportKind, ComponentTypeRef, EntityType, ExportKind, MemoryType, ModuleArg,
-    ModuleType,
+    CanonicalOption, ComponentBuilder, ComponentExportKind, ComponentTypeRef, EntityType,
+    ExportKind, MemoryType, ModuleArg, ModuleType,
 };
 use wit_parser::Function;
 
@@ -11,7 +11,12 @@ use super::wit::{Contract, Known, Naming, Types, borrowed, import_type_name};
 use crate::runtime::Runtime;
 
 /// Encodes the component of a feature set that is run through `interface`.
-pub(crate) fn emit(module: &CoreModule, interface: &str, contract: &Contract, runtime: &Runtime) -> Vec<u8> {
+pub(crate) fn emit(
+    module: &CoreModule,
+    interface: &str,
+    contract: &Contract,
+    runtime: &Runtime,
+) -> Vec<u8> {
     let mut builder = ComponentBuilder::default();
     let rt = import_runtime(&mut builder, module, runtime);
     let imported: Vec<(&str, u32)> = module
@@ -20,20 +25,31 @@ pub(crate) fn emit(module: &CoreModule, interface: &str, contract: &Contract, ru
         .map(|(interface, functions)| {
             let ty = contract.instance_type(interface, functions.iter().copied());
             let ty = builder.type_instance(None, &ty);
-            (*interface, builder.import(*interface, ComponentTypeRef::Instance(ty)))
+            (
+                *interface,
+                builder.import(*interface, ComponentTypeRef::Instance(ty)),
+            )
         })
         .collect();
     let rt = builder.core_instantiate(Some("rt"), rt, []);
     let memory = builder.core_alias_export(Some("memory"), rt, "memory", ExportKind::Memory);
     let realloc = builder.core_alias_export(Some("realloc"), rt, "realloc", ExportKind::Func);
-    let options = [CanonicalOption::UTF8, CanonicalOption::Memory(memory), CanonicalOption::Realloc(realloc)];
+    let options = [
+        CanonicalOption::UTF8,
+        CanonicalOption::Memory(memory),
+        CanonicalOption::Realloc(realloc),
+    ];
     let mut arguments = vec![(aro_wit::RUNTIME_IMPORT, ModuleArg::Instance(rt))];
     for ((interface, functions), (_, instance)) in module.imports.iter().zip(&imported) {
         let lowered: Vec<(&str, ExportKind, u32)> = functions
             .iter()
             .map(|name| {
                 let function = builder.alias_export(*instance, name, ComponentExportKind::Func);
-                (*name, ExportKind::Func, builder.lower_func(Some(name), function, options))
+                (
+                    *name,
+                    ExportKind::Func,
+                    builder.lower_func(Some(name), function, options),
+                )
             })
             .collect();
         let instance = builder.core_instantiate_exports(Some(interface), lowered);
@@ -43,7 +59,17 @@ pub(crate) fn emit(module: &CoreModule, interface: &str, contract: &Contract, ru
     let main = builder.core_instantiate(Some("main"), main, arguments);
     let handle = builder.core_alias_export(Some(HANDLE), main, HANDLE, ExportKind::Func);
     let finish = builder.core_alias_export(Some(FINISH), main, FINISH, ExportKind::Func);
-    export_handler(&mut builder, interface, contract, &Lift { handle, finish, memory, realloc });
+    export_handler(
+        &mut builder,
+        interface,
+        contract,
+        &Lift {
+            handle,
+            finish,
+            memory,
+            realloc,
+        },
+    );
     builder.finish()
 }
 
@@ -86,11 +112,22 @@ fn handler<'a>(contract: &'a Contract, interface: &str) -> &'a Function {
 /// Lifts the core function and exports it as an instance whose types carry their names.
 ///
 /// Named types must be exported beside the function that uses them, and only a component can give an exported type its name: hence the small component that imports function and types and exports them again, as other encoders do.
-fn export_handler(builder: &mut ComponentBuilder, interface: &str, contract: &Contract, lift: &Lift) {
+fn export_handler(
+    builder: &mut ComponentBuilder,
+    interface: &str,
+    contract: &Contract,
+    lift: &Lift,
+) {
     let function = handler(contract, interface);
     let mut inside = Known::default();
-    let (params, result) =
-        contract.function_types(function, &mut Types { builder, naming: Naming::None }, &mut inside);
+    let (params, result) = contract.function_types(
+        function,
+        &mut Types {
+            builder,
+            naming: Naming::None,
+        },
+        &mut inside,
+    );
     let (ty, mut encoder) = builder.type_function(None);
     encoder.params(borrowed(&params)).result(result);
     let lifted = builder.lift_func(
@@ -108,7 +145,10 @@ fn export_handler(builder: &mut ComponentBuilder, interface: &str, contract: &Co
     let import = import_function_name(&function.name);
     let mut arguments = vec![(import, ComponentExportKind::Func, lifted)];
     arguments.extend(
-        inside.named.iter().map(|(name, index)| (import_type_name(name), ComponentExportKind::Type, *index)),
+        inside
+            .named
+            .iter()
+            .map(|(name, index)| (import_type_name(name), ComponentExportKind::Type, *index)),
     );
     let instance = builder.instantiate(Some("export"), shim, arguments);
     builder.export(interface, ComponentExportKind::Instance, instance, None);
@@ -121,8 +161,11 @@ fn import_function_name(name: &str) -> String {
 fn re_exporter(function: &Function, contract: &Contract) -> ComponentBuilder {
     let mut builder = ComponentBuilder::default();
     let function_type = |builder: &mut ComponentBuilder, naming| {
-        let (params, result) =
-            contract.function_types(function, &mut Types { builder, naming }, &mut Known::default());
+        let (params, result) = contract.function_types(
+            function,
+            &mut Types { builder, naming },
+            &mut Known::default(),
+        );
         let (index, mut encoder) = builder.type_function(None);
         encoder.params(borrowed(&params)).result(result);
         index

@@ -31,10 +31,22 @@ const I32: ValType = ValType::I32;
 /// The parts of a helper.
 pub(crate) fn helper(function: HostFunction) -> Helper {
     use HostFunction as H;
-    let part = |params, results, imports, runtime, helpers| Helper { params, results, imports, runtime, helpers };
+    let part = |params, results, imports, runtime, helpers| Helper {
+        params,
+        results,
+        imports,
+        runtime,
+        helpers,
+    };
     match function {
         H::ConsoleWrite => part(&[I32; 3], &[], &[(name::CONSOLE, "write")], &[], &[]),
-        H::Listen => part(&[I32; 3], &[I32], &[(name::LISTENERS, "listen")], &["raise", "socket"], &[]),
+        H::Listen => part(
+            &[I32; 3],
+            &[I32],
+            &[(name::LISTENERS, "listen")],
+            &["raise", "socket"],
+            &[],
+        ),
         H::Send => part(
             &[I32; 3],
             &[I32],
@@ -42,11 +54,27 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
             &["socket_high", "socket_low", "raise"],
             &[],
         ),
-        H::Broadcast => {
-            part(&[I32; 3], &[], &[(name::CONNECTIONS, "broadcast")], &["socket_high", "socket_low"], &[])
-        }
-        H::CloseListener => part(&[I32], &[], &[(name::LISTENERS, "close")], &["socket_high", "socket_low"], &[]),
-        H::CloseConnection => part(&[I32], &[], &[(name::CONNECTIONS, "close")], &["socket_high", "socket_low"], &[]),
+        H::Broadcast => part(
+            &[I32; 3],
+            &[],
+            &[(name::CONNECTIONS, "broadcast")],
+            &["socket_high", "socket_low"],
+            &[],
+        ),
+        H::CloseListener => part(
+            &[I32],
+            &[],
+            &[(name::LISTENERS, "close")],
+            &["socket_high", "socket_low"],
+            &[],
+        ),
+        H::CloseConnection => part(
+            &[I32],
+            &[],
+            &[(name::CONNECTIONS, "close")],
+            &["socket_high", "socket_low"],
+            &[],
+        ),
         H::Describe => part(
             &[I32],
             &[I32],
@@ -54,22 +82,66 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
             &["socket_high", "socket_low", "description", "null"],
             &[],
         ),
-        H::Find => part(&[I32; 2], &[I32], &[(name::DIRECTORY, "find")], &["socket"], &[]),
+        H::Find => part(
+            &[I32; 2],
+            &[I32],
+            &[(name::DIRECTORY, "find")],
+            &["socket"],
+            &[],
+        ),
         H::StepSocket => part(&[I32; 3], &[I32], &[], &["kind", "step"], &[H::Describe]),
-        H::Publish => part(&[I32; 3], &[], &[(name::PUBLISHED, "publish")], &["encode"], &[]),
-        H::ReadPublished => part(&[I32; 2], &[I32], &[(name::PUBLISHED, "read")], &["decode", "raise"], &[]),
-        H::Store => part(&[I32; 3], &[I32], &[(name::REPOSITORIES, "store")], &["encode", "decode", "raise"], &[]),
+        H::Publish => part(
+            &[I32; 3],
+            &[],
+            &[(name::PUBLISHED, "publish")],
+            &["encode"],
+            &[],
+        ),
+        H::ReadPublished => part(
+            &[I32; 2],
+            &[I32],
+            &[(name::PUBLISHED, "read")],
+            &["decode", "raise"],
+            &[],
+        ),
+        H::Store => part(
+            &[I32; 3],
+            &[I32],
+            &[(name::REPOSITORIES, "store")],
+            &["encode", "decode", "raise"],
+            &[],
+        ),
         H::StoreCreated => part(&[], &[I32], &[], &[], &[]),
-        H::Retrieve => {
-            part(&[I32; 3], &[I32], &[(name::REPOSITORIES, "retrieve")], &["filter_list", "decode", "raise"], &[])
-        }
-        H::Delete => {
-            part(&[I32; 3], &[I32], &[(name::REPOSITORIES, "delete")], &["filter_list", "decode", "raise"], &[])
-        }
-        H::Count => part(&[I32; 2], &[I32], &[(name::REPOSITORIES, "count")], &["int"], &[]),
+        H::Retrieve => part(
+            &[I32; 3],
+            &[I32],
+            &[(name::REPOSITORIES, "retrieve")],
+            &["filter_list", "decode", "raise"],
+            &[],
+        ),
+        H::Delete => part(
+            &[I32; 3],
+            &[I32],
+            &[(name::REPOSITORIES, "delete")],
+            &["filter_list", "decode", "raise"],
+            &[],
+        ),
+        H::Count => part(
+            &[I32; 2],
+            &[I32],
+            &[(name::REPOSITORIES, "count")],
+            &["int"],
+            &[],
+        ),
         H::Now => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["date"], &[]),
         H::CurrentTime => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["iso"], &[]),
-        H::GeneratedId => part(&[], &[I32], &[(name::RANDOM, "get-random-u64")], &["uuid"], &[]),
+        H::GeneratedId => part(
+            &[],
+            &[I32],
+            &[(name::RANDOM, "get-random-u64")],
+            &["uuid"],
+            &[],
+        ),
     }
 }
 
@@ -77,12 +149,20 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
 const KIND_SOCKET: i32 = 9;
 
 fn at(offset: u32) -> MemArg {
-    MemArg { offset: u64::from(offset), align: 0, memory_index: 0 }
+    MemArg {
+        offset: u64::from(offset),
+        align: 0,
+        memory_index: 0,
+    }
 }
 
 /// Encodes the body of a helper. Parameters are locals 0…, `scratch` is the address of the scratch area.
 pub(crate) fn body(function: HostFunction, symbols: &Symbols, scratch: i32) -> Function {
-    let mut body = Body { function: Function::new([(1, ValType::I64)]), symbols, scratch };
+    let mut body = Body {
+        function: Function::new([(1, ValType::I64)]),
+        symbols,
+        scratch,
+    };
     body.write(function);
     body.function.instructions().end();
     body.function
@@ -113,9 +193,21 @@ impl Body<'_> {
             H::StoreCreated => self.load8(12),
             H::Retrieve => self.query("retrieve"),
             H::Delete => self.query("delete"),
-            H::Count => self.locals(2).import(name::REPOSITORIES, "count").runtime("int"),
-            H::Now => self.scratch().import(name::WALL_CLOCK, "now").load64(0).load32(8).runtime("date"),
-            H::CurrentTime => self.scratch().import(name::WALL_CLOCK, "now").load64(0).runtime("iso"),
+            H::Count => self
+                .locals(2)
+                .import(name::REPOSITORIES, "count")
+                .runtime("int"),
+            H::Now => self
+                .scratch()
+                .import(name::WALL_CLOCK, "now")
+                .load64(0)
+                .load32(8)
+                .runtime("date"),
+            H::CurrentTime => self
+                .scratch()
+                .import(name::WALL_CLOCK, "now")
+                .load64(0)
+                .runtime("iso"),
             H::GeneratedId => self
                 .import(name::RANDOM, "get-random-u64")
                 .import(name::RANDOM, "get-random-u64")
@@ -125,27 +217,49 @@ impl Body<'_> {
 
     fn listen(&mut self) -> &mut Self {
         self.locals(3).scratch().import(name::LISTENERS, "listen");
-        self.load8(0).when(Some(I32)).load32(8).load32(12).runtime("raise").number(0);
-        self.otherwise().load64(8).load64(16).runtime("socket").end()
+        self.load8(0)
+            .when(Some(I32))
+            .load32(8)
+            .load32(12)
+            .runtime("raise")
+            .number(0);
+        self.otherwise()
+            .load64(8)
+            .load64(16)
+            .runtime("socket")
+            .end()
     }
 
     fn send(&mut self) -> &mut Self {
-        self.halves().local(1).local(2).scratch().import(name::CONNECTIONS, "send");
+        self.halves()
+            .local(1)
+            .local(2)
+            .scratch()
+            .import(name::CONNECTIONS, "send");
         // A connection that is gone swallows what is sent to it (runtime.md 6.6.3); only a full queue fails.
         self.load8(0).load8(1);
         self.function.instructions().i32_and();
         self.when(Some(I32));
-        self.text("the peer does not read: its queue is full").runtime("raise").number(0);
+        self.text("the peer does not read: its queue is full")
+            .runtime("raise")
+            .number(0);
         self.otherwise().number(1).end()
     }
 
     fn broadcast(&mut self) -> &mut Self {
         self.local(0);
-        self.when(None).number(1).halves().local(1).local(2).import(name::CONNECTIONS, "broadcast");
+        self.when(None)
+            .number(1)
+            .halves()
+            .local(1)
+            .local(2)
+            .import(name::CONNECTIONS, "broadcast");
         self.function.instructions().drop();
         self.otherwise().number(0);
         self.function.instructions().i64_const(0).i64_const(0);
-        self.local(1).local(2).import(name::CONNECTIONS, "broadcast");
+        self.local(1)
+            .local(2)
+            .import(name::CONNECTIONS, "broadcast");
         self.function.instructions().drop();
         self.end()
     }
@@ -153,7 +267,12 @@ impl Body<'_> {
     fn describe(&mut self) -> &mut Self {
         self.halves().scratch().import(name::DIRECTORY, "describe");
         self.load8(0).when(Some(I32));
-        self.local(0).load8(4).load32(8).load32(12).load32(16).load32(20);
+        self.local(0)
+            .load8(4)
+            .load32(8)
+            .load32(12)
+            .load32(16)
+            .load32(20);
         self.number(self.scratch);
         self.function.instructions().i32_load16_u(at(24));
         self.load8(26).runtime("description");
@@ -162,7 +281,11 @@ impl Body<'_> {
 
     fn find(&mut self) -> &mut Self {
         self.locals(2).scratch().import(name::DIRECTORY, "find");
-        self.load8(0).when(Some(I32)).load64(8).load64(16).runtime("socket");
+        self.load8(0)
+            .when(Some(I32))
+            .load64(8)
+            .load64(16)
+            .runtime("socket");
         self.otherwise().number(0).end()
     }
 
@@ -175,29 +298,58 @@ impl Body<'_> {
     }
 
     fn publish(&mut self) -> &mut Self {
-        self.locals(2).local(2).runtime("encode").split(3).import(name::PUBLISHED, "publish")
+        self.locals(2)
+            .local(2)
+            .runtime("encode")
+            .split(3)
+            .import(name::PUBLISHED, "publish")
     }
 
     fn read_published(&mut self) -> &mut Self {
         self.locals(2).scratch().import(name::PUBLISHED, "read");
-        self.load8(0).when(Some(I32)).load32(4).load32(8).runtime("raise").number(-1);
-        self.otherwise().load8(4).when(Some(I32)).load32(8).load32(12).runtime("decode");
+        self.load8(0)
+            .when(Some(I32))
+            .load32(4)
+            .load32(8)
+            .runtime("raise")
+            .number(-1);
+        self.otherwise()
+            .load8(4)
+            .when(Some(I32))
+            .load32(8)
+            .load32(12)
+            .runtime("decode");
         self.otherwise().number(0).end().end()
     }
 
     fn store(&mut self) -> &mut Self {
-        self.locals(2).local(2).runtime("encode").split(3).scratch().import(name::REPOSITORIES, "store");
+        self.locals(2)
+            .local(2)
+            .runtime("encode")
+            .split(3)
+            .scratch()
+            .import(name::REPOSITORIES, "store");
         self.rows()
     }
 
     fn query(&mut self, function: &'static str) -> &mut Self {
-        self.locals(2).local(2).runtime("filter_list").split(3).scratch().import(name::REPOSITORIES, function);
+        self.locals(2)
+            .local(2)
+            .runtime("filter_list")
+            .split(3)
+            .scratch()
+            .import(name::REPOSITORIES, function);
         self.rows()
     }
 
     /// `result<list<u8>, string>`, or a record that begins with the list, to a value.
     fn rows(&mut self) -> &mut Self {
-        self.load8(0).when(Some(I32)).load32(4).load32(8).runtime("raise").number(0);
+        self.load8(0)
+            .when(Some(I32))
+            .load32(4)
+            .load32(8)
+            .runtime("raise")
+            .number(0);
         self.otherwise().load32(4).load32(8).runtime("decode").end()
     }
 
@@ -226,7 +378,10 @@ impl Body<'_> {
 
     /// Both halves of the socket in local 0.
     fn halves(&mut self) -> &mut Self {
-        self.local(0).runtime("socket_high").local(0).runtime("socket_low")
+        self.local(0)
+            .runtime("socket_high")
+            .local(0)
+            .runtime("socket_low")
     }
 
     fn load8(&mut self, offset: u32) -> &mut Self {
@@ -270,17 +425,23 @@ impl Body<'_> {
     }
 
     fn import(&mut self, interface: &'static str, function: &'static str) -> &mut Self {
-        self.function.instructions().call(self.symbols.import(interface, function));
+        self.function
+            .instructions()
+            .call(self.symbols.import(interface, function));
         self
     }
 
     fn runtime(&mut self, function: &'static str) -> &mut Self {
-        self.function.instructions().call(self.symbols.runtime(function));
+        self.function
+            .instructions()
+            .call(self.symbols.runtime(function));
         self
     }
 
     fn helper(&mut self, function: HostFunction) -> &mut Self {
-        self.function.instructions().call(self.symbols.helper(function));
+        self.function
+            .instructions()
+            .call(self.symbols.helper(function));
         self
     }
 }

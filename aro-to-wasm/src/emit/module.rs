@@ -4,8 +4,9 @@ use aro_runtime::abi::{EXPORTS, Export, Ty};
 use aro_wit::manifest::CodeRange;
 use indexmap::{IndexMap, IndexSet};
 use wasm_encoder::{
-    CodeSection, DataCountSection, DataSection, EntityType, ExportKind, ExportSection, Function as Body, FunctionSection,
-    ImportSection, MemoryType, Module, NameMap, NameSection, StartSection, TypeSection, ValType,
+    CodeSection, DataCountSection, DataSection, EntityType, ExportKind, ExportSection,
+    Function as Body, FunctionSection, ImportSection, MemoryType, Module, NameMap, NameSection,
+    StartSection, TypeSection, ValType,
 };
 
 use super::code::{self, Calls, Symbols};
@@ -43,13 +44,17 @@ pub(crate) fn runtime_export(name: &str) -> Option<&'static Export> {
 
 /// Core types of an export of the value runtime.
 pub(crate) fn runtime_signature(name: &str) -> (Vec<ValType>, Vec<ValType>) {
-    let export = runtime_export(name).unwrap_or_else(|| panic!("the value runtime exports no function {name}"));
+    let export = runtime_export(name)
+        .unwrap_or_else(|| panic!("the value runtime exports no function {name}"));
     let core = |ty: &Ty| match ty {
         Ty::I32 => ValType::I32,
         Ty::I64 => ValType::I64,
         Ty::F64 => ValType::F64,
     };
-    (export.params.iter().map(core).collect(), export.results.iter().map(core).collect())
+    (
+        export.params.iter().map(core).collect(),
+        export.results.iter().map(core).collect(),
+    )
 }
 
 /// Encodes a unit.
@@ -60,16 +65,30 @@ pub(crate) fn emit(unit: &Unit, contract: &Contract, runtime: &Runtime) -> CoreM
     }
     // Every handler resets the arena after its event and may end without a failure.
     calls.runtime.extend(["start", "reset"]);
-    if unit.functions.first().is_some_and(|function| function.role != Role::Start) {
+    if unit
+        .functions
+        .first()
+        .is_some_and(|function| function.role != Role::Start)
+    {
         calls.runtime.insert("done");
     }
     let (helpers, imports) = close_over_helpers(&mut calls);
-    let mut writer = Writer { types: Types::default(), imports: ImportSection::new(), imported: 0, symbols: Symbols::default() };
+    let mut writer = Writer {
+        types: Types::default(),
+        imports: ImportSection::new(),
+        imported: 0,
+        symbols: Symbols::default(),
+    };
     writer.import_everything(&calls, &imports, contract, runtime);
     let data = writer.lay_out(unit, &helpers, runtime.heap_base());
     let by_interface = group(&imports);
     let (bytes, code) = writer.finish(unit, &helpers, &data, runtime);
-    CoreModule { bytes, imports: by_interface, runtime: calls.runtime.into_iter().collect(), code }
+    CoreModule {
+        bytes,
+        imports: by_interface,
+        runtime: calls.runtime.into_iter().collect(),
+        code,
+    }
 }
 
 type Imports = IndexSet<(&'static str, &'static str)>;
@@ -105,7 +124,9 @@ fn group(imports: &Imports) -> IndexMap<&'static str, Vec<&'static str>> {
 
 /// The last part of an interface name, under which the core module imports its functions.
 pub(crate) fn short_name(interface: &str) -> &str {
-    let path = interface.split_once('@').map_or(interface, |(path, _)| path);
+    let path = interface
+        .split_once('@')
+        .map_or(interface, |(path, _)| path);
     path.rsplit_once('/').map_or(path, |(_, name)| name)
 }
 
@@ -118,10 +139,15 @@ struct Types {
 impl Types {
     fn index(&mut self, params: Vec<ValType>, results: Vec<ValType>) -> u32 {
         let next = self.known.len() as u32;
-        *self.known.entry((params, results)).or_insert_with_key(|(params, results)| {
-            self.section.ty().function(params.iter().copied(), results.iter().copied());
-            next
-        })
+        *self
+            .known
+            .entry((params, results))
+            .or_insert_with_key(|(params, results)| {
+                self.section
+                    .ty()
+                    .function(params.iter().copied(), results.iter().copied());
+                next
+            })
     }
 }
 
@@ -133,7 +159,13 @@ struct Writer {
 }
 
 impl Writer {
-    fn import_everything(&mut self, calls: &Calls, imports: &Imports, contract: &Contract, runtime: &Runtime) {
+    fn import_everything(
+        &mut self,
+        calls: &Calls,
+        imports: &Imports,
+        contract: &Contract,
+        runtime: &Runtime,
+    ) {
         let memory = MemoryType {
             minimum: u64::from(runtime.pages()),
             maximum: None,
@@ -141,21 +173,33 @@ impl Writer {
             shared: false,
             page_size_log2: None,
         };
-        self.imports.import(aro_wit::RUNTIME_IMPORT, "memory", EntityType::Memory(memory));
+        self.imports.import(
+            aro_wit::RUNTIME_IMPORT,
+            "memory",
+            EntityType::Memory(memory),
+        );
         for name in &calls.runtime {
             let (params, results) = runtime_signature(name);
             let index = self.import(aro_wit::RUNTIME_IMPORT, name, params, results);
             self.symbols.runtime.insert(name, index);
         }
         for (interface, name) in imports {
-            let function = contract.function(interface, name).expect("helpers import functions of the contract");
+            let function = contract
+                .function(interface, name)
+                .expect("helpers import functions of the contract");
             let (params, results) = contract.import_signature(function);
             let index = self.import(short_name(interface), name, params, results);
             self.symbols.imports.insert((interface, name), index);
         }
     }
 
-    fn import(&mut self, module: &str, name: &str, params: Vec<ValType>, results: Vec<ValType>) -> u32 {
+    fn import(
+        &mut self,
+        module: &str,
+        name: &str,
+        params: Vec<ValType>,
+        results: Vec<ValType>,
+    ) -> u32 {
         let ty = self.types.index(params, results);
         self.imports.import(module, name, EntityType::Function(ty));
         self.imported += 1;
@@ -167,7 +211,10 @@ impl Writer {
         let scratch = base.next_multiple_of(8);
         let first = scratch + SCRATCH_BYTES;
         let mut bytes = Vec::new();
-        let helper_texts = helpers.iter().flat_map(|function| host::texts(*function)).map(|text| text.as_bytes().to_vec());
+        let helper_texts = helpers
+            .iter()
+            .flat_map(|function| host::texts(*function))
+            .map(|text| text.as_bytes().to_vec());
         for text in unit.texts.iter().cloned().chain(helper_texts) {
             let address = first + bytes.len() as u32;
             let length = text.len() as u32;
@@ -176,10 +223,20 @@ impl Writer {
                 self.symbols.texts.insert(text, (address, length));
             }
         }
-        Layout { scratch, first, bytes }
+        Layout {
+            scratch,
+            first,
+            bytes,
+        }
     }
 
-    fn finish(mut self, unit: &Unit, helpers: &[HostFunction], data: &Layout, runtime: &Runtime) -> (Vec<u8>, Vec<CodeRange>) {
+    fn finish(
+        mut self,
+        unit: &Unit,
+        helpers: &[HostFunction],
+        data: &Layout,
+        runtime: &Runtime,
+    ) -> (Vec<u8>, Vec<CodeRange>) {
         let mut functions = FunctionSection::new();
         let mut code = CodeSection::new();
         let mut names = NameMap::new();
@@ -189,12 +246,22 @@ impl Writer {
         functions.function(self.types.index(vec![ValType::I32], Vec::new()));
         for (offset, function) in helpers.iter().enumerate() {
             let parts = host::helper(*function);
-            functions.function(self.types.index(parts.params.to_vec(), parts.results.to_vec()));
-            self.symbols.helpers.insert(*function, start + 2 + offset as u32);
+            functions.function(
+                self.types
+                    .index(parts.params.to_vec(), parts.results.to_vec()),
+            );
+            self.symbols
+                .helpers
+                .insert(*function, start + 2 + offset as u32);
         }
         self.symbols.first_function = start + 2 + helpers.len() as u32;
         for function in &unit.functions {
-            let params = function.role.parameters().iter().map(|kind| code::core_type(*kind)).collect();
+            let params = function
+                .role
+                .parameters()
+                .iter()
+                .map(|kind| code::core_type(*kind))
+                .collect();
             functions.function(self.types.index(params, vec![ValType::I32]));
         }
         code.function(&self.start_function(data, runtime));
@@ -222,30 +289,52 @@ impl Writer {
         let missing = end.div_ceil(PAGE_BYTES).saturating_sub(runtime.pages());
         let mut sink = body.instructions();
         if missing > 0 {
-            sink.i32_const(missing as i32).memory_grow(0).i32_const(-1).i32_eq();
+            sink.i32_const(missing as i32)
+                .memory_grow(0)
+                .i32_const(-1)
+                .i32_eq();
             sink.if_(wasm_encoder::BlockType::Empty).unreachable().end();
         }
         if !data.bytes.is_empty() {
-            sink.i32_const(data.first as i32).i32_const(0).i32_const(data.bytes.len() as i32).memory_init(0, 0);
+            sink.i32_const(data.first as i32)
+                .i32_const(0)
+                .i32_const(data.bytes.len() as i32)
+                .memory_init(0, 0);
         }
-        sink.i32_const(end as i32).call(self.symbols.runtime("start")).end();
+        sink.i32_const(end as i32)
+            .call(self.symbols.runtime("start"))
+            .end();
         body
     }
 
     /// Frees what the event has used, so that the instance can take another.
     fn finish_function(&self) -> Body {
         let mut body = Body::new([]);
-        body.instructions().call(self.symbols.runtime("reset")).end();
+        body.instructions()
+            .call(self.symbols.runtime("reset"))
+            .end();
         body
     }
 
-    fn assemble(self, functions: &FunctionSection, code: &CodeSection, names: &NameMap, data: &Layout) -> Vec<u8> {
+    fn assemble(
+        self,
+        functions: &FunctionSection,
+        code: &CodeSection,
+        names: &NameMap,
+        data: &Layout,
+    ) -> Vec<u8> {
         let mut exports = ExportSection::new();
         exports.export(HANDLE, ExportKind::Func, self.symbols.first_function);
         exports.export(FINISH, ExportKind::Func, self.imported + 1);
         let mut module = Module::new();
-        module.section(&self.types.section).section(&self.imports).section(functions).section(&exports);
-        module.section(&StartSection { function_index: self.imported });
+        module
+            .section(&self.types.section)
+            .section(&self.imports)
+            .section(functions)
+            .section(&exports);
+        module.section(&StartSection {
+            function_index: self.imported,
+        });
         let mut segments = DataSection::new();
         if !data.bytes.is_empty() {
             segments.passive(data.bytes.iter().copied());
@@ -268,4 +357,3 @@ struct Layout {
     first: u32,
     bytes: Vec<u8>,
 }
-

@@ -2,8 +2,8 @@
 
 use rustc_hash::FxHashMap;
 use wasm_encoder::{
-    ComponentBuilder, ComponentDefinedTypeEncoder, ComponentExportKind, ComponentTypeRef, ComponentValType, InstanceType,
-    PrimitiveValType, TypeBounds, ValType,
+    ComponentBuilder, ComponentDefinedTypeEncoder, ComponentExportKind, ComponentTypeRef,
+    ComponentValType, InstanceType, PrimitiveValType, TypeBounds, ValType,
 };
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{Function, InterfaceId, Resolve, Type, TypeDefKind, TypeId};
@@ -20,14 +20,19 @@ impl Contract {
     pub(crate) fn load() -> Self {
         let mut resolve = Resolve::default();
         for (file, text) in aro_wit::PACKAGES {
-            resolve.push_str(file, text).expect("the committed WIT packages resolve, as a test of aro-wit shows");
+            resolve
+                .push_str(file, text)
+                .expect("the committed WIT packages resolve, as a test of aro-wit shows");
         }
         let interfaces = resolve
             .interfaces
             .iter()
             .filter_map(|(id, _)| resolve.id_of(id).map(|name| (name, id)))
             .collect();
-        Contract { resolve, interfaces }
+        Contract {
+            resolve,
+            interfaces,
+        }
     }
 
     /// Whether the contract has an interface of that name and version.
@@ -43,33 +48,61 @@ impl Contract {
 
     /// Core parameters and results of an imported function after lowering.
     pub(crate) fn import_signature(&self, function: &Function) -> (Vec<ValType>, Vec<ValType>) {
-        let signature = self.resolve.wasm_signature(AbiVariant::GuestImport, function);
-        (signature.params.iter().map(core_type).collect(), signature.results.iter().map(core_type).collect())
+        let signature = self
+            .resolve
+            .wasm_signature(AbiVariant::GuestImport, function);
+        (
+            signature.params.iter().map(core_type).collect(),
+            signature.results.iter().map(core_type).collect(),
+        )
     }
 
     /// The type of an imported instance that has just these functions and the types they use.
-    pub(crate) fn instance_type<'a>(&self, interface: &str, functions: impl IntoIterator<Item = &'a str>) -> InstanceType {
+    pub(crate) fn instance_type<'a>(
+        &self,
+        interface: &str,
+        functions: impl IntoIterator<Item = &'a str>,
+    ) -> InstanceType {
         let mut instance = InstanceType::new();
         let mut known = Known::default();
         for name in functions {
-            let function = self.function(interface, name).expect("the caller names functions of the contract");
+            let function = self
+                .function(interface, name)
+                .expect("the caller names functions of the contract");
             let (params, result) = self.function_types(function, &mut instance, &mut known);
             let index = instance.type_count();
-            instance.ty().function().params(borrowed(&params)).result(result);
+            instance
+                .ty()
+                .function()
+                .params(borrowed(&params))
+                .result(result);
             instance.export(name, ComponentTypeRef::Func(index));
         }
         instance
     }
 
     /// Encodes the parameter and result types of a function into `sink`.
-    pub(crate) fn function_types(&self, function: &Function, sink: &mut impl TypeSink, known: &mut Known) -> FunctionTypes {
-        let params =
-            function.params.iter().map(|param| (param.name.clone(), self.value_type(param.ty, sink, known))).collect();
+    pub(crate) fn function_types(
+        &self,
+        function: &Function,
+        sink: &mut impl TypeSink,
+        known: &mut Known,
+    ) -> FunctionTypes {
+        let params = function
+            .params
+            .iter()
+            .map(|param| (param.name.clone(), self.value_type(param.ty, sink, known)))
+            .collect();
         let result = function.result.map(|ty| self.value_type(ty, sink, known));
         (params, result)
     }
 
-    fn value_type(&self, ty: Type, sink: &mut impl TypeSink, known: &mut Known) -> ComponentValType {
+    fn value_type(
+        &self,
+        ty: Type,
+        sink: &mut impl TypeSink,
+        known: &mut Known,
+    ) -> ComponentValType {
         match ty {
             Type::Bool => PrimitiveValType::Bool.into(),
             Type::U8 => PrimitiveValType::U8.into(),
@@ -93,7 +126,11 @@ impl Contract {
         if let Some(index) = known.types.get(&id) {
             return *index;
         }
-        let definition = self.resolve.types.get(id).expect("ids come from the same resolve");
+        let definition = self
+            .resolve
+            .types
+            .get(id)
+            .expect("ids come from the same resolve");
         let defined = self.define(&definition.kind, sink, known);
         let index = match &definition.name {
             Some(name) => {
@@ -118,14 +155,23 @@ impl Contract {
                 sink.define(|encoder| encoder.record(fields))
             }
             TypeDefKind::Tuple(tuple) => {
-                let types: Vec<_> = tuple.types.iter().map(|ty| self.value_type(*ty, sink, known)).collect();
+                let types: Vec<_> = tuple
+                    .types
+                    .iter()
+                    .map(|ty| self.value_type(*ty, sink, known))
+                    .collect();
                 sink.define(|encoder| encoder.tuple(types))
             }
             TypeDefKind::Variant(variant) => {
                 let cases: Vec<_> = variant
                     .cases
                     .iter()
-                    .map(|case| (case.name.as_str(), case.ty.map(|ty| self.value_type(ty, sink, known))))
+                    .map(|case| {
+                        (
+                            case.name.as_str(),
+                            case.ty.map(|ty| self.value_type(ty, sink, known)),
+                        )
+                    })
                     .collect();
                 sink.define(|encoder| encoder.variant(cases))
             }
@@ -148,7 +194,9 @@ impl Contract {
             }
             TypeDefKind::Type(ty) => match self.value_type(*ty, sink, known) {
                 ComponentValType::Type(index) => index,
-                ComponentValType::Primitive(primitive) => sink.define(|encoder| encoder.primitive(primitive)),
+                ComponentValType::Primitive(primitive) => {
+                    sink.define(|encoder| encoder.primitive(primitive))
+                }
             },
             TypeDefKind::Flags(_)
             | TypeDefKind::Resource
@@ -157,7 +205,9 @@ impl Contract {
             | TypeDefKind::FixedLengthList(..)
             | TypeDefKind::Future(_)
             | TypeDefKind::Stream(_)
-            | TypeDefKind::Unknown => unreachable!("the contract does not use {} types", kind.as_str()),
+            | TypeDefKind::Unknown => {
+                unreachable!("the contract does not use {} types", kind.as_str())
+            }
         }
     }
 }
@@ -167,7 +217,10 @@ pub(crate) type FunctionTypes = (Vec<(String, ComponentValType)>, Option<Compone
 
 /// Parameters as the encoder takes them.
 pub(crate) fn borrowed(params: &[(String, ComponentValType)]) -> Vec<(&str, ComponentValType)> {
-    params.iter().map(|(name, ty)| (name.as_str(), *ty)).collect()
+    params
+        .iter()
+        .map(|(name, ty)| (name.as_str(), *ty))
+        .collect()
 }
 
 /// The types already encoded into one index space.
@@ -226,10 +279,13 @@ impl TypeSink for Types<'_> {
     fn name(&mut self, name: &str, index: u32) -> u32 {
         match self.naming {
             Naming::None => index,
-            Naming::Import => self
+            Naming::Import => self.builder.import(
+                import_type_name(name).as_str(),
+                ComponentTypeRef::Type(TypeBounds::Eq(index)),
+            ),
+            Naming::Export => self
                 .builder
-                .import(import_type_name(name).as_str(), ComponentTypeRef::Type(TypeBounds::Eq(index))),
-            Naming::Export => self.builder.export(name, ComponentExportKind::Type, index, None),
+                .export(name, ComponentExportKind::Type, index, None),
         }
     }
 }

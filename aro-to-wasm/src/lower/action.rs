@@ -11,7 +11,9 @@ use crate::actions::{ActionKind, BareObject, lookup};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Callee, Expr, Fails, FailureKind, Kind};
 use crate::source::Span;
-use crate::syntax::ast::{Action, Expression, ExpressionKind, Noun, Object, Operand, Target, WithValue};
+use crate::syntax::ast::{
+    Action, Expression, ExpressionKind, Noun, Object, Operand, Target, WithValue,
+};
 
 impl Body<'_, '_> {
     pub(super) fn action(&mut self, action: &Action) {
@@ -40,14 +42,23 @@ impl Body<'_, '_> {
             ActionKind::Send => self.send(action),
             ActionKind::Broadcast => self.broadcast(action),
             ActionKind::Close => self.close(action),
-            _ => self.not_yet(action.verb.span, &format!("the action `{}`", action.verb.text)),
+            _ => self.not_yet(
+                action.verb.span,
+                &format!("the action `{}`", action.verb.text),
+            ),
         }
     }
 
     /// Reports a form that the language has and this compiler does not compile yet.
     pub(super) fn not_yet(&mut self, span: Span, what: &str) {
-        let diagnostic = Diagnostic::new(Code::NotCompiled, span, format!("{what} cannot be compiled yet"))
-            .help("nothing is left out in silence: the program is not built until this statement is gone");
+        let diagnostic = Diagnostic::new(
+            Code::NotCompiled,
+            span,
+            format!("{what} cannot be compiled yet"),
+        )
+        .help(
+            "nothing is left out in silence: the program is not built until this statement is gone",
+        );
         self.shared.diagnostics.push(diagnostic);
     }
 
@@ -61,13 +72,23 @@ impl Body<'_, '_> {
 
     /// The direct-binding rule for expression objects (language.md 8.2) with EXT-30: a lone reference is a noun.
     fn binds_directly(&mut self, action: &Action, bare: BareObject) -> bool {
-        let (Some(object), Target::Noun(result)) = (&action.object, &action.result) else { return false };
-        let Operand::Expression(expression) = &object.operand else { return false };
+        let (Some(object), Target::Noun(result)) = (&action.object, &action.result) else {
+            return false;
+        };
+        let Operand::Expression(expression) = &object.operand else {
+            return false;
+        };
         let runs = match bare {
             BareObject::Runs => true,
-            BareObject::Qualified => result.qualifier.is_some() || data::is_operation(action, result),
+            BareObject::Qualified => {
+                result.qualifier.is_some() || data::is_operation(action, result)
+            }
             BareObject::Binds => {
-                lone_reference(expression) && !matches!(kind(action), Some(ActionKind::Validate | ActionKind::Compare | ActionKind::Given))
+                lone_reference(expression)
+                    && !matches!(
+                        kind(action),
+                        Some(ActionKind::Validate | ActionKind::Compare | ActionKind::Given)
+                    )
             }
         };
         if runs {
@@ -111,7 +132,10 @@ impl Body<'_, '_> {
         let preposition = action.object.as_ref().map(|object| object.preposition);
         match takes {
             Some(field) if preposition != Some(crate::syntax::ast::Preposition::With) => {
-                let map = self.keep(Expr::runtime("map", vec![Expr::Flag(1).into()]), Kind::Value);
+                let map = self.keep(
+                    Expr::runtime("map", vec![Expr::Flag(1).into()]),
+                    Kind::Value,
+                );
                 self.put(map, field, value);
                 Expr::Local(map)
             }
@@ -147,7 +171,10 @@ impl Body<'_, '_> {
     /// The variable that a result noun names; a qualifier other than a format is a path into it.
     fn result_variable(&mut self, noun: &Noun) -> Expr {
         let format = is_json(noun);
-        let plain = Noun { qualifier: if format { None } else { noun.qualifier.clone() }, ..noun.clone() };
+        let plain = Noun {
+            qualifier: if format { None } else { noun.qualifier.clone() },
+            ..noun.clone()
+        };
         self.noun(&plain, Path::Step, FailureKind::Action)
     }
 }
@@ -159,11 +186,16 @@ fn kind(action: &Action) -> Option<ActionKind> {
 
 /// `<message: JSON>`
 fn is_json(noun: &Noun) -> bool {
-    noun.qualifier.as_ref().is_some_and(|qualifier| qualifier.text.eq_ignore_ascii_case("json"))
+    noun.qualifier
+        .as_ref()
+        .is_some_and(|qualifier| qualifier.text.eq_ignore_ascii_case("json"))
 }
 
 fn lone_reference(expression: &Expression) -> bool {
-    matches!(expression.kind, ExpressionKind::Reference(_) | ExpressionKind::Name(_))
+    matches!(
+        expression.kind,
+        ExpressionKind::Reference(_) | ExpressionKind::Name(_)
+    )
 }
 
 fn result_noun(action: &Action) -> Option<&Noun> {
@@ -181,25 +213,36 @@ fn object_noun(action: &Action) -> Option<&Noun> {
 fn operand_noun(object: &Object) -> Option<&Noun> {
     match &object.operand {
         Operand::Noun(noun) => Some(noun),
-        Operand::Expression(Expression { kind: ExpressionKind::Reference(noun), .. }) => Some(noun),
+        Operand::Expression(Expression {
+            kind: ExpressionKind::Reference(noun),
+            ..
+        }) => Some(noun),
         Operand::Expression(_) | Operand::Duration { .. } | Operand::Labelled { .. } => None,
     }
 }
 
 /// The `with` clause that has no label.
 fn plain_with(action: &Action) -> Option<&Expression> {
-    action.clauses.with.iter().find_map(|with| match (&with.label, &with.value) {
-        (None, WithValue::Expression(value)) => Some(value),
-        _ => None,
-    })
+    action
+        .clauses
+        .with
+        .iter()
+        .find_map(|with| match (&with.label, &with.value) {
+            (None, WithValue::Expression(value)) => Some(value),
+            _ => None,
+        })
 }
 
 /// The `with` clause of a label.
 fn labelled_with<'a>(action: &'a Action, label: &str) -> Option<&'a Expression> {
-    action.clauses.with.iter().find_map(|with| match (&with.label, &with.value) {
-        (Some(name), WithValue::Expression(value)) if name.text == label => Some(value),
-        _ => None,
-    })
+    action
+        .clauses
+        .with
+        .iter()
+        .find_map(|with| match (&with.label, &with.value) {
+            (Some(name), WithValue::Expression(value)) if name.text == label => Some(value),
+            _ => None,
+        })
 }
 
 /// The object, where its preposition is `with` and it is an expression.

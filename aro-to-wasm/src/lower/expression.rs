@@ -1,8 +1,13 @@
 //! Expressions and conditions (language.md 7, 10).
 
 use super::Body;
-use crate::ir::{Argument, Callee, Constant, Expr, Fails, FailureKind, FlagOperator, HostFunction, Kind, LocalId, Node};
-use crate::syntax::ast::{BinaryOperator, Expression, ExpressionKind, IsTest, Noun, Segment, UnaryOperator};
+use crate::ir::{
+    Argument, Callee, Constant, Expr, Fails, FailureKind, FlagOperator, HostFunction, Kind,
+    LocalId, Node,
+};
+use crate::syntax::ast::{
+    BinaryOperator, Expression, ExpressionKind, IsTest, Noun, Segment, UnaryOperator,
+};
 
 /// Kind numbers of the value runtime.
 pub(super) const KIND_NULL: i32 = 0;
@@ -11,7 +16,17 @@ pub(super) const KIND_TEXT: i32 = 4;
 const EXPRESSION: FailureKind = FailureKind::Expression;
 
 /// Properties of a socket that only the host knows.
-const SOCKET_PROPERTIES: &[&str] = &["remoteAddress", "remote", "address", "name", "port", "kind", "open", "server", "client"];
+const SOCKET_PROPERTIES: &[&str] = &[
+    "remoteAddress",
+    "remote",
+    "address",
+    "name",
+    "port",
+    "kind",
+    "open",
+    "server",
+    "client",
+];
 
 /// How a path is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +52,10 @@ impl Body<'_, '_> {
             ExpressionKind::Name(name) => self.variable(name, EXPRESSION),
             ExpressionKind::List(items) => self.list(items),
             ExpressionKind::Map(entries) => {
-                let map = self.keep(Expr::runtime("map", vec![Expr::Flag(entries.len() as i32).into()]), Kind::Value);
+                let map = self.keep(
+                    Expr::runtime("map", vec![Expr::Flag(entries.len() as i32).into()]),
+                    Kind::Value,
+                );
                 for (key, value) in entries {
                     let value = self.expression(value);
                     self.put(map, &key.text, value);
@@ -64,9 +82,9 @@ impl Body<'_, '_> {
                 let (base, index) = self.pair(base, index);
                 Expr::fallible("index", vec![base.into(), index.into()], EXPRESSION)
             }
-            ExpressionKind::Unary(UnaryOperator::Not, _) | ExpressionKind::Exists(_) | ExpressionKind::Is { .. } => {
-                self.truth(expression)
-            }
+            ExpressionKind::Unary(UnaryOperator::Not, _)
+            | ExpressionKind::Exists(_)
+            | ExpressionKind::Is { .. } => self.truth(expression),
         }
     }
 
@@ -79,13 +97,20 @@ impl Body<'_, '_> {
     pub(super) fn condition(&mut self, expression: &Expression) -> Expr {
         match &expression.kind {
             ExpressionKind::Bool(truth) => Expr::Flag(i32::from(*truth)),
-            ExpressionKind::Binary(operator @ (BinaryOperator::And | BinaryOperator::Or), left, right) => {
+            ExpressionKind::Binary(
+                operator @ (BinaryOperator::And | BinaryOperator::Or),
+                left,
+                right,
+            ) => {
                 let left = self.condition(left);
                 let mark = self.nodes.len();
                 let right = self.condition(right);
                 let left = self.spill(left, Kind::Flag, mark);
-                let operator =
-                    if *operator == BinaryOperator::And { FlagOperator::And } else { FlagOperator::Or };
+                let operator = if *operator == BinaryOperator::And {
+                    FlagOperator::And
+                } else {
+                    FlagOperator::Or
+                };
                 Expr::Flags(operator, vec![left, right])
             }
             ExpressionKind::Binary(operator, left, right) => match comparison(*operator) {
@@ -94,7 +119,11 @@ impl Body<'_, '_> {
             },
             ExpressionKind::Unary(UnaryOperator::Not, operand) => self.condition(operand).negated(),
             ExpressionKind::Exists(operand) => self.exists(operand),
-            ExpressionKind::Is { subject, negated, test } => {
+            ExpressionKind::Is {
+                subject,
+                negated,
+                test,
+            } => {
                 let flag = self.is(subject, test);
                 if *negated { flag.negated() } else { flag }
             }
@@ -113,20 +142,39 @@ impl Body<'_, '_> {
         Expr::runtime("is_true", vec![value.into()])
     }
 
-    fn comparison(&mut self, comparison: Comparison, left: &Expression, right: &Expression) -> Expr {
+    fn comparison(
+        &mut self,
+        comparison: Comparison,
+        left: &Expression,
+        right: &Expression,
+    ) -> Expr {
         let (left, right) = self.pair(left, right);
         let operands: Vec<Argument> = match comparison.swapped {
             true => vec![right.into(), left.into()],
             false => vec![left.into(), right.into()],
         };
-        let fails = if comparison.fails { Fails::OnMinusOne(EXPRESSION) } else { Fails::Never };
-        let flag = Expr::Call { callee: Callee::Runtime(comparison.function), arguments: operands, fails };
-        if comparison.negated { flag.negated() } else { flag }
+        let fails = if comparison.fails {
+            Fails::OnMinusOne(EXPRESSION)
+        } else {
+            Fails::Never
+        };
+        let flag = Expr::Call {
+            callee: Callee::Runtime(comparison.function),
+            arguments: operands,
+            fails,
+        };
+        if comparison.negated {
+            flag.negated()
+        } else {
+            flag
+        }
     }
 
     fn exists(&mut self, operand: &Expression) -> Expr {
         match &operand.kind {
-            ExpressionKind::Reference(noun) if noun.qualifier.is_none() => self.bound_flag(&noun.base),
+            ExpressionKind::Reference(noun) if noun.qualifier.is_none() => {
+                self.bound_flag(&noun.base)
+            }
             ExpressionKind::Name(name) => self.bound_flag(name),
             // Anything else exists if it can be evaluated: the failure is caught, not reported.
             _ => {
@@ -151,7 +199,9 @@ impl Body<'_, '_> {
         match test {
             IsTest::Empty => {
                 let value = match &subject.kind {
-                    ExpressionKind::Reference(noun) if noun.qualifier.is_none() => self.variable_or_unbound(&noun.base),
+                    ExpressionKind::Reference(noun) if noun.qualifier.is_none() => {
+                        self.variable_or_unbound(&noun.base)
+                    }
                     ExpressionKind::Name(name) => self.variable_or_unbound(name),
                     _ => self.expression(subject),
                 };
@@ -175,7 +225,9 @@ impl Body<'_, '_> {
 
     /// Puts an expression before the steps that came after it.
     fn spill(&mut self, expr: Expr, kind: Kind, mark: usize) -> Expr {
-        if self.nodes.len() == mark || matches!(expr, Expr::Local(_) | Expr::Constant(_) | Expr::Flag(_)) {
+        if self.nodes.len() == mark
+            || matches!(expr, Expr::Local(_) | Expr::Constant(_) | Expr::Flag(_))
+        {
             return expr;
         }
         let local = self.local(kind);
@@ -205,11 +257,17 @@ impl Body<'_, '_> {
     }
 
     fn new_list(&mut self, capacity: usize) -> LocalId {
-        self.keep(Expr::runtime("list", vec![Expr::Flag(capacity as i32).into()]), Kind::Value)
+        self.keep(
+            Expr::runtime("list", vec![Expr::Flag(capacity as i32).into()]),
+            Kind::Value,
+        )
     }
 
     fn push(&mut self, list: LocalId, value: Expr) {
-        self.nodes.push(Node::Do(Expr::runtime("push", vec![Expr::Local(list).into(), value.into()])));
+        self.nodes.push(Node::Do(Expr::runtime(
+            "push",
+            vec![Expr::Local(list).into(), value.into()],
+        )));
     }
 
     pub(super) fn regex(&mut self, pattern: &str, flags: &str) -> Expr {
@@ -219,7 +277,10 @@ impl Body<'_, '_> {
 
     /// The value of a noun: its base, then its qualifier as a path.
     pub(super) fn noun(&mut self, noun: &Noun, path: Path, missing: FailureKind) -> Expr {
-        let specifiers: &[String] = noun.qualifier.as_ref().map_or(&[], |qualifier| &qualifier.specifiers);
+        let specifiers: &[String] = noun
+            .qualifier
+            .as_ref()
+            .map_or(&[], |qualifier| &qualifier.specifiers);
         if let [count] = specifiers
             && count == "count"
             && self.shared.facts.is_repository(&noun.base)
@@ -249,7 +310,10 @@ impl Body<'_, '_> {
     fn follow(&mut self, value: Expr, name: &str, path: Path, socket: bool) -> Expr {
         let text = self.text(name);
         let arguments = vec![value.into(), text.into()];
-        if SOCKET_PROPERTIES.contains(&name) && (socket || name == "remoteAddress") && self.shared.facts.has_sockets {
+        if SOCKET_PROPERTIES.contains(&name)
+            && (socket || name == "remoteAddress")
+            && self.shared.facts.has_sockets
+        {
             return Expr::fallible_host(HostFunction::StepSocket, arguments);
         }
         match path {
@@ -283,17 +347,40 @@ struct Comparison {
 }
 
 fn comparison(operator: BinaryOperator) -> Option<Comparison> {
-    let plain = |function| Comparison { function, negated: false, swapped: false, fails: false };
+    let plain = |function| Comparison {
+        function,
+        negated: false,
+        swapped: false,
+        fails: false,
+    };
     Some(match operator {
         BinaryOperator::Equal => plain("equal"),
-        BinaryOperator::NotEqual => Comparison { negated: true, ..plain("equal") },
+        BinaryOperator::NotEqual => Comparison {
+            negated: true,
+            ..plain("equal")
+        },
         BinaryOperator::Contains => plain("contains"),
-        BinaryOperator::In => Comparison { swapped: true, ..plain("contains") },
+        BinaryOperator::In => Comparison {
+            swapped: true,
+            ..plain("contains")
+        },
         BinaryOperator::Matches => plain("matches"),
-        BinaryOperator::Less => Comparison { fails: true, ..plain("less") },
-        BinaryOperator::LessOrEqual => Comparison { fails: true, ..plain("less_equal") },
-        BinaryOperator::Greater => Comparison { fails: true, ..plain("greater") },
-        BinaryOperator::GreaterOrEqual => Comparison { fails: true, ..plain("greater_equal") },
+        BinaryOperator::Less => Comparison {
+            fails: true,
+            ..plain("less")
+        },
+        BinaryOperator::LessOrEqual => Comparison {
+            fails: true,
+            ..plain("less_equal")
+        },
+        BinaryOperator::Greater => Comparison {
+            fails: true,
+            ..plain("greater")
+        },
+        BinaryOperator::GreaterOrEqual => Comparison {
+            fails: true,
+            ..plain("greater_equal")
+        },
         _ => return None,
     })
 }

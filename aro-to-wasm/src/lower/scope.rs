@@ -51,7 +51,10 @@ impl Body<'_, '_> {
 
     /// The names bound for certain, to be restored after a block that may not run.
     pub(super) fn bound(&self) -> Vec<FxHashSet<LocalId>> {
-        self.scopes.iter().map(|scope| scope.bound.clone()).collect()
+        self.scopes
+            .iter()
+            .map(|scope| scope.bound.clone())
+            .collect()
     }
 
     pub(super) fn restore_bound(&mut self, bound: Vec<FxHashSet<LocalId>>) {
@@ -96,8 +99,14 @@ impl Body<'_, '_> {
     /// Whether a name holds a socket for certain.
     pub(super) fn is_socket(&self, name: &str) -> bool {
         match self.lookup(name) {
-            Some((local, _)) => self.scopes.iter().any(|scope| scope.sockets.contains(&local)),
-            None => (name == "connection" && self.is_tcp()) || self.shared.facts.listeners.contains(name),
+            Some((local, _)) => self
+                .scopes
+                .iter()
+                .any(|scope| scope.sockets.contains(&local)),
+            None => {
+                (name == "connection" && self.is_tcp())
+                    || self.shared.facts.listeners.contains(name)
+            }
         }
     }
 
@@ -111,7 +120,10 @@ impl Body<'_, '_> {
         }
         let value = self.variable_or_unbound(name);
         let text = self.text(name);
-        let undefined = Expr::Undefined { name: text, kind: missing };
+        let undefined = Expr::Undefined {
+            name: text,
+            kind: missing,
+        };
         if value == Expr::Unbound {
             return undefined;
         }
@@ -177,7 +189,10 @@ impl Body<'_, '_> {
 
     /// Whether the function handles an event of a TCP connection.
     pub(super) fn is_tcp(&self) -> bool {
-        matches!(self.role, Role::TcpConnected | Role::TcpData | Role::TcpDisconnected)
+        matches!(
+            self.role,
+            Role::TcpConnected | Role::TcpData | Role::TcpDisconnected
+        )
     }
 
     fn implicit_name(&self, name: &str) -> Option<Implicit> {
@@ -196,16 +211,23 @@ fn bindings(block: &Block, names: &mut Vec<String>) {
     for statement in &block.statements {
         match statement {
             Statement::Action(action) => action_bindings(action, names),
-            Statement::Pipeline(actions) => actions.iter().for_each(|action| action_bindings(action, names)),
+            Statement::Pipeline(actions) => actions
+                .iter()
+                .for_each(|action| action_bindings(action, names)),
             Statement::Publish(publish) => names.push(publish.external.text.clone()),
             Statement::Require(require) => names.push(require.name.text.clone()),
             Statement::Match(statement) => {
                 let cases = statement.cases.iter().map(|case| &case.body);
-                cases.chain(&statement.otherwise).for_each(|block| bindings(block, names));
+                cases
+                    .chain(&statement.otherwise)
+                    .for_each(|block| bindings(block, names));
             }
             Statement::If(statement) => {
                 bindings(&statement.then, names);
-                statement.otherwise.iter().for_each(|block| bindings(block, names));
+                statement
+                    .otherwise
+                    .iter()
+                    .for_each(|block| bindings(block, names));
             }
             Statement::While(statement) => bindings(&statement.body, names),
             Statement::ForEach(_) | Statement::Range(_) | Statement::Break(_) => {}
@@ -217,8 +239,11 @@ fn action_bindings(action: &Action, names: &mut Vec<String>) {
     if let Some(alias) = &action.clauses.alias {
         names.push(alias.base.clone());
     }
-    let Target::Noun(noun) = &action.result else { return };
-    let response = lookup(&action.verb.text).is_some_and(|known| known.role == ActionRole::Response);
+    let Target::Noun(noun) = &action.result else {
+        return;
+    };
+    let response =
+        lookup(&action.verb.text).is_some_and(|known| known.role == ActionRole::Response);
     if !response {
         names.push(noun.base.clone());
     }

@@ -10,9 +10,19 @@ use crate::syntax::ast::{Action, Noun, Object, Operand, Preposition, Target};
 impl Body<'_, '_> {
     /// Enters a statement; answers its index.
     pub(super) fn add_statement(&mut self, span: Span, sentence: String, text: String) -> u32 {
-        let (line, column) =
-            self.shared.facts.files.get(span.file as usize).map_or((1, 1), |file| file.position(span.start));
-        self.shared.statements.push(manifest::Statement { file: span.file, line, column, sentence, text });
+        let (line, column) = self
+            .shared
+            .facts
+            .files
+            .get(span.file as usize)
+            .map_or((1, 1), |file| file.position(span.start));
+        self.shared.statements.push(manifest::Statement {
+            file: span.file,
+            line,
+            column,
+            sentence,
+            text,
+        });
         self.shared.statements.len() as u32 - 1
     }
 
@@ -125,8 +135,12 @@ fn object_words(object: &Object) -> ObjectWords {
     match &object.operand {
         Operand::Noun(noun) => ObjectWords::Noun(full_name(noun)),
         Operand::Expression(_) => ObjectWords::Noun("_expression_".to_owned()),
-        Operand::Duration { amount, unit } => ObjectWords::Plain(format!("{} {}", literal(amount), unit.text)),
-        Operand::Labelled { label, value } => ObjectWords::Plain(format!("{} {}", label.text, literal(value))),
+        Operand::Duration { amount, unit } => {
+            ObjectWords::Plain(format!("{} {}", literal(amount), unit.text))
+        }
+        Operand::Labelled { label, value } => {
+            ObjectWords::Plain(format!("{} {}", label.text, literal(value)))
+        }
     }
 }
 

@@ -2,10 +2,14 @@
 
 use super::Body;
 use super::expression::{KIND_NULL, KIND_TEXT};
-use crate::ir::{Argument, Constant, Expr, Fails, FailureKind, FlagOperator, HostFunction, Kind, LocalId, Node, OnFailure};
+use crate::ir::{
+    Argument, Constant, Expr, Fails, FailureKind, FlagOperator, HostFunction, Kind, LocalId, Node,
+    OnFailure,
+};
 use crate::source::Span;
 use crate::syntax::ast::{
-    Action, Block, Case, Expression, ExpressionKind, ForEach, If, Match, Pattern, Publish, RangeLoop, Require, Statement, While,
+    Action, Block, Case, Expression, ExpressionKind, ForEach, If, Match, Pattern, Publish,
+    RangeLoop, Require, Statement, While,
 };
 
 impl Body<'_, '_> {
@@ -18,7 +22,9 @@ impl Body<'_, '_> {
     fn statement(&mut self, statement: &Statement) {
         match statement {
             Statement::Action(action) => self.action_statement(action),
-            Statement::Pipeline(actions) => actions.iter().for_each(|action| self.action_statement(action)),
+            Statement::Pipeline(actions) => actions
+                .iter()
+                .for_each(|action| self.action_statement(action)),
             Statement::Publish(publish) => self.publish(publish),
             Statement::Require(require) => self.require(require),
             Statement::Match(statement) => self.match_statement(statement),
@@ -44,11 +50,20 @@ impl Body<'_, '_> {
                 let bound = this.bound();
                 let then = this.nested(|this| this.action(action));
                 this.restore_bound(bound);
-                this.nodes.push(Node::If { condition, then, otherwise: Vec::new() });
+                this.nodes.push(Node::If {
+                    condition,
+                    then,
+                    otherwise: Vec::new(),
+                });
             }
         });
         let trace = self.traced(action);
-        self.nodes.push(Node::Statement { index, trace, on_failure: OnFailure::Report, body });
+        self.nodes.push(Node::Statement {
+            index,
+            trace,
+            on_failure: OnFailure::Report,
+            body,
+        });
     }
 
     /// Lowers steps that belong to a statement which is no action: conditions, subjects, collections.
@@ -57,7 +72,12 @@ impl Body<'_, '_> {
         let outer = std::mem::take(&mut self.nodes);
         let result = lower(self);
         let body = std::mem::replace(&mut self.nodes, outer);
-        self.nodes.push(Node::Statement { index, trace: Vec::new(), on_failure: OnFailure::Report, body });
+        self.nodes.push(Node::Statement {
+            index,
+            trace: Vec::new(),
+            on_failure: OnFailure::Report,
+            body,
+        });
         result
     }
 
@@ -99,8 +119,15 @@ impl Body<'_, '_> {
             this.nodes.push(Node::Set(flag, condition));
         });
         let then = self.branch(&statement.then);
-        let otherwise = statement.otherwise.as_ref().map_or_else(Vec::new, |block| self.branch(block));
-        self.nodes.push(Node::If { condition: Expr::Local(flag), then, otherwise });
+        let otherwise = statement
+            .otherwise
+            .as_ref()
+            .map_or_else(Vec::new, |block| self.branch(block));
+        self.nodes.push(Node::If {
+            condition: Expr::Local(flag),
+            then,
+            otherwise,
+        });
     }
 
     /// A block that may not run.
@@ -115,7 +142,9 @@ impl Body<'_, '_> {
         let subject = self.local(Kind::Value);
         self.citing(statement.subject.span, "match <subject>", |this| {
             let value = match &statement.subject.kind {
-                ExpressionKind::Reference(noun) => this.noun(noun, super::expression::Path::Get, FailureKind::Runtime),
+                ExpressionKind::Reference(noun) => {
+                    this.noun(noun, super::expression::Path::Get, FailureKind::Runtime)
+                }
                 _ => this.expression(&statement.subject),
             };
             this.nodes.push(Node::Set(subject, value));
@@ -130,10 +159,16 @@ impl Body<'_, '_> {
         };
         self.nested(|this| {
             let flag = this.local(Kind::Flag);
-            this.citing(case.span, "case <pattern>", |this| this.pattern(subject, case, flag));
+            this.citing(case.span, "case <pattern>", |this| {
+                this.pattern(subject, case, flag)
+            });
             let then = this.branch(&case.body);
             let otherwise = this.cases(subject, rest, otherwise);
-            this.nodes.push(Node::If { condition: Expr::Local(flag), then, otherwise });
+            this.nodes.push(Node::If {
+                condition: Expr::Local(flag),
+                then,
+                otherwise,
+            });
         })
     }
 
@@ -151,13 +186,16 @@ impl Body<'_, '_> {
             Pattern::Regex { pattern, flags } => {
                 let regex = self.regex(pattern, flags);
                 let is_text = self.has_kind(subject, KIND_TEXT);
-                let matches = Expr::runtime("matches", vec![Expr::Local(subject).into(), regex.into()]);
+                let matches =
+                    Expr::runtime("matches", vec![Expr::Local(subject).into(), regex.into()]);
                 Expr::Flags(FlagOperator::And, vec![is_text, matches])
             }
             Pattern::Noun(noun) => {
                 let value = match noun.qualifier {
                     None => self.variable_or_unbound(&noun.base),
-                    Some(_) => self.noun(noun, super::expression::Path::Get, FailureKind::Expression),
+                    Some(_) => {
+                        self.noun(noun, super::expression::Path::Get, FailureKind::Expression)
+                    }
                 };
                 let value = self.keep(value, Kind::Value);
                 let same = self.same(subject, Expr::Local(value));
@@ -174,7 +212,11 @@ impl Body<'_, '_> {
                 let guard = this.strict(guard);
                 this.nodes.push(Node::Set(flag, guard));
             });
-            self.nodes.push(Node::If { condition: Expr::Local(flag), then, otherwise: Vec::new() });
+            self.nodes.push(Node::If {
+                condition: Expr::Local(flag),
+                then,
+                otherwise: Vec::new(),
+            });
         }
     }
 
@@ -185,44 +227,92 @@ impl Body<'_, '_> {
     fn has_kind(&mut self, value: LocalId, kind: i32) -> Expr {
         Expr::Flags(
             FlagOperator::Equal,
-            vec![Expr::runtime("kind", vec![Expr::Local(value).into()]), Expr::Flag(kind)],
+            vec![
+                Expr::runtime("kind", vec![Expr::Local(value).into()]),
+                Expr::Flag(kind),
+            ],
         )
     }
 
     /// Elements in order, each in a context of its own; a value that is no list is its own only element (13.2). `parallel` runs in source order, which conforms (13.3).
     fn for_each(&mut self, statement: &ForEach) {
-        let (list, length, position) = (self.local(Kind::Value), self.local(Kind::Flag), self.local(Kind::Flag));
-        self.citing(statement.collection.span, "for each <item> in <collection>", |this| {
-            let value = this.noun(&statement.collection, super::expression::Path::Get, FailureKind::Runtime);
-            this.nodes.push(Node::Set(list, value));
-            this.nodes.push(Node::Set(length, Expr::runtime("len", vec![Expr::Local(list).into()])));
-            this.nodes.push(Node::Set(position, Expr::Flag(0)));
-        });
-        let running = Expr::Flags(FlagOperator::Less, vec![Expr::Local(position), Expr::Local(length)]);
-        let item = Expr::runtime("at", vec![Expr::Local(list).into(), Expr::Local(position).into()]);
-        let index = Expr::runtime("int", vec![Expr::Extend(Box::new(Expr::Local(position))).into()]);
-        let next = Node::Set(position, Expr::Flags(FlagOperator::Add, vec![Expr::Local(position), Expr::Flag(1)]));
-        self.iterate(running, next, &statement.body, statement.guard.as_ref(), |this| {
-            this.bind_fresh(&statement.item.text, item);
-            if let Some(name) = &statement.index {
-                this.bind_fresh(&name.text, index);
-            }
-        });
+        let (list, length, position) = (
+            self.local(Kind::Value),
+            self.local(Kind::Flag),
+            self.local(Kind::Flag),
+        );
+        self.citing(
+            statement.collection.span,
+            "for each <item> in <collection>",
+            |this| {
+                let value = this.noun(
+                    &statement.collection,
+                    super::expression::Path::Get,
+                    FailureKind::Runtime,
+                );
+                this.nodes.push(Node::Set(list, value));
+                this.nodes.push(Node::Set(
+                    length,
+                    Expr::runtime("len", vec![Expr::Local(list).into()]),
+                ));
+                this.nodes.push(Node::Set(position, Expr::Flag(0)));
+            },
+        );
+        let running = Expr::Flags(
+            FlagOperator::Less,
+            vec![Expr::Local(position), Expr::Local(length)],
+        );
+        let item = Expr::runtime(
+            "at",
+            vec![Expr::Local(list).into(), Expr::Local(position).into()],
+        );
+        let index = Expr::runtime(
+            "int",
+            vec![Expr::Extend(Box::new(Expr::Local(position))).into()],
+        );
+        let next = Node::Set(
+            position,
+            Expr::Flags(
+                FlagOperator::Add,
+                vec![Expr::Local(position), Expr::Flag(1)],
+            ),
+        );
+        self.iterate(
+            running,
+            next,
+            &statement.body,
+            statement.guard.as_ref(),
+            |this| {
+                this.bind_fresh(&statement.item.text, item);
+                if let Some(name) = &statement.index {
+                    this.bind_fresh(&name.text, index);
+                }
+            },
+        );
     }
 
     /// From the first number up to the second, which is not reached (13.4).
     fn range(&mut self, statement: &RangeLoop) {
         let (number, end) = (self.local(Kind::Long), self.local(Kind::Long));
-        self.citing(statement.span, "for <number> from <first> to <last>", |this| {
-            for (local, bound) in [(number, &statement.from), (end, &statement.to)] {
-                this.range_bound(local, bound);
-            }
-        });
-        let running = Expr::AtLeast(Box::new(Expr::Local(number)), Box::new(Expr::Local(end))).negated();
+        self.citing(
+            statement.span,
+            "for <number> from <first> to <last>",
+            |this| {
+                for (local, bound) in [(number, &statement.from), (end, &statement.to)] {
+                    this.range_bound(local, bound);
+                }
+            },
+        );
+        let running =
+            Expr::AtLeast(Box::new(Expr::Local(number)), Box::new(Expr::Local(end))).negated();
         let item = Expr::runtime("int", vec![Expr::Local(number).into()]);
-        let next =
-            Node::Set(number, Expr::AddLong(Box::new(Expr::Local(number)), Box::new(Expr::Long(1))));
-        self.iterate(running, next, &statement.body, None, |this| this.bind_fresh(&statement.item.text, item));
+        let next = Node::Set(
+            number,
+            Expr::AddLong(Box::new(Expr::Local(number)), Box::new(Expr::Long(1))),
+        );
+        self.iterate(running, next, &statement.body, None, |this| {
+            this.bind_fresh(&statement.item.text, item)
+        });
     }
 
     fn range_bound(&mut self, local: LocalId, bound: &Expression) {
@@ -230,13 +320,20 @@ impl Body<'_, '_> {
         // No program counts from the smallest integer, so it stands for "no number".
         let number = Expr::runtime("as_int", vec![value.into(), Expr::Long(i64::MIN).into()]);
         self.nodes.push(Node::Set(local, number));
-        let valid = Expr::AtLeast(Box::new(Expr::Local(local)), Box::new(Expr::Long(i64::MIN + 1)));
+        let valid = Expr::AtLeast(
+            Box::new(Expr::Local(local)),
+            Box::new(Expr::Long(i64::MIN + 1)),
+        );
         let message = self.text("Type mismatch: range bounds must be whole numbers");
         let otherwise = vec![
             Node::Do(Expr::runtime("raise", vec![message.into()])),
             Node::Fail(FailureKind::Runtime),
         ];
-        self.nodes.push(Node::If { condition: valid.negated(), then: otherwise, otherwise: Vec::new() });
+        self.nodes.push(Node::If {
+            condition: valid.negated(),
+            then: otherwise,
+            otherwise: Vec::new(),
+        });
     }
 
     fn iterate(
@@ -257,7 +354,11 @@ impl Body<'_, '_> {
                 otherwise: Vec::new(),
             });
             // Each iteration begins with nothing bound.
-            this.nodes.extend(locals.into_iter().map(|local| Node::Set(local, Expr::Unbound)));
+            this.nodes.extend(
+                locals
+                    .into_iter()
+                    .map(|local| Node::Set(local, Expr::Unbound)),
+            );
             bind(this);
             match guard {
                 None => this.block(body),
@@ -268,7 +369,11 @@ impl Body<'_, '_> {
                         this.nodes.push(Node::Set(flag, condition));
                     });
                     let then = this.nested(|this| this.block(body));
-                    this.nodes.push(Node::If { condition: Expr::Local(flag), then, otherwise: Vec::new() });
+                    this.nodes.push(Node::If {
+                        condition: Expr::Local(flag),
+                        then,
+                        otherwise: Vec::new(),
+                    });
                 }
             }
         });

@@ -1,7 +1,9 @@
 //! The names that a trigger binds (runtime.md 3.4, 6.4), each made only if it is used.
 
 use super::Body;
-use crate::ir::{Argument, Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Node, OnFailure, Role};
+use crate::ir::{
+    Argument, Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Node, OnFailure, Role,
+};
 use crate::syntax::ast::Noun;
 
 /// A value that the trigger provides. The order is that in which they are made: later ones are made of earlier ones.
@@ -30,8 +32,12 @@ impl Implicit {
     fn needs(self, role: Role) -> &'static [Implicit] {
         match (self, role) {
             (Implicit::Facts, _) => &[Implicit::Socket],
-            (Implicit::Event, Role::TcpData) => &[Implicit::Socket, Implicit::Facts, Implicit::Data],
-            (Implicit::Event, Role::TcpDisconnected) => &[Implicit::Socket, Implicit::Facts, Implicit::Reason],
+            (Implicit::Event, Role::TcpData) => {
+                &[Implicit::Socket, Implicit::Facts, Implicit::Data]
+            }
+            (Implicit::Event, Role::TcpDisconnected) => {
+                &[Implicit::Socket, Implicit::Facts, Implicit::Reason]
+            }
             (Implicit::Event, _) => &[Implicit::Socket, Implicit::Facts],
             (Implicit::Packet, _) => &[Implicit::Socket, Implicit::Data, Implicit::Bytes],
             _ => &[],
@@ -69,7 +75,8 @@ impl Body<'_, '_> {
             ("event", "data", Role::TcpData) => Implicit::Data,
             ("event", "reason", Role::TcpDisconnected) => Implicit::Reason,
             ("packet", "data" | "buffer", Role::TcpData) => Implicit::Bytes,
-            ("event", "connectionId", _) | ("packet", "connection" | "connectionId", Role::TcpData) => {
+            ("event", "connectionId", _)
+            | ("packet", "connection" | "connectionId", Role::TcpData) => {
                 let socket = self.implicit(Implicit::Socket);
                 return Some(self.step(Expr::Local(socket), "id"));
             }
@@ -91,10 +98,17 @@ impl Body<'_, '_> {
         let data = self.implicit(Implicit::Data);
         let is_text = Expr::Flags(
             crate::ir::FlagOperator::Equal,
-            vec![Expr::runtime("kind", vec![Expr::Local(data).into()]), Expr::Flag(super::expression::KIND_TEXT)],
+            vec![
+                Expr::runtime("kind", vec![Expr::Local(data).into()]),
+                Expr::Flag(super::expression::KIND_TEXT),
+            ],
         );
         let empty = self.constant_text("");
-        Expr::Choose { condition: Box::new(is_text), then: Box::new(Expr::Local(data)), otherwise: Box::new(empty) }
+        Expr::Choose {
+            condition: Box::new(is_text),
+            then: Box::new(Expr::Local(data)),
+            otherwise: Box::new(empty),
+        }
     }
 
     fn step(&mut self, value: Expr, name: &str) -> Expr {
@@ -104,7 +118,11 @@ impl Body<'_, '_> {
 
     /// Makes what the body uses, before the body.
     pub(super) fn prologue(&mut self) {
-        let mut implicit: Vec<_> = self.implicit.iter().map(|(implicit, local)| (*implicit, *local)).collect();
+        let mut implicit: Vec<_> = self
+            .implicit
+            .iter()
+            .map(|(implicit, local)| (*implicit, *local))
+            .collect();
         implicit.sort();
         for (implicit, local) in implicit {
             let value = self.make(implicit);
@@ -117,10 +135,16 @@ impl Body<'_, '_> {
 
     fn make(&mut self, implicit: Implicit) -> Expr {
         let bytes = |function| {
-            Expr::runtime(function, vec![Expr::Local(ADDRESS).into(), Expr::Local(LENGTH).into()])
+            Expr::runtime(
+                function,
+                vec![Expr::Local(ADDRESS).into(), Expr::Local(LENGTH).into()],
+            )
         };
         match implicit {
-            Implicit::Socket => Expr::runtime("socket", vec![Expr::Local(HIGH).into(), Expr::Local(LOW).into()]),
+            Implicit::Socket => Expr::runtime(
+                "socket",
+                vec![Expr::Local(HIGH).into(), Expr::Local(LOW).into()],
+            ),
             Implicit::Data => bytes("data"),
             Implicit::Bytes => bytes("bytes"),
             Implicit::Reason => bytes("text"),
@@ -135,7 +159,10 @@ impl Body<'_, '_> {
     }
 
     fn new_map(&mut self) -> LocalId {
-        self.keep(Expr::runtime("map", vec![Expr::Flag(8).into()]), Kind::Value)
+        self.keep(
+            Expr::runtime("map", vec![Expr::Flag(8).into()]),
+            Kind::Value,
+        )
     }
 
     fn make_event(&mut self) -> Expr {
@@ -143,7 +170,11 @@ impl Body<'_, '_> {
         let socket = Expr::Local(self.implicit(Implicit::Socket));
         let facts = Expr::Local(self.implicit(Implicit::Facts));
         self.put(map, "connection", socket);
-        for (key, fact) in [("connectionId", "id"), ("remoteAddress", "remoteAddress"), ("port", "port")] {
+        for (key, fact) in [
+            ("connectionId", "id"),
+            ("remoteAddress", "remoteAddress"),
+            ("port", "port"),
+        ] {
             let fact = self.text(fact);
             // A description has these fields always, so the step cannot fail.
             let value = Expr::runtime("step", vec![facts.clone().into(), fact.into()]);
@@ -171,7 +202,10 @@ impl Body<'_, '_> {
         let socket = Expr::Local(self.implicit(Implicit::Socket));
         let id = self.text("id");
         let id = Expr::runtime("step", vec![socket.into(), id.into()]);
-        let length = Expr::runtime("int", vec![Expr::Extend(Box::new(Expr::Local(LENGTH))).into()]);
+        let length = Expr::runtime(
+            "int",
+            vec![Expr::Extend(Box::new(Expr::Local(LENGTH))).into()],
+        );
         let fields = [
             ("buffer", bytes.clone()),
             ("data", bytes),
@@ -200,7 +234,10 @@ impl Body<'_, '_> {
             self.put(map, "signal", signal);
         } else {
             // The parameter is `option<string>`: tag, address, length; address and length are zero for none.
-            let error = Expr::runtime("text", vec![Expr::Local(LOW).into(), Expr::Local(ADDRESS).into()]);
+            let error = Expr::runtime(
+                "text",
+                vec![Expr::Local(LOW).into(), Expr::Local(ADDRESS).into()],
+            );
             self.put(map, "reason", error.clone());
             self.put(map, "error", error);
             self.put(map, "code", Expr::Constant(Constant::Int(1)));
@@ -218,7 +255,12 @@ impl Body<'_, '_> {
             fails: crate::ir::Fails::OnMinusOne(FailureKind::Runtime),
         };
         let body = vec![Node::Set(local, read)];
-        self.nodes.push(Node::Statement { index, trace: Vec::new(), on_failure: OnFailure::Report, body });
+        self.nodes.push(Node::Statement {
+            index,
+            trace: Vec::new(),
+            on_failure: OnFailure::Report,
+            body,
+        });
     }
 
     /// Whether a noun is the whole of `<event>`.

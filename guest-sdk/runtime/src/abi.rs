@@ -70,6 +70,8 @@ pub const EXPORTS: &[Export] = &[
     export("map", &[I32], &[I32]),
     // (map, s key, v)
     export("put", &[I32, I32, I32, I32], &[]),
+    // (map, v)
+    export("merge", &[I32, I32], &[]),
     export("append", &[I32, I32], &[I32]),
     // (v, kind, s remote, s name, port, open) -> v
     export(

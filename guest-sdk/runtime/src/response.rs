@@ -54,8 +54,11 @@ impl Fields {
         self.flatten(&mut String::from(key), value, 0);
     }
 
-    /// Adds what stands in for missing data: `value` in its debug text.
+    /// Adds what stands in for missing data, `value` in its debug text, if there is none yet.
     pub fn add_fallback(&mut self, value: Value) {
+        if !self.is_empty() {
+            return;
+        }
         self.put("value", Value::Text(text::debug(value)));
     }
 

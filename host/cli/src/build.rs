@@ -11,8 +11,13 @@ pub(crate) fn build(program: &Path) -> anyhow::Result<Vec<u8>> {
     let compiled = aro_to_wasm::compile(project::read(program)?)?;
     if !compiled.diagnostics.is_empty() {
         let color = std::io::stderr().is_terminal();
-        anstream::eprintln!("{}", diagnostic::render(&compiled.diagnostics, &compiled.files, color));
+        anstream::eprintln!(
+            "{}",
+            diagnostic::render(&compiled.diagnostics, &compiled.files, color)
+        );
     }
-    let artifact = compiled.artifact.ok_or_else(|| anyhow::anyhow!("{} has mistakes", program.display()))?;
+    let artifact = compiled
+        .artifact
+        .ok_or_else(|| anyhow::anyhow!("{} has mistakes", program.display()))?;
     Ok(artifact.bytes)
 }

@@ -22,12 +22,22 @@ impl Body<'_, '_> {
         };
         let stream = match object_noun(action) {
             Some(noun) if noun.base == "stderr" => ERROR,
-            Some(noun) if noun.base == "console" && noun.qualifier.as_ref().is_some_and(|q| q.text == "error") => ERROR,
-            Some(noun) if noun.base == "template" => return self.not_yet(noun.span, "`Log` to a template"),
+            Some(noun)
+                if noun.base == "console"
+                    && noun.qualifier.as_ref().is_some_and(|q| q.text == "error") =>
+            {
+                ERROR
+            }
+            Some(noun) if noun.base == "template" => {
+                return self.not_yet(noun.span, "`Log` to a template");
+            }
             _ => OUTPUT,
         };
         let text = Expr::runtime("human", vec![message.into()]);
-        self.perform(Expr::host(HostFunction::ConsoleWrite, vec![Expr::Flag(stream).into(), Argument::Slice(text)]));
+        self.perform(Expr::host(
+            HostFunction::ConsoleWrite,
+            vec![Expr::Flag(stream).into(), Argument::Slice(text)],
+        ));
     }
 
     /// The variable, its property, or, when it is unbound, its own name (actions.md ).
@@ -63,7 +73,11 @@ impl Body<'_, '_> {
             Some(with) => {
                 let value = self.expression(with);
                 let separated = self.constant_text(&format!("{cause}: "));
-                let text = Expr::fallible("concat", vec![separated.into(), value.into()], FailureKind::Action);
+                let text = Expr::fallible(
+                    "concat",
+                    vec![separated.into(), value.into()],
+                    FailureKind::Action,
+                );
                 let text = Expr::runtime("string", vec![text.into()]);
                 self.perform(Expr::runtime("raise", vec![Argument::Slice(text)]));
                 self.nodes.push(Node::Fail(FailureKind::Action));
@@ -83,40 +97,62 @@ impl Body<'_, '_> {
             Role::Action => {
                 let map = self.result_map(&answer.status, &answer.reason);
                 if let Some(value) = value {
-                    self.perform(Expr::runtime("merge", vec![Expr::Local(map).into(), Expr::Local(value).into()]));
+                    self.perform(Expr::runtime(
+                        "merge",
+                        vec![Expr::Local(map).into(), Expr::Local(value).into()],
+                    ));
                 }
                 self.nodes.push(Node::Finish(Some(Expr::Local(map))));
             }
             // Nobody sees what a handler returns (runtime.md 3.1.7).
-            Role::End | Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => self.nodes.push(Node::Finish(None)),
+            Role::End | Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => {
+                self.nodes.push(Node::Finish(None))
+            }
         }
     }
 
     fn respond(&mut self, answer: &Answer<'_>, value: Option<LocalId>) {
         let (status, reason) = (self.text(&answer.status), self.text(&answer.reason));
-        self.perform(Expr::runtime("response", vec![status.into(), reason.into()]));
+        self.perform(Expr::runtime(
+            "response",
+            vec![status.into(), reason.into()],
+        ));
         if let Some(value) = value {
             self.field("", value);
         }
         if let Some(noun) = answer.noun {
-            let names = std::iter::once(&noun.base).chain(noun.qualifier.iter().flat_map(|qualifier| &qualifier.specifiers));
-            for name in names.filter(|name| !matches!(name.as_str(), "status" | "response" | "application")) {
+            let names = std::iter::once(&noun.base).chain(
+                noun.qualifier
+                    .iter()
+                    .flat_map(|qualifier| &qualifier.specifiers),
+            );
+            for name in
+                names.filter(|name| !matches!(name.as_str(), "status" | "response" | "application"))
+            {
                 self.field_if_bound(name, name);
             }
         }
         self.default_answer();
-        self.nodes.push(Node::Finish(Some(Expr::runtime("responded", Vec::new()))));
+        self.nodes
+            .push(Node::Finish(Some(Expr::runtime("responded", Vec::new()))));
     }
 
     fn field(&mut self, prefix: &str, value: LocalId) {
         let prefix = self.text(prefix);
-        self.perform(Expr::runtime("field", vec![prefix.into(), Expr::Local(value).into()]));
+        self.perform(Expr::runtime(
+            "field",
+            vec![prefix.into(), Expr::Local(value).into()],
+        ));
     }
 
     fn field_if_bound(&mut self, name: &str, prefix: &str) {
         if let Some((local, _)) = self.lookup(name) {
             let then = self.nested(|this| this.field(prefix, local));
-            self.nodes.push(Node::If { condition: Expr::Local(local), then, otherwise: Vec::new() });
+            self.nodes.push(Node::If {
+                condition: Expr::Local(local),
+                then,
+                otherwise: Vec::new(),
+            });
         }
     }
 
@@ -124,15 +160,12 @@ impl Body<'_, '_> {
     fn default_answer(&mut self) {
         for name in ANSWERS {
             if let Some((local, _)) = self.lookup(name) {
-                let empty = Expr::runtime("has_fields", Vec::new()).negated();
-                let inner = self.nested(|this| {
-                    let text = Expr::runtime("text_form", vec![Expr::Local(local).into()]);
-                    let text = this.keep(text, Kind::Value);
-                    let key = this.text("value");
-                    this.perform(Expr::runtime("field", vec![key.into(), Expr::Local(text).into()]));
+                let add = Node::Do(Expr::runtime("fallback", vec![Expr::Local(local).into()]));
+                self.nodes.push(Node::If {
+                    condition: Expr::Local(local),
+                    then: vec![add],
+                    otherwise: Vec::new(),
                 });
-                let bound = Node::If { condition: Expr::Local(local), then: inner, otherwise: Vec::new() };
-                self.nodes.push(Node::If { condition: empty, then: vec![bound], otherwise: Vec::new() });
             }
         }
     }
@@ -152,24 +185,34 @@ impl<'a> Answer<'a> {
             Target::Noun(noun) => noun.base.clone(),
             Target::Sink(_) | Target::None => "OK".to_owned(),
         };
-        let mut answer = Answer { status, reason: "_expression_".to_owned(), value: plain_with(action), noun: None };
-        match action.object.as_ref().map(|object| (&object.operand, object.preposition)) {
+        let mut answer = Answer {
+            status,
+            reason: "_expression_".to_owned(),
+            value: plain_with(action),
+            noun: None,
+        };
+        match action
+            .object
+            .as_ref()
+            .map(|object| (&object.operand, object.preposition))
+        {
             Some((Operand::Noun(noun), _)) => {
                 answer.reason = noun.base.clone();
                 answer.noun = Some(noun);
             }
             // `for <x>` without an article is meant as the noun (EXT-7); `with <x>` is the value.
-            Some((Operand::Expression(expression), preposition)) => match (&expression.kind, preposition) {
-                (ExpressionKind::Reference(noun), crate::syntax::ast::Preposition::For) => {
-                    answer.reason = noun.base.clone();
-                    answer.noun = Some(noun);
+            Some((Operand::Expression(expression), preposition)) => {
+                match (&expression.kind, preposition) {
+                    (ExpressionKind::Reference(noun), crate::syntax::ast::Preposition::For) => {
+                        answer.reason = noun.base.clone();
+                        answer.noun = Some(noun);
+                    }
+                    _ => answer.value = answer.value.or(Some(expression)),
                 }
-                _ => answer.value = answer.value.or(Some(expression)),
-            },
+            }
             Some((Operand::Duration { .. } | Operand::Labelled { .. }, _)) => {}
             None => answer.reason = "status".to_owned(),
         }
         answer
     }
 }
-

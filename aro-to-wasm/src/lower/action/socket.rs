@@ -13,7 +13,10 @@ impl Body<'_, '_> {
     /// `Listen on port n as <name>.`
     pub(super) fn listen(&mut self, action: &Action) {
         let Some(port) = listen_port(action) else {
-            return self.not_yet(action.span, "this form of Listen; `Listen on port 9000 as <server>.` is");
+            return self.not_yet(
+                action.span,
+                "this form of Listen; `Listen on port 9000 as <server>.` is",
+            );
         };
         if let ExpressionKind::Int(number) = port.kind
             && !(0..=PORT_MAX).contains(&number)
@@ -28,7 +31,13 @@ impl Body<'_, '_> {
             );
             return;
         }
-        let name = action.clauses.alias.as_ref().or(result_noun(action)).map_or(DEFAULT_NAME, |noun| &noun.base).to_owned();
+        let name = action
+            .clauses
+            .alias
+            .as_ref()
+            .or(result_noun(action))
+            .map_or(DEFAULT_NAME, |noun| &noun.base)
+            .to_owned();
         let port = self.expression(&port);
         let text = self.text(&name);
         let listener = Expr::fallible_host(HostFunction::Listen, vec![port.into(), text.into()]);
@@ -46,10 +55,17 @@ impl Body<'_, '_> {
                 let target = self.keep(Expr::runtime("target", vec![value.into()]), Kind::Value);
                 let send = Expr::fallible_host(
                     HostFunction::Send,
-                    vec![Expr::Local(target).into(), Argument::Slice(Expr::Local(payload))],
+                    vec![
+                        Expr::Local(target).into(),
+                        Argument::Slice(Expr::Local(payload)),
+                    ],
                 );
                 let then = vec![Node::Do(send)];
-                self.nodes.push(Node::If { condition: Expr::Local(target), then, otherwise: Vec::new() });
+                self.nodes.push(Node::If {
+                    condition: Expr::Local(target),
+                    then,
+                    otherwise: Vec::new(),
+                });
             }
         }
     }
@@ -77,7 +93,11 @@ impl Body<'_, '_> {
     }
 
     fn payload(&mut self, action: &Action, value: Expr) -> LocalId {
-        let function = if result_noun(action).is_some_and(is_json) { "json" } else { "payload" };
+        let function = if result_noun(action).is_some_and(is_json) {
+            "json"
+        } else {
+            "payload"
+        };
         self.keep(Expr::runtime(function, vec![value.into()]), Kind::Slice)
     }
 
@@ -92,17 +112,22 @@ impl Body<'_, '_> {
     }
 
     fn destination(&mut self, action: &Action) -> Destination {
-        let object = action
-            .object
-            .iter()
-            .chain(&action.extra)
-            .find(|object| matches!(object.preposition, Preposition::To | Preposition::Via | Preposition::With));
-        let Some(object) = object else { return Destination::Nowhere };
+        let object = action.object.iter().chain(&action.extra).find(|object| {
+            matches!(
+                object.preposition,
+                Preposition::To | Preposition::Via | Preposition::With
+            )
+        });
+        let Some(object) = object else {
+            return Destination::Nowhere;
+        };
         match operand_noun(object) {
             Some(noun) => self.noun_destination(noun),
             None => match &object.operand {
                 Operand::Expression(expression) => Destination::Value(self.expression(expression)),
-                Operand::Noun(_) | Operand::Duration { .. } | Operand::Labelled { .. } => Destination::Nowhere,
+                Operand::Noun(_) | Operand::Duration { .. } | Operand::Labelled { .. } => {
+                    Destination::Nowhere
+                }
             },
         }
     }
@@ -122,7 +147,9 @@ impl Body<'_, '_> {
 
     /// runtime.md 6.8
     pub(super) fn close(&mut self, action: &Action) {
-        let Some(noun) = result_noun(action).filter(|noun| noun.base != "connection" || action.object.is_none()) else {
+        let Some(noun) =
+            result_noun(action).filter(|noun| noun.base != "connection" || action.object.is_none())
+        else {
             return self.close_object(action);
         };
         match self.noun_destination(noun) {
@@ -157,7 +184,11 @@ impl Body<'_, '_> {
 
     fn close_if_bound(&mut self, function: HostFunction, target: LocalId) {
         let close = Node::Do(Expr::host(function, vec![Expr::Local(target).into()]));
-        self.nodes.push(Node::If { condition: Expr::Local(target), then: vec![close], otherwise: Vec::new() });
+        self.nodes.push(Node::If {
+            condition: Expr::Local(target),
+            then: vec![close],
+            otherwise: Vec::new(),
+        });
     }
 }
 
@@ -172,13 +203,22 @@ enum Destination {
 
 /// The port of `on port n` or `on <port: n>`.
 fn listen_port(action: &Action) -> Option<Expression> {
-    let object = action.object.as_ref().filter(|object| object.preposition == Preposition::On)?;
+    let object = action
+        .object
+        .as_ref()
+        .filter(|object| object.preposition == Preposition::On)?;
     match &object.operand {
         Operand::Labelled { label, value } if label.text == "port" => Some(value.clone()),
         Operand::Noun(noun) if noun.base == "port" => {
             let number = noun.qualifier.as_ref()?.text.parse().ok()?;
-            Some(Expression { kind: ExpressionKind::Int(number), span: noun.span })
+            Some(Expression {
+                kind: ExpressionKind::Int(number),
+                span: noun.span,
+            })
         }
-        Operand::Labelled { .. } | Operand::Noun(_) | Operand::Expression(_) | Operand::Duration { .. } => None,
+        Operand::Labelled { .. }
+        | Operand::Noun(_)
+        | Operand::Expression(_)
+        | Operand::Duration { .. } => None,
     }
 }

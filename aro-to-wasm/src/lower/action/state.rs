@@ -16,7 +16,10 @@ impl Body<'_, '_> {
             return self.not_yet(action.span, "this form of Store");
         };
         // `Store the <saved: x>` stores `x` and binds `saved` to the row.
-        let source = result.qualifier.as_ref().and_then(|qualifier| qualifier.specifiers.first());
+        let source = result
+            .qualifier
+            .as_ref()
+            .and_then(|qualifier| qualifier.specifiers.first());
         let name = source.unwrap_or(&result.base).clone();
         let value = self.variable(&name, FailureKind::Action);
         if !self.shared.facts.is_repository(&object.base) {
@@ -51,8 +54,14 @@ impl Body<'_, '_> {
     /// Whether the source of the feature set mentions a name at all: a cheap over-approximation.
     fn mentions(&self, name: &str) -> bool {
         let span = self.set.span;
-        let text = self.shared.facts.files.get(span.file as usize).map_or("", |file| file.text.as_str());
-        text.get(span.start as usize..span.end as usize).is_some_and(|text| text.contains(name))
+        let text = self
+            .shared
+            .facts
+            .files
+            .get(span.file as usize)
+            .map_or("", |file| file.text.as_str());
+        text.get(span.start as usize..span.end as usize)
+            .is_some_and(|text| text.contains(name))
     }
 
     /// runtime.md 7.3
@@ -71,7 +80,10 @@ impl Body<'_, '_> {
                 let selector = self.text(&qualifier.text);
                 self.act("select", vec![Expr::Local(rows).into(), selector.into()])
             }
-            None => Expr::runtime("pick", vec![Expr::Local(rows).into(), Expr::Flag(filtered).into()]),
+            None => Expr::runtime(
+                "pick",
+                vec![Expr::Local(rows).into(), Expr::Flag(filtered).into()],
+            ),
         };
         let value = match &action.clauses.default {
             None => found,
@@ -105,7 +117,8 @@ impl Body<'_, '_> {
     /// A repository name, or an unbound name with a `where` clause (runtime.md 7.1).
     fn is_repository_position(&mut self, noun: &Noun, action: &Action) -> bool {
         self.shared.facts.is_repository(&noun.base)
-            || (action.clauses.filter.is_some() && self.variable_or_unbound(&noun.base) == Expr::Unbound)
+            || (action.clauses.filter.is_some()
+                && self.variable_or_unbound(&noun.base) == Expr::Unbound)
     }
 
     fn query(&mut self, function: HostFunction, object: &Noun, action: &Action) -> Expr {
@@ -114,13 +127,19 @@ impl Body<'_, '_> {
             self.filter(filter, condition, action);
         }
         let repository = self.text(&object.base);
-        Expr::fallible_host(function, vec![repository.into(), Expr::Local(filter).into()])
+        Expr::fallible_host(
+            function,
+            vec![repository.into(), Expr::Local(filter).into()],
+        )
     }
 
     fn filter(&mut self, filter: LocalId, condition: &Condition, action: &Action) {
         let mut comparisons = Vec::new();
         let Some(groups) = groups(condition, &mut comparisons) else {
-            return self.not_yet(action.span, &format!("a `where` with more than {FILTER_GROUPS_MAX} alternatives"));
+            return self.not_yet(
+                action.span,
+                &format!("a `where` with more than {FILTER_GROUPS_MAX} alternatives"),
+            );
         };
         // Each value is evaluated once, in source order, however many groups it stands in.
         let values: Vec<LocalId> = comparisons
@@ -133,7 +152,11 @@ impl Body<'_, '_> {
         for group in groups {
             self.perform(Expr::runtime("group", vec![Expr::Local(filter).into()]));
             for index in group {
-                let (Some((field, operator, _)), Some(value)) = (comparisons.get(index), values.get(index)) else { continue };
+                let (Some((field, operator, _)), Some(value)) =
+                    (comparisons.get(index), values.get(index))
+                else {
+                    continue;
+                };
                 let field = self.text(&field.text);
                 let arguments: Vec<Argument> = vec![
                     Expr::Local(filter).into(),
@@ -141,7 +164,8 @@ impl Body<'_, '_> {
                     Expr::Flag(operator_number(*operator)).into(),
                     Expr::Local(*value).into(),
                 ];
-                self.nodes.push(Node::Do(Expr::runtime("compare", arguments)));
+                self.nodes
+                    .push(Node::Do(Expr::runtime("compare", arguments)));
             }
         }
     }
@@ -150,9 +174,16 @@ impl Body<'_, '_> {
 type Compared<'a> = (&'a Name, Comparison, &'a Expression);
 
 /// The condition as alternatives of conjunctions, each comparison by index.
-fn groups<'a>(condition: &'a Condition, comparisons: &mut Vec<Compared<'a>>) -> Option<Vec<Vec<usize>>> {
+fn groups<'a>(
+    condition: &'a Condition,
+    comparisons: &mut Vec<Compared<'a>>,
+) -> Option<Vec<Vec<usize>>> {
     let groups = match condition {
-        Condition::Compare { field, operator, value } => {
+        Condition::Compare {
+            field,
+            operator,
+            value,
+        } => {
             comparisons.push((field, *operator, value));
             vec![vec![comparisons.len() - 1]]
         }
@@ -167,7 +198,9 @@ fn groups<'a>(condition: &'a Condition, comparisons: &mut Vec<Compared<'a>>) -> 
             if left.len() * right.len() > FILTER_GROUPS_MAX {
                 return None;
             }
-            left.iter().flat_map(|left| right.iter().map(|right| [left.as_slice(), right].concat())).collect()
+            left.iter()
+                .flat_map(|left| right.iter().map(|right| [left.as_slice(), right].concat()))
+                .collect()
         }
     };
     (groups.len() <= FILTER_GROUPS_MAX).then_some(groups)

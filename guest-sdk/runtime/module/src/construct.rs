@@ -135,17 +135,33 @@ pub extern "C" fn map(capacity: usize) -> usize {
 /// Sets an entry of a map from `map` that nobody has read yet; the last of equal keys wins.
 #[unsafe(no_mangle)]
 pub extern "C" fn put(map: usize, key: usize, key_length: usize, value: &'static Value) {
-    let key = memory::text(key, key_length);
+    set(map, memory::text(key, key_length), *value);
+}
+
+fn set(map: usize, key: &'static str, value: Value) {
     Builder::<Entry>::change(map, |entries| {
         match entries.binary_search_by(|(known, _)| (*known).cmp(key)) {
             Ok(index) => {
                 if let Some((_, known)) = entries.get_mut(index) {
-                    *known = *value;
+                    *known = value;
                 }
             }
-            Err(index) => entries.insert(index, (key, *value)),
+            Err(index) => entries.insert(index, (key, value)),
         }
     });
+}
+
+/// Adds the entries of a map to a map from `map` that nobody has read yet; any other value goes under `value`. The result of a user-defined action (language 13.7).
+#[unsafe(no_mangle)]
+pub extern "C" fn merge(map: usize, value: &'static Value) {
+    let plain = [("value", *value)];
+    let entries = match value {
+        Value::Map(entries) => *entries,
+        _ => &plain,
+    };
+    for (key, value) in entries {
+        set(map, key, *value);
+    }
 }
 
 /// A new list with one more element; what is no list counts as one element.
