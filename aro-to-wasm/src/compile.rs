@@ -62,53 +62,87 @@ pub struct RefusedComponent {
 /// # Errors
 /// [`RefusedComponent`] if a hand-written component does not fit the contract. Mistakes in source are no error of this kind: they are in [`Compiled::diagnostics`].
 pub fn compile(input: Input) -> Result<Compiled, RefusedComponent> {
-    let mut checked = crate::front(input.files, true);
-    let contract = Contract::load();
-    let runtime = Runtime::committed();
-    let mut entries = Vec::new();
-    let mut components = Vec::new();
-    let mut names = Names::default();
-    {
-        let facts = facts(&checked.program, &checked.files);
-        for set in &checked.program.feature_sets {
-            let Some((role, trigger)) = role(set) else {
-                checked.diagnostics.extend(not_compiled(set));
-                continue;
-            };
-            let lowered = lower(&set.syntax, role, trigger != Trigger::EndError, &facts);
-            let blocked = lowered.diagnostics.iter().any(Diagnostic::is_error);
-            checked.diagnostics.extend(lowered.diagnostics);
-            if blocked || checked.diagnostics.iter().any(Diagnostic::is_error) {
-                continue;
-            }
-            let module = module::emit(&lowered.unit, &contract, &runtime);
-            let name = names.unique(&set.syntax.name);
-            entries.push(Entry {
-                component: name.clone(),
-                name: set.syntax.name.clone(),
-                activity: set.syntax.activity.clone(),
-                triggers: vec![trigger],
-                statements: lowered.statements,
-                code: module.code.clone(),
-                origin: Origin::Aro,
-            });
-            components.push(Nested {
-                name,
-                bytes: component::emit(&module, trigger.interface(), &contract, &runtime),
-                imports: owned(&module.imports),
-                exports: vec![trigger.interface().to_owned()],
-                uses_runtime: true,
-            });
+    let crate::Checked { program, files, diagnostics } = crate::front(input.files, true);
+    let mut linker = Linker {
+        contract: Contract::load(),
+        runtime: Runtime::committed(),
+        names: Names::default(),
+        entries: Vec::new(),
+        components: Vec::new(),
+        diagnostics,
+    };
+    let facts = facts(&program, &files);
+    for set in &program.feature_sets {
+        match role(set) {
+            Some((role, trigger)) => linker.feature_set(set, role, trigger, &facts),
+            None => linker.diagnostics.extend(not_compiled(set)),
         }
     }
     for (stem, bytes) in input.components {
-        let name = names.unique(&stem);
-        let (nested, triggers) =
-            nested::read(name.clone(), bytes, &contract).map_err(|source| RefusedComponent {
-                name: stem.clone(),
-                source,
-            })?;
-        entries.push(Entry {
+        linker.component(stem, bytes)?;
+    }
+    let Linker { contract, runtime, entries, components, mut diagnostics, .. } = linker;
+    diagnostics.sort_by_key(|diagnostic| diagnostic.primary.map(|span| (span.file, span.start)));
+    // An action is compiled into each of its callers, and says each time what is wrong with it.
+    diagnostics.dedup();
+    if diagnostics.iter().any(Diagnostic::is_error) {
+        return Ok(Compiled { artifact: None, diagnostics, files });
+    }
+    let manifest = Manifest {
+        format: FORMAT,
+        program: input.name,
+        compiler: concat!("aro-to-wasm ", env!("CARGO_PKG_VERSION")).to_owned(),
+        files: files.iter().map(|file| file.path.clone()).collect(),
+        feature_sets: entries,
+    };
+    let bytes = artifact::emit(&components, &manifest, &contract, &runtime);
+    Ok(Compiled { artifact: Some(Artifact { bytes, manifest }), diagnostics, files })
+}
+
+/// The components and manifest entries of a program, while they are collected.
+struct Linker {
+    contract: Contract,
+    runtime: Runtime,
+    names: Names,
+    entries: Vec<Entry>,
+    components: Vec<Nested>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Linker {
+    fn feature_set(&mut self, set: &FeatureSet, role: Role, trigger: Trigger, facts: &Facts<'_>) {
+        let lowered = lower(&set.syntax, role, trigger != Trigger::EndError, facts);
+        self.diagnostics.extend(lowered.diagnostics);
+        if self.diagnostics.iter().any(Diagnostic::is_error) {
+            return;
+        }
+        let module = module::emit(&lowered.unit, &self.contract, &self.runtime);
+        let name = self.names.unique(&set.syntax.name);
+        let bytes = component::emit(&module, trigger.interface(), &self.contract, &self.runtime);
+        self.components.push(Nested {
+            name: name.clone(),
+            bytes,
+            imports: owned(&module.imports),
+            exports: vec![trigger.interface().to_owned()],
+            uses_runtime: true,
+        });
+        self.entries.push(Entry {
+            component: name,
+            name: set.syntax.name.clone(),
+            activity: set.syntax.activity.clone(),
+            triggers: vec![trigger],
+            statements: lowered.statements,
+            code: module.code,
+            origin: Origin::Aro,
+        });
+    }
+
+    fn component(&mut self, stem: String, bytes: Vec<u8>) -> Result<(), RefusedComponent> {
+        let name = self.names.unique(&stem);
+        let (nested, triggers) = nested::read(name.clone(), bytes, &self.contract)
+            .map_err(|source| RefusedComponent { name: stem.clone(), source })?;
+        self.components.push(nested);
+        self.entries.push(Entry {
             component: name,
             name: stem,
             activity: String::new(),
@@ -117,31 +151,8 @@ pub fn compile(input: Input) -> Result<Compiled, RefusedComponent> {
             code: Vec::new(),
             origin: Origin::Component,
         });
-        components.push(nested);
+        Ok(())
     }
-    checked
-        .diagnostics
-        .sort_by_key(|diagnostic| diagnostic.primary.map(|span| (span.file, span.start)));
-    if checked.diagnostics.iter().any(Diagnostic::is_error) {
-        return Ok(Compiled {
-            artifact: None,
-            diagnostics: checked.diagnostics,
-            files: checked.files,
-        });
-    }
-    let manifest = Manifest {
-        format: FORMAT,
-        program: input.name,
-        compiler: concat!("aro-to-wasm ", env!("CARGO_PKG_VERSION")).to_owned(),
-        files: checked.files.iter().map(|file| file.path.clone()).collect(),
-        feature_sets: entries,
-    };
-    let bytes = artifact::emit(&components, &manifest, &contract, &runtime);
-    Ok(Compiled {
-        artifact: Some(Artifact { bytes, manifest }),
-        diagnostics: checked.diagnostics,
-        files: checked.files,
-    })
 }
 
 fn owned(imports: &IndexMap<&'static str, Vec<&'static str>>) -> IndexMap<String, Vec<String>> {
@@ -179,6 +190,7 @@ fn facts<'a>(program: &'a Program, files: &'a [SourceFile]) -> Facts<'a> {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other trigger is not compiled yet")]
 /// How a feature set is run; none for those that are only called, only tested, or not compiled yet.
 fn role(set: &FeatureSet) -> Option<(Role, Trigger)> {
     if set.guard.is_some() {
@@ -197,6 +209,7 @@ fn role(set: &FeatureSet) -> Option<(Role, Trigger)> {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "every other trigger is not compiled yet")]
 /// A feature set that nothing can run is left out with a warning; one that some event would run is an error.
 fn not_compiled(set: &FeatureSet) -> Option<Diagnostic> {
     let what = match &set.trigger {

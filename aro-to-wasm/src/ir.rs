@@ -265,7 +265,7 @@ pub(crate) enum Fails {
 pub(crate) enum HostFunction {
     /// (stream flag, message slice)
     ConsoleWrite,
-    /// (port flag, name text) → socket, or zero and a message
+    /// (port value, name text) → socket, or zero and a message
     Listen,
     /// (socket value, payload slice) → 1, or 0 and a message
     Send,
@@ -281,9 +281,9 @@ pub(crate) enum HostFunction {
     Find,
     /// (value, name text, length) → property of a value; asks the host when it is a socket; zero and a message
     StepSocket,
-    /// (name text, value)
+    /// (name text, value) → 1, or 0 and a message
     Publish,
-    /// (name text) → 1 and the value in the second result slot; see the emitter. Zero: unbound; minus one: failure.
+    /// (name text) → value, zero if unbound, minus one and a message after a failure
     ReadPublished,
     /// (repository text, value) → stored row, or zero and a message
     Store,

@@ -1,5 +1,7 @@
 //! The value runtime as it was built from `guest-sdk/runtime`: the one core module that every component of a program shares.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "three sections and one instruction of many matter")]
+
 use wasmparser::{ConstExpr, ExternalKind, Operator, Parser, Payload};
 
 /// The committed build; `cargo xtask runtime` makes it.
@@ -7,7 +9,7 @@ const COMMITTED: &[u8] = include_bytes!("../runtime.wasm");
 
 /// The value runtime and the facts about it that generated code depends on.
 #[derive(Debug, Clone)]
-pub struct Runtime {
+pub(crate) struct Runtime {
     bytes: &'static [u8],
     heap_base: u32,
     pages: u32,
@@ -15,10 +17,7 @@ pub struct Runtime {
 
 impl Runtime {
     /// The committed build.
-    ///
-    /// # Panics
-    /// If the committed file is no runtime; a test shows that it is.
-    pub fn committed() -> Self {
+        pub(crate) fn committed() -> Self {
         Self::read(COMMITTED).expect("the committed value runtime is well formed")
     }
 
@@ -55,7 +54,7 @@ impl Runtime {
     }
 
     /// The module.
-    pub fn bytes(&self) -> &'static [u8] {
+    pub(crate) fn bytes(&self) -> &'static [u8] {
         self.bytes
     }
 

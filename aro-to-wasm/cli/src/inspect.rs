@@ -1,5 +1,7 @@
 //! `aro-to-wasm inspect`: what an artifact holds and what it may do, read from its types.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "a few sections of many matter")]
+
 use aro_wit::manifest::{Manifest, SECTION};
 use serde_json::json;
 use wasmparser::{Parser, Payload};

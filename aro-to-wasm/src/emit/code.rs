@@ -603,7 +603,17 @@ impl Writer<'_> {
                 ..
             } => !super::host::helper(*function).results.is_empty(),
             Expr::Undefined { .. } => false,
-            _ => true,
+            Expr::Local(_)
+            | Expr::Unbound
+            | Expr::Flag(_)
+            | Expr::Long(_)
+            | Expr::Constant(_)
+            | Expr::Call { .. }
+            | Expr::Choose { .. }
+            | Expr::Flags(..)
+            | Expr::Extend(_)
+            | Expr::AddLong(..)
+            | Expr::AtLeast(..) => true,
         }
     }
 }

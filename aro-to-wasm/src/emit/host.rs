@@ -29,6 +29,7 @@ use aro_wit::interface as name;
 const I32: ValType = ValType::I32;
 
 /// The parts of a helper.
+#[expect(clippy::too_many_lines, reason = "a table, one row for each helper")]
 pub(crate) fn helper(function: HostFunction) -> Helper {
     use HostFunction as H;
     let part = |params, results, imports, runtime, helpers| Helper {
@@ -44,7 +45,7 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
             &[I32; 3],
             &[I32],
             &[(name::LISTENERS, "listen")],
-            &["raise", "socket"],
+            &["as_int", "raise", "socket"],
             &[],
         ),
         H::Send => part(
@@ -92,7 +93,7 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
         H::StepSocket => part(&[I32; 3], &[I32], &[], &["kind", "step"], &[H::Describe]),
         H::Publish => part(
             &[I32; 3],
-            &[],
+            &[I32],
             &[(name::PUBLISHED, "publish")],
             &["encode"],
             &[],
@@ -216,18 +217,18 @@ impl Body<'_> {
     }
 
     fn listen(&mut self) -> &mut Self {
-        self.locals(3).scratch().import(name::LISTENERS, "listen");
-        self.load8(0)
-            .when(Some(I32))
-            .load32(8)
-            .load32(12)
-            .runtime("raise")
-            .number(0);
-        self.otherwise()
-            .load64(8)
-            .load64(16)
-            .runtime("socket")
-            .end()
+        self.local(0);
+        self.function.instructions().i64_const(-1);
+        self.runtime("as_int");
+        // Compared as unsigned, a negative number is too large as well.
+        let mut sink = self.function.instructions();
+        sink.local_tee(3).i64_const(PORT_MAX).i64_gt_u();
+        self.when(Some(I32)).text(NO_PORT).runtime("raise").number(0);
+        self.otherwise();
+        self.function.instructions().local_get(3).i32_wrap_i64();
+        self.local(1).local(2).scratch().import(name::LISTENERS, "listen");
+        self.load8(0).when(Some(I32)).load32(8).load32(12).runtime("raise").number(0);
+        self.otherwise().load64(8).load64(16).runtime("socket").end().end()
     }
 
     fn send(&mut self) -> &mut Self {
@@ -240,7 +241,7 @@ impl Body<'_> {
         self.load8(0).load8(1);
         self.function.instructions().i32_and();
         self.when(Some(I32));
-        self.text("the peer does not read: its queue is full")
+        self.text(QUEUE_FULL)
             .runtime("raise")
             .number(0);
         self.otherwise().number(1).end()
@@ -298,11 +299,15 @@ impl Body<'_> {
     }
 
     fn publish(&mut self) -> &mut Self {
-        self.locals(2)
-            .local(2)
-            .runtime("encode")
-            .split(3)
-            .import(name::PUBLISHED, "publish")
+        self.encoded(2).when(Some(I32)).number(0).otherwise();
+        self.locals(2).slice(3).import(name::PUBLISHED, "publish").number(1).end()
+    }
+
+    /// Encodes a value into local 3; leaves whether that failed, with the message set.
+    fn encoded(&mut self, value: u32) -> &mut Self {
+        self.local(value).runtime("encode");
+        self.function.instructions().local_tee(3).i64_eqz();
+        self
     }
 
     fn read_published(&mut self) -> &mut Self {
@@ -323,13 +328,9 @@ impl Body<'_> {
     }
 
     fn store(&mut self) -> &mut Self {
-        self.locals(2)
-            .local(2)
-            .runtime("encode")
-            .split(3)
-            .scratch()
-            .import(name::REPOSITORIES, "store");
-        self.rows()
+        self.encoded(2).when(Some(I32)).number(0).otherwise();
+        self.locals(2).slice(3).scratch().import(name::REPOSITORIES, "store");
+        self.rows().end()
     }
 
     fn query(&mut self, function: &'static str) -> &mut Self {
@@ -402,6 +403,12 @@ impl Body<'_> {
         self
     }
 
+    /// Address and length from the packed slice in a 64-bit local.
+    fn slice(&mut self, local: u32) -> &mut Self {
+        self.function.instructions().local_get(local);
+        self.split(local)
+    }
+
     /// Address and length from the packed slice on the stack, by way of a 64-bit local.
     fn split(&mut self, local: u32) -> &mut Self {
         super::code::split(&mut self.function, local);
@@ -446,10 +453,18 @@ impl Body<'_> {
     }
 }
 
+/// Largest port (RFC 9293 3.1).
+const PORT_MAX: i64 = 65_535;
+const NO_PORT: &str = "a port is a whole number from 0 to 65535";
+const QUEUE_FULL: &str = "the peer does not read: its queue is full";
+
 /// Constant texts that a helper needs.
 pub(crate) fn texts(function: HostFunction) -> &'static [&'static str] {
-    match function {
-        HostFunction::Send => &["the peer does not read: its queue is full"],
-        _ => &[],
+    if function == HostFunction::Send {
+        &[QUEUE_FULL]
+    } else if function == HostFunction::Listen {
+        &[NO_PORT]
+    } else {
+        &[]
     }
 }

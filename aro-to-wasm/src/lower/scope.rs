@@ -27,11 +27,11 @@ impl Body<'_, '_> {
         let mut scope = Scope::default();
         let mut locals = Vec::new();
         for name in names {
-            if !scope.names.contains_key(&name) {
+            scope.names.entry(name).or_insert_with(|| {
                 let local = self.local(Kind::Value);
-                scope.names.insert(name, local);
                 locals.push(local);
-            }
+                local
+            });
         }
         self.scopes.push(scope);
         locals

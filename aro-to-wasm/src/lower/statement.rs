@@ -84,20 +84,30 @@ impl Body<'_, '_> {
     /// `Publish as <external> <internal>.` (runtime.md 7.9; for store names 7.1)
     fn publish(&mut self, publish: &Publish) {
         let (external, internal) = (&publish.external.text, &publish.internal.text);
-        let text = format!("<Publish> as <{external}> <{internal}>.");
-        self.citing(publish.span, &text, |this| {
+        let index = self.add_statement(
+            publish.span,
+            format!("Cannot publish as {external} {internal}."),
+            format!("<Publish> as <{external}> <{internal}>."),
+        );
+        let body = self.nested(|this| {
             let value = this.variable(internal, FailureKind::Runtime);
             let value = this.keep(value, Kind::Value);
             let name = this.text(external);
-            let arguments: Vec<Argument> = vec![name.into(), Expr::Local(value).into()];
-            let call = match this.shared.facts.is_repository(external) {
-                true => Expr::fallible_host(HostFunction::Store, arguments),
-                false => Expr::host(HostFunction::Publish, arguments),
+            let function = match this.shared.facts.is_repository(external) {
+                true => HostFunction::Store,
+                false => HostFunction::Publish,
             };
-            this.nodes.push(Node::Do(call));
+            let arguments: Vec<Argument> = vec![name.into(), Expr::Local(value).into()];
+            this.perform(Expr::fallible_host(function, arguments));
             if external != internal {
                 this.bind(external, Expr::Local(value), false);
             }
+        });
+        self.nodes.push(Node::Statement {
+            index,
+            trace: Vec::new(),
+            on_failure: OnFailure::Report,
+            body,
         });
     }
 
@@ -176,12 +186,12 @@ impl Body<'_, '_> {
         let matched = match &case.pattern {
             Pattern::Any => Expr::Flag(1),
             Pattern::Null => self.has_kind(subject, KIND_NULL),
-            Pattern::Bool(truth) => self.same(subject, Expr::Constant(Constant::Bool(*truth))),
-            Pattern::Int(number) => self.same(subject, Expr::Constant(Constant::Int(*number))),
-            Pattern::Float(number) => self.same(subject, Expr::Constant(Constant::Float(*number))),
+            Pattern::Bool(truth) => self.identical(subject, Expr::Constant(Constant::Bool(*truth))),
+            Pattern::Int(number) => self.identical(subject, Expr::Constant(Constant::Int(*number))),
+            Pattern::Float(number) => self.identical(subject, Expr::Constant(Constant::Float(*number))),
             Pattern::Text(text) => {
                 let text = self.constant_text(text);
-                self.same(subject, text)
+                self.identical(subject, text)
             }
             Pattern::Regex { pattern, flags } => {
                 let regex = self.regex(pattern, flags);
@@ -220,6 +230,12 @@ impl Body<'_, '_> {
         }
     }
 
+    /// Equality with a literal: of one kind only.
+    fn identical(&mut self, subject: LocalId, value: Expr) -> Expr {
+        Expr::runtime("identical", vec![Expr::Local(subject).into(), value.into()])
+    }
+
+    /// Equality with a variable.
     fn same(&mut self, subject: LocalId, value: Expr) -> Expr {
         Expr::runtime("same", vec![Expr::Local(subject).into(), value.into()])
     }

@@ -4,7 +4,6 @@ use super::Body;
 use crate::ir::{
     Argument, Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Node, OnFailure, Role,
 };
-use crate::syntax::ast::Noun;
 
 /// A value that the trigger provides. The order is that in which they are made: later ones are made of earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -261,10 +260,5 @@ impl Body<'_, '_> {
             on_failure: OnFailure::Report,
             body,
         });
-    }
-
-    /// Whether a noun is the whole of `<event>`.
-    pub(super) fn is_event(&self, noun: &Noun) -> bool {
-        noun.base == "event" && self.is_tcp() && self.lookup("event").is_none()
     }
 }

@@ -71,24 +71,18 @@ impl Body<'_, '_> {
             return self.not_yet(action.span, "this form of Extract");
         };
         let has_path = object_noun(action).is_some_and(|noun| noun.qualifier.is_some());
-        let selector = match &result.qualifier {
-            None if has_path => None,
-            None => Some(String::new()),
-            Some(qualifier) if is_annotation(&qualifier.text) => None,
+        // Text that is JSON is read, unless a path has been followed into it already.
+        let value = if has_path { value } else { Expr::runtime("unpack", vec![value.into()]) };
+        let value = match &result.qualifier {
+            Some(qualifier) if is_annotation(&qualifier.text) => value,
             Some(qualifier) if is_schema(&qualifier.text) => {
-                return self.not_yet(
-                    result.span,
-                    &format!("extraction of the type `{}`", qualifier.text),
-                );
+                return self.not_yet(result.span, &format!("extraction of the type `{}`", qualifier.text));
             }
-            Some(qualifier) => Some(qualifier.text.clone()),
-        };
-        let value = match selector {
-            None => value,
-            Some(selector) => {
-                let selector = self.text(&selector);
+            Some(qualifier) => {
+                let selector = self.text(&qualifier.text);
                 self.act("select", vec![value.into(), selector.into()])
             }
+            None => value,
         };
         self.bind(&result.base, value, socket && result.qualifier.is_none());
     }
