@@ -1,6 +1,6 @@
 //! What a failed execution says to the people who run the program (runtime.md 2.7).
 
-use aro_wit::manifest::{FeatureSet, Manifest};
+use aro_wit::manifest::{FeatureSet, Manifest, Statement};
 use std::fmt::Write;
 
 /// Where a failure came from; decides how it is worded.
@@ -46,31 +46,25 @@ impl Failure {
         let statement = self
             .statement
             .and_then(|index| feature_set.statements.get(usize::try_from(index).ok()?));
-        let mut text = match (self.kind, statement) {
-            (FailureKind::Action, Some(statement)) => {
-                format!("Runtime Error: {}", statement.sentence)
-            }
-            _ => self.cause.clone(),
+        // Conditions and subjects have no sentence of their own.
+        let sentence = statement
+            .filter(|_| self.kind == FailureKind::Action)
+            .map(|statement| statement.sentence.as_str())
+            .filter(|sentence| !sentence.is_empty());
+        let mut text = match sentence {
+            Some(sentence) => format!("Runtime Error: {sentence}"),
+            None => self.cause.clone(),
         };
         line(&mut text, "Feature", &feature_set.name);
+        if sentence.is_some() {
+            line(&mut text, "Business Activity", &feature_set.activity);
+        }
         if let Some(statement) = statement {
-            if self.kind == FailureKind::Action {
-                line(&mut text, "Business Activity", &feature_set.activity);
-                line(&mut text, "Statement", &statement.text);
-                if !self.cause.is_empty() {
-                    line(&mut text, "Cause", &self.cause);
-                }
+            line(&mut text, "Statement", &statement.text);
+            if sentence.is_some() && !self.cause.is_empty() {
+                line(&mut text, "Cause", &self.cause);
             }
-            let file = usize::try_from(statement.file)
-                .ok()
-                .and_then(|index| manifest.files.get(index));
-            if let Some(file) = file {
-                line(
-                    &mut text,
-                    "Source",
-                    &format!("{file}:{}:{}", statement.line, statement.column),
-                );
-            }
+            source(&mut text, statement, manifest);
         }
         if !self.trace.is_empty() {
             text.push_str("\n          Trace:");
@@ -97,6 +91,22 @@ impl Failure {
     }
 }
 
+/// Adds which statement is meant and where it stands.
+pub(crate) fn cite(text: &mut String, statement: &Statement, manifest: &Manifest) {
+    line(text, "Statement", &statement.text);
+    source(text, statement, manifest);
+}
+
+fn source(text: &mut String, statement: &Statement, manifest: &Manifest) {
+    let file = usize::try_from(statement.file)
+        .ok()
+        .and_then(|index| manifest.files.get(index));
+    if let Some(file) = file {
+        let place = format!("{file}:{}:{}", statement.line, statement.column);
+        line(text, "Source", &place);
+    }
+}
+
 fn line(text: &mut String, label: &str, value: &str) {
     write!(text, "\n  {label}: {value}").expect("writing to a string cannot fail");
 }
@@ -104,7 +114,7 @@ fn line(text: &mut String, label: &str, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aro_wit::manifest::{FORMAT, Origin, Statement, Trigger};
+    use aro_wit::manifest::{FORMAT, Origin, Trigger};
 
     fn program() -> Manifest {
         let statement = Statement {
@@ -166,7 +176,28 @@ mod tests {
         insta::assert_snapshot!(failure.uncaught(&manifest, &manifest.feature_sets[0]), @"
         Error: Undefined variable: x
           Feature: getUser
+          Statement: <Retrieve> the <user> from the <user-repository>.
           Source: main.aro:12:5
+        ");
+    }
+
+    #[test]
+    fn a_condition_has_no_sentence() {
+        let mut manifest = program();
+        let condition = Statement {
+            file: 0,
+            line: 3,
+            column: 8,
+            sentence: String::new(),
+            text: "if <condition>".into(),
+        };
+        manifest.feature_sets[0].statements = vec![condition];
+        let failure = Failure::of_host(Some(0), "needs more than 64 MiB of memory".into());
+        insta::assert_snapshot!(failure.in_handler(&manifest, &manifest.feature_sets[0]), @"
+        Handler error: needs more than 64 MiB of memory
+          Feature: getUser
+          Statement: if <condition>
+          Source: main.aro:3:8
         ");
     }
 

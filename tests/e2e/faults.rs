@@ -14,10 +14,10 @@ const FAULTS: [(&str, &[&str]); 6] = [
     (
         "loop",
         &[
-            "Handler error: Runtime Error: Cannot compute the rounds from the _expression_.",
+            "Handler error: ran longer than 100 ms of CPU time",
             "  Feature: Fail",
-            "  Cause: ran longer than 100 ms of CPU time",
-            "  Source: main.aro:21:17",
+            "  Statement: while <condition>",
+            "  Source: main.aro:19:13",
         ],
     ),
     (
@@ -26,7 +26,7 @@ const FAULTS: [(&str, &[&str]); 6] = [
             "Handler error: Runtime Error: Cannot compute the word from the _expression_.",
             "  Feature: Fail",
             "  Cause: needs more than 8 MiB of memory",
-            "  Source: main.aro:27:17",
+            "  Source: main.aro:26:17",
         ],
     ),
     (
@@ -35,7 +35,7 @@ const FAULTS: [(&str, &[&str]); 6] = [
             "Handler error: Runtime Error: Cannot create the list with the _expression_.",
             "  Feature: Fail",
             "  Cause: needs more than 8 MiB of memory",
-            "  Source: main.aro:33:17",
+            "  Source: main.aro:32:17",
         ],
     ),
     (
@@ -44,14 +44,14 @@ const FAULTS: [(&str, &[&str]); 6] = [
     ),
     (
         "divide",
-        &["Handler error: Runtime error: Division by zero", "  Feature: Fail", "  Source: main.aro:47:13"],
+        &["Handler error: Runtime error: Division by zero", "  Feature: Fail", "  Source: main.aro:46:13"],
     ),
     (
         "undefined",
         &[
             "Handler error: Runtime Error: Cannot send the nothing-of-this-name to the connection.",
             "  Feature: Fail",
-            "  Source: main.aro:51:13",
+            "  Source: main.aro:50:13",
         ],
     ),
 ];
@@ -121,7 +121,8 @@ async fn sending_to_a_closed_connection_goes_on_and_is_told() {
     peer.send("send to closed").await;
     peer.expect("nobody").await;
     let errors = server.error("main.aro:41:13").await;
-    assert!(errors.contains("Fail") && errors.contains("<Send> the <greeting> to the <friend>"), "{errors}");
+    assert!(errors.starts_with("[Fail] nothing was sent, connection "), "{errors}");
+    assert!(errors.contains("\n  Statement: <Send> the <greeting> to the <friend>.\n"), "{errors}");
     assert_eq!((server.observe().events_failed, server.observe().sends_to_closed), (0, 1));
     assert_eq!(server.stop().await.outcome, Outcome::Success);
 }
