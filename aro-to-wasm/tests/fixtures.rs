@@ -1,21 +1,30 @@
-//! One test per file of `fixtures/{parse,check}/{ok,err}`: the snapshot beside it holds the source and what became of it.
+//! One test per file of `fixtures/{parse,check,emit}/{ok,err}`: the snapshot beside it holds the source and what became of it.
 //!
-//! A fixture is a whole program. `parse/ok` shows the tree, the others the diagnostics; what is `ok` has none.
+//! A fixture is a whole program. `parse/ok` shows the tree, `emit/ok` the generated code, the others the diagnostics; what is `ok` has none.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use aro_to_wasm::diagnostic::{Diagnostic, render};
 use aro_to_wasm::source::SourceFile;
-use aro_to_wasm::{front, syntax};
+use aro_to_wasm::{Input, compile, front, syntax};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::{Path, PathBuf};
 
+#[path = "support/code.rs"]
+mod code;
 #[path = "support/tree.rs"]
 mod tree;
 
 fn main() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let mut trials = Vec::new();
-    for folder in ["parse/ok", "parse/err", "check/ok", "check/err"] {
+    for folder in [
+        "parse/ok",
+        "parse/err",
+        "check/ok",
+        "check/err",
+        "emit/ok",
+        "emit/err",
+    ] {
         let entries = std::fs::read_dir(root.join(folder))
             .unwrap()
             .map(|entry| entry.unwrap().path());
@@ -52,6 +61,21 @@ fn fixture(path: &Path, folder: &str) -> Result<(), Failed> {
             String::new()
         };
         format!("{tree}{}", render(&parsed.diagnostics, &files, false))
+    } else if folder.starts_with("emit") {
+        let input = Input {
+            name: stem.clone(),
+            files,
+            components: Vec::new(),
+        };
+        let compiled = compile(input)?;
+        expect(
+            folder,
+            compiled.artifact.is_none(),
+            &compiled.diagnostics,
+            &compiled.files,
+        )?;
+        let code = compiled.artifact.as_ref().map(code::code);
+        code.unwrap_or_else(|| render(&compiled.diagnostics, &compiled.files, false))
     } else {
         let checked = front(files, true);
         expect(

@@ -46,25 +46,25 @@ impl Failure {
         let statement = self
             .statement
             .and_then(|index| feature_set.statements.get(usize::try_from(index).ok()?));
-        // Conditions and subjects have no sentence of their own.
-        let sentence = statement
-            .filter(|_| self.kind == FailureKind::Action)
-            .map(|statement| statement.sentence.as_str())
-            .filter(|sentence| !sentence.is_empty());
-        let mut text = match sentence {
-            Some(sentence) => format!("Runtime Error: {sentence}"),
-            None => self.cause.clone(),
+        let mut text = match (self.kind, statement) {
+            (FailureKind::Action, Some(statement)) => {
+                format!("Runtime Error: {}", statement.sentence)
+            }
+            _ => self.cause.clone(),
         };
         line(&mut text, "Feature", &feature_set.name);
-        if sentence.is_some() {
-            line(&mut text, "Business Activity", &feature_set.activity);
-        }
         if let Some(statement) = statement {
+            let of_action = self.kind == FailureKind::Action;
+            if of_action {
+                line(&mut text, "Business Activity", &feature_set.activity);
+            }
             line(&mut text, "Statement", &statement.text);
-            if sentence.is_some() && !self.cause.is_empty() {
+            if of_action && !self.cause.is_empty() {
                 line(&mut text, "Cause", &self.cause);
             }
-            source(&mut text, statement, manifest);
+            if let Some(place) = place(manifest, statement) {
+                line(&mut text, "Source", &place);
+            }
         }
         if !self.trace.is_empty() {
             text.push_str("\n          Trace:");
@@ -91,20 +91,10 @@ impl Failure {
     }
 }
 
-/// Adds which statement is meant and where it stands.
-pub(crate) fn cite(text: &mut String, statement: &Statement, manifest: &Manifest) {
-    line(text, "Statement", &statement.text);
-    source(text, statement, manifest);
-}
-
-fn source(text: &mut String, statement: &Statement, manifest: &Manifest) {
-    let file = usize::try_from(statement.file)
-        .ok()
-        .and_then(|index| manifest.files.get(index));
-    if let Some(file) = file {
-        let place = format!("{file}:{}:{}", statement.line, statement.column);
-        line(text, "Source", &place);
-    }
+/// Where a statement stands: `main.aro:12:5`.
+pub(crate) fn place(manifest: &Manifest, statement: &Statement) -> Option<String> {
+    let file = manifest.files.get(usize::try_from(statement.file).ok()?)?;
+    Some(format!("{file}:{}:{}", statement.line, statement.column))
 }
 
 fn line(text: &mut String, label: &str, value: &str) {
@@ -114,7 +104,7 @@ fn line(text: &mut String, label: &str, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use aro_wit::manifest::{FORMAT, Origin, Trigger};
+    use aro_wit::manifest::{FORMAT, Origin, Statement, Trigger};
 
     fn program() -> Manifest {
         let statement = Statement {
@@ -178,26 +168,6 @@ mod tests {
           Feature: getUser
           Statement: <Retrieve> the <user> from the <user-repository>.
           Source: main.aro:12:5
-        ");
-    }
-
-    #[test]
-    fn a_condition_has_no_sentence() {
-        let mut manifest = program();
-        let condition = Statement {
-            file: 0,
-            line: 3,
-            column: 8,
-            sentence: String::new(),
-            text: "if <condition>".into(),
-        };
-        manifest.feature_sets[0].statements = vec![condition];
-        let failure = Failure::of_host(Some(0), "needs more than 64 MiB of memory".into());
-        insta::assert_snapshot!(failure.in_handler(&manifest, &manifest.feature_sets[0]), @"
-        Handler error: needs more than 64 MiB of memory
-          Feature: getUser
-          Statement: if <condition>
-          Source: main.aro:3:8
         ");
     }
 

@@ -120,9 +120,9 @@ async fn sending_to_a_closed_connection_goes_on_and_is_told() {
     let mut peer = server.connect().await;
     peer.send("send to closed").await;
     peer.expect("nobody").await;
-    let errors = server.error("main.aro:41:13").await;
+    let errors = server.error("main.aro:40:13").await;
     assert!(errors.starts_with("[Fail] nothing was sent, connection "), "{errors}");
-    assert!(errors.contains("\n  Statement: <Send> the <greeting> to the <friend>.\n"), "{errors}");
+    assert!(errors.ends_with(" is closed: <Send> the <greeting> to the <friend>. (main.aro:40:13)\n"), "{errors}");
     assert_eq!((server.observe().events_failed, server.observe().sends_to_closed), (0, 1));
     assert_eq!(server.stop().await.outcome, Outcome::Success);
 }

@@ -68,7 +68,7 @@ impl Body<'_, '_> {
 
     /// Lowers steps that belong to a statement which is no action: conditions, subjects, collections.
     fn citing<T>(&mut self, span: Span, text: &str, lower: impl FnOnce(&mut Self) -> T) -> T {
-        let index = self.add_statement(span, String::new(), text.to_owned());
+        let index = self.add_statement(span, format!("Cannot evaluate {text}."), text.to_owned());
         let outer = std::mem::take(&mut self.nodes);
         let result = lower(self);
         let body = std::mem::replace(&mut self.nodes, outer);

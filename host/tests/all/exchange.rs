@@ -105,7 +105,7 @@ async fn a_send_to_a_closed_connection_is_reported_with_its_statement() {
         "{text}"
     );
     assert!(
-        text.ends_with(" is closed\n  Statement: <Send> the <reply> to the <peer>.\n  Source: main.aro:3:5\n"),
+        text.ends_with(" is closed: <Send> the <reply> to the <peer>.\n"),
         "{text}"
     );
     assert_eq!(running.program.observe().sends_to_closed, 1);

@@ -10,7 +10,6 @@ use crate::engine::clock::SLICE_TICKS;
 use crate::engine::state::{GuestState, Refused};
 use crate::engine::trap;
 use crate::engine::types::{WitSendError, WitSocket};
-use crate::failure;
 use bytes::Bytes;
 use std::sync::Arc;
 use wasmtime::component::{LinkerInstance, WasmList};
@@ -118,15 +117,18 @@ fn report_closed(store: &StoreContextMut<'_, GuestState>, socket: WitSocket) {
     let entry = scope.entry();
     let statement = trap::statement_now(store)
         .and_then(|index| entry.statements.get(usize::try_from(index).ok()?));
+    let place = statement.map_or_else(String::new, |statement| {
+        let place = crate::failure::place(&scope.manifest, statement).unwrap_or_default();
+        format!(": {} ({place})", statement.text)
+    });
     let id = SocketId::from_halves(socket);
-    let mut text = format!(
-        "[{}] nothing was sent, connection {id} is closed",
-        entry.name
+    scope.tenant.console.write(
+        Stream::Error,
+        &format!(
+            "[{}] nothing was sent, connection {id} is closed{place}",
+            entry.name
+        ),
     );
-    if let Some(statement) = statement {
-        failure::cite(&mut text, statement, &scope.manifest);
-    }
-    scope.tenant.console.write(Stream::Error, &text);
 }
 
 fn broadcast(
