@@ -54,12 +54,13 @@ impl Failure {
         };
         line(&mut text, "Feature", &feature_set.name);
         if let Some(statement) = statement {
-            if self.kind == FailureKind::Action {
+            let of_action = self.kind == FailureKind::Action;
+            if of_action {
                 line(&mut text, "Business Activity", &feature_set.activity);
-                line(&mut text, "Statement", &statement.text);
-                if !self.cause.is_empty() {
-                    line(&mut text, "Cause", &self.cause);
-                }
+            }
+            line(&mut text, "Statement", &statement.text);
+            if of_action && !self.cause.is_empty() {
+                line(&mut text, "Cause", &self.cause);
             }
             if let Some(place) = place(manifest, statement) {
                 line(&mut text, "Source", &place);
@@ -165,6 +166,7 @@ mod tests {
         insta::assert_snapshot!(failure.uncaught(&manifest, &manifest.feature_sets[0]), @"
         Error: Undefined variable: x
           Feature: getUser
+          Statement: <Retrieve> the <user> from the <user-repository>.
           Source: main.aro:12:5
         ");
     }

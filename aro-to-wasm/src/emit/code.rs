@@ -314,6 +314,10 @@ impl Writer<'_> {
                 self.close();
             }
             Node::Loop(id, body) => {
+                // An endless loop is interrupted at its head, which belongs to its condition.
+                if let Some(Node::Statement { index, .. }) = body.first() {
+                    self.range(*index);
+                }
                 self.open(|body| {
                     body.instructions().block(BlockType::Empty);
                 });

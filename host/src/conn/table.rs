@@ -93,16 +93,17 @@ impl SocketTable {
         }
     }
 
-    /// Forgets a socket; its identity is never used again.
-    pub(crate) fn leave(&self, id: SocketId) {
+    /// Forgets a socket; its identity is never used again. Answers whether it was known.
+    pub(crate) fn leave(&self, id: SocketId) -> bool {
         let slot = id.slot();
         let mut shard = self.shard(slot % SHARDS).write();
-        if shard
+        let known = shard
             .get(slot / SHARDS)
-            .is_some_and(|socket| socket.id() == id)
-        {
+            .is_some_and(|socket| socket.id() == id);
+        if known {
             shard.remove(slot / SHARDS);
         }
+        known
     }
 
     /// Calls `act` with each connection of `listener`, or of all; no lock is held meanwhile.

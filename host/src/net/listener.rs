@@ -108,11 +108,11 @@ pub(crate) fn close(tenant: &Tenant, id: SocketId) {
     let Some(Socket::Listener(listener)) = tenant.sockets.find(id) else {
         return;
     };
-    if !listener.is_open() {
+    listener.stop_accepting();
+    // Whether it still accepts says nothing: a program that ends closes listeners that accept no more.
+    if !tenant.sockets.leave(id) {
         return;
     }
-    listener.stop_accepting();
-    tenant.sockets.leave(id);
     tenant.sockets.unname(&listener.name, id);
     tenant
         .console

@@ -1,0 +1,11 @@
+//! The product from outside: programs compiled in memory or by the commands, real sockets on loopback, facts waited for with a deadline.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that cannot go on fails"
+)]
+
+mod echo;
+mod faults;
+mod seeds;
