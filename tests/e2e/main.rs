@@ -9,3 +9,4 @@
 mod echo;
 mod faults;
 mod seeds;
+mod slow;
