@@ -196,7 +196,7 @@ impl Settings {
         Self {
             limits: Limits::default(),
             artifact: ArtifactLimits::default(),
-            isolation: Isolation::Reuse { events_max: 1000 },
+            isolation: Isolation::Event,
             slow_peer: SlowPeer::Disconnect,
             bind,
             socket_port_override: None,

@@ -161,6 +161,9 @@ impl Manifest {
     }
 
     /// The contents of its section. The same manifest gives the same bytes.
+    ///
+    /// # Panics
+    /// Never: a manifest has string keys only, and no serializer of its own that could fail.
     pub fn to_bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("a manifest has string keys only and no failing serializer")
     }

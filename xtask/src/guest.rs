@@ -1,7 +1,7 @@
 //! `cargo xtask guest <dir>`: a Rust guest to a component in its `components/` folder, where `aro-to-wasm build` takes it from.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use wit_component::{ComponentEncoder, DecodedWasm};
@@ -22,7 +22,12 @@ pub(crate) struct Options {
 
 /// Builds the guest.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    let dir = crate::root().join(&options.dir);
+    build(&options.dir)
+}
+
+/// Builds the guest in `dir`, which is relative to the root.
+pub(crate) fn build(dir: &Path) -> anyhow::Result<()> {
+    let dir = crate::root().join(dir);
     let folder = dir
         .canonicalize()
         .with_context(|| format!("no folder {}", dir.display()))?;
@@ -80,10 +85,7 @@ mod tests {
 
     #[test]
     fn rust_echo_may_write_to_connections_and_nothing_else() {
-        run(&Options {
-            dir: "examples/rust-echo".into(),
-        })
-        .unwrap();
+        build("examples/rust-echo".as_ref()).unwrap();
         let component =
             fs::read(crate::root().join("examples/rust-echo/components/rust-echo.wasm")).unwrap();
         let expected = Interfaces {

@@ -1,10 +1,20 @@
 //! Tasks of this repository: `cargo xtask <task>`. Each has its own file; CI only calls them.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a task talks to whoever runs it"
+)]
 
+mod bench;
+mod ci;
+mod docs;
 mod guest;
 mod runtime;
+mod tidy;
 mod wasm;
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use clap::Parser;
 
@@ -12,16 +22,38 @@ use clap::Parser;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask")]
 enum Task {
+    /// Runs all tests, with the value runtime and the guests built from their sources.
+    Test,
+    /// Runs every check, then all tests.
+    Ci,
+    /// Checks what no compiler knows: sizes, headers, licences, stale pages.
+    Tidy,
+    /// Writes the pages of docs/reference.
+    Docs,
     /// Builds the value runtime of guests and writes it into the compiler crate.
     Runtime(runtime::Options),
     /// Builds a Rust guest as a component.
     Guest(guest::Options),
+    /// Measures what the sandbox costs.
+    Bench(bench::Options),
 }
 
-fn main() -> anyhow::Result<()> {
-    match Task::parse() {
+fn main() -> ExitCode {
+    let done = match Task::parse() {
+        Task::Test => ci::test(),
+        Task::Ci => ci::ci(),
+        Task::Tidy => tidy::run(),
+        Task::Docs => docs::run(),
         Task::Runtime(options) => runtime::run(&options),
         Task::Guest(options) => guest::run(&options),
+        Task::Bench(options) => bench::run(&options),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }
 

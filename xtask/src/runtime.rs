@@ -38,12 +38,8 @@ pub(crate) struct Options {
 
 /// Builds the runtime, or checks that it is fresh.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
-    let root = crate::root();
-    let crate_dir = root.join("guest-sdk/runtime");
-    let module = fs::read(build(&crate_dir)?)?;
-    let module = finish(&module, &source_digest(&crate_dir)?)?;
-    wasmparser::validate(&module).context("the built module is not valid")?;
-    let artefact = root.join(ARTEFACT);
+    let module = module()?;
+    let artefact = crate::root().join(ARTEFACT);
     if options.check {
         if fs::read(&artefact).ok().as_deref() != Some(module.as_slice()) {
             bail!(
@@ -52,7 +48,45 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         }
         return Ok(());
     }
-    fs::write(&artefact, module).with_context(|| format!("cannot write {}", artefact.display()))
+    write(&artefact, &module)
+}
+
+/// The committed module, put back when dropped.
+pub(crate) struct Replaced {
+    committed: Vec<u8>,
+}
+
+impl Drop for Replaced {
+    fn drop(&mut self) {
+        if let Err(error) = write(&crate::root().join(ARTEFACT), &self.committed) {
+            eprintln!("{error:#}");
+        }
+    }
+}
+
+/// Builds the runtime and has the compiler take it in place of the committed one, if their bytes differ, for as long as the answer lives.
+pub(crate) fn rebuild() -> anyhow::Result<Option<Replaced>> {
+    let module = module()?;
+    let artefact = crate::root().join(ARTEFACT);
+    let committed = fs::read(&artefact).with_context(|| format!("cannot read {ARTEFACT}"))?;
+    if committed == module {
+        return Ok(None);
+    }
+    let replaced = Replaced { committed };
+    write(&artefact, &module)?;
+    Ok(Some(replaced))
+}
+
+fn module() -> anyhow::Result<Vec<u8>> {
+    let crate_dir = crate::root().join("guest-sdk/runtime");
+    let module = fs::read(build(&crate_dir)?)?;
+    let module = finish(&module, &source_digest(&crate_dir)?)?;
+    wasmparser::validate(&module).context("the built module is not valid")?;
+    Ok(module)
+}
+
+fn write(artefact: &Path, module: &[u8]) -> anyhow::Result<()> {
+    fs::write(artefact, module).with_context(|| format!("cannot write {}", artefact.display()))
 }
 
 fn build(crate_dir: &Path) -> anyhow::Result<PathBuf> {

@@ -1,12 +1,18 @@
 //! Generated code as text: for each feature set its permissions, its statements, and the functions of its core module.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    clippy::indexing_slicing,
+    reason = "a few sections of many matter, and a test that cannot go on fails"
+)]
+
 use aro_to_wasm::Artifact;
 use aro_wit::manifest::FeatureSet;
 use std::fmt::Write;
 use wasmparser::{Parser, Payload, Validator};
 
 /// What was generated, for a snapshot. The artifact and each component by itself must validate.
-pub fn code(artifact: &Artifact) -> String {
+pub(crate) fn code(artifact: &Artifact) -> String {
     Validator::new().validate_all(&artifact.bytes).unwrap();
     let mut out = String::new();
     for (set, component) in artifact
@@ -53,9 +59,12 @@ fn describe(set: &FeatureSet, component: &[u8], out: &mut String) {
         )
         .unwrap();
     }
+    let mut depth = 0;
     for payload in Parser::new(0).parse_all(component) {
         match payload.unwrap() {
-            Payload::ComponentImportSection(section) => {
+            Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth -= 1,
+            Payload::ComponentImportSection(section) if depth == 0 => {
                 for import in section {
                     writeln!(out, "imports {}", import.unwrap().name.name).unwrap();
                 }
@@ -66,6 +75,7 @@ fn describe(set: &FeatureSet, component: &[u8], out: &mut String) {
                 let wat = wasmprinter::print_bytes(&component[unchecked_range]).unwrap();
                 out.push_str(&wat);
                 out.push('\n');
+                depth += 1;
             }
             _ => {}
         }

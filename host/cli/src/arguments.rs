@@ -42,7 +42,7 @@ pub(crate) struct Options {
     #[arg(long)]
     no_prefix: bool,
     /// How long an instance lives.
-    #[arg(long, value_enum, default_value_t = IsolationKind::Reuse)]
+    #[arg(long, value_enum, default_value_t = IsolationKind::Event)]
     isolation: IsolationKind,
     /// Events that an instance serves with --isolation reuse.
     #[arg(long, value_name = "EVENTS", default_value_t = 1000)]

@@ -1,0 +1,99 @@
+//! `cargo xtask bench tcp`: what a sandboxed echo costs, beside a plain tokio echo on the same machine in the same run.
+//!
+//! Each server is a process of its own, so that its CPU time can be told from that of the clients, which live here. The servers take turns over several rounds and the median counts, so that a busy moment of the machine hits none of them alone.
+
+mod load;
+mod machine;
+mod plain;
+mod report;
+mod server;
+
+use std::time::Duration;
+
+use anyhow::Context;
+
+use load::Load;
+use report::Measured;
+use server::Kind;
+
+/// Connections that are open at once.
+const CONNECTIONS: usize = 64;
+/// Size of a message.
+const MESSAGE_BYTES: usize = 64;
+/// Messages under way on one connection.
+const DEPTHS: [usize; 2] = [1, 16];
+/// How often every server is measured.
+const ROUNDS: usize = 3;
+/// Traffic before the measurement, for pools and caches to fill.
+const WARM_UP: Duration = Duration::from_millis(500);
+/// Length of one measurement.
+const WINDOW: Duration = Duration::from_secs(2);
+/// Where the result is written, from the root.
+const PAGE: &str = "docs/benchmarks.md";
+
+/// Options of the task.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    /// What is measured.
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Echo over TCP: a plain tokio server, a fresh instance for every event, instances used again.
+    Tcp {
+        /// Prints the result and leaves docs/benchmarks.md as it is.
+        #[arg(long)]
+        no_page: bool,
+    },
+    /// The plain server, started by the benchmark.
+    #[command(hide = true)]
+    PlainEcho,
+}
+
+/// Runs a benchmark.
+pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
+    match options.what {
+        What::PlainEcho => plain::serve(),
+        What::Tcp { no_page } => tcp(no_page),
+    }
+}
+
+fn tcp(no_page: bool) -> anyhow::Result<()> {
+    let program = server::build()?;
+    let mut measured = Measured::default();
+    for round in 0..ROUNDS {
+        for turn in 0..Kind::ALL.len() {
+            let kind = *Kind::ALL
+                .get((round + turn) % Kind::ALL.len())
+                .context("there is a server for each turn")?;
+            let server = server::start(kind, &program)?;
+            for depth in DEPTHS {
+                let load = Load {
+                    address: server.address(),
+                    process: server.process(),
+                    depth,
+                };
+                let sample = load
+                    .run()
+                    .with_context(|| format!("{} at depth {depth}", kind.title()))?;
+                println!(
+                    "round {} of {ROUNDS}: {}",
+                    round + 1,
+                    sample.line(kind, depth)
+                );
+                measured.add(kind, depth, sample);
+            }
+        }
+    }
+    let table = measured.table();
+    println!("\n{table}");
+    if !no_page {
+        let page = report::page(&table, &machine::describe());
+        std::fs::write(crate::root().join(PAGE), page)
+            .with_context(|| format!("cannot write {PAGE}"))?;
+        println!("written to {PAGE}");
+    }
+    Ok(())
+}
