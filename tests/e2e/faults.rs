@@ -1,6 +1,7 @@
 //! One program misbehaves in every way it can; it is told so with its own statement, and nobody else notices.
 
 use aro_host::{Isolation, Outcome};
+use aro_to_wasm::Input;
 use harness::{Peer, Server, directory, within};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,52 +10,68 @@ use tokio::task::JoinHandle;
 
 const ISOLATIONS: [Isolation; 2] = [Isolation::Event, Isolation::Reuse { events_max: 1000 }];
 
-/// What is sent, and lines that standard error must have for it, in this order.
-const FAULTS: [(&str, &[&str]); 6] = [
+const RECURSION: &str = "(Deeper: Action";
+
+/// What is sent, what the statement that fails begins with, and lines that standard error must have for it, in this order.
+const FAULTS: [(&str, &str, &[&str]); 6] = [
     (
         "loop",
+        "true {",
         &[
-            "Handler error: ran longer than 100 ms of CPU time",
+            "Handler error: Runtime Error: Cannot evaluate while <condition>.",
             "  Feature: Fail",
             "  Statement: while <condition>",
-            "  Source: main.aro:19:13",
+            "  Cause: ran longer than 100 ms of CPU time",
         ],
     ),
     (
         "double",
+        "Compute the <word>",
         &[
             "Handler error: Runtime Error: Cannot compute the word from the _expression_.",
             "  Feature: Fail",
+            "  Statement: <Compute> the <word> from the <_expression_>.",
             "  Cause: needs more than 8 MiB of memory",
-            "  Source: main.aro:26:17",
         ],
     ),
     (
         "collect",
+        "Create the <list> with [<list>",
         &[
             "Handler error: Runtime Error: Cannot create the list with the _expression_.",
             "  Feature: Fail",
+            "  Statement: <Create> the <list> with the <_expression_>.",
             "  Cause: needs more than 8 MiB of memory",
-            "  Source: main.aro:32:17",
         ],
     ),
-    (
-        "recurse",
-        &["  Feature: Fail", "  Cause: recursed too deeply", "  Source: main.aro:62:5"],
-    ),
+    // Whatever the action does when the stack ends: all of its statements are on one line.
+    ("recurse", RECURSION, &["  Feature: Fail", "  Cause: recursed too deeply"]),
     (
         "divide",
-        &["Handler error: Runtime error: Division by zero", "  Feature: Fail", "  Source: main.aro:46:13"],
+        "Compute the <share>",
+        &[
+            "Handler error: Runtime error: Division by zero",
+            "  Feature: Fail",
+            "  Statement: <Compute> the <share> from the <_expression_>.",
+        ],
     ),
     (
         "undefined",
+        "Send the <nothing-of-this-name>",
         &[
             "Handler error: Runtime Error: Cannot send the nothing-of-this-name to the connection.",
             "  Feature: Fail",
-            "  Source: main.aro:50:13",
+            "  Statement: <Send> the <nothing-of-this-name> to the <connection>.",
         ],
     ),
 ];
+
+/// Where the program has `text`: `main.aro:12:5`.
+fn place(program: &Input, text: &str) -> String {
+    let file = &program.files[0];
+    let (line, found) = file.text.lines().enumerate().find(|(_, line)| line.contains(text)).unwrap();
+    format!("{}:{}:{}", file.path, line + 1, found.find(text).unwrap() + 1)
+}
 
 /// A peer that exchanges numbered messages until it is told to stop; answers how many.
 fn chatter(mut peer: Peer, stop: &Arc<AtomicBool>) -> JoinHandle<usize> {
@@ -71,6 +88,11 @@ fn chatter(mut peer: Peer, stop: &Arc<AtomicBool>) -> JoinHandle<usize> {
     })
 }
 
+/// `main.aro:12` of `main.aro:12:5`.
+fn line_of(place: &str) -> &str {
+    place.rsplit_once(':').unwrap().0
+}
+
 fn contains_in_order(text: &str, lines: &[&str]) -> bool {
     let mut rest = text.lines();
     lines.iter().all(|line| rest.any(|found| found == *line))
@@ -78,8 +100,9 @@ fn contains_in_order(text: &str, lines: &[&str]) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_fault_is_told_and_nobody_else_notices() {
+    let program = directory("tests/programs/faults");
     for isolation in ISOLATIONS {
-        let server = Server::start_with(directory("tests/programs/faults"), |settings| {
+        let server = Server::start_with(program.clone(), |settings| {
             settings.isolation = isolation;
             settings.limits.cpu_time_max = Duration::from_millis(100);
             settings.limits.memory_bytes_max = 8 << 20;
@@ -89,16 +112,23 @@ async fn every_fault_is_told_and_nobody_else_notices() {
         let other = chatter(server.connect().await, &stop);
         let mut peer = server.connect().await;
         let mut told = 0;
-        for (fault, lines) in FAULTS {
+        for (index, (fault, statement, lines)) in FAULTS.into_iter().enumerate() {
             peer.send(fault).await;
-            let last = lines.last().unwrap();
-            server.error(last).await;
+            server.error_times("Handler error: ", index + 1).await;
             // The same connection is served on.
             peer.send("still here").await;
             peer.expect("still here").await;
             let errors = server.errors();
-            assert!(contains_in_order(&errors[told..], lines), "{fault}: {}", &errors[told..]);
-            assert_eq!(errors[told..].matches("Handler error: ").count(), 1, "{}", &errors[told..]);
+            let error = &errors[told..];
+            assert!(contains_in_order(error, lines), "{fault}: {error}");
+            assert_eq!(error.matches("Handler error: ").count(), 1, "{error}");
+            let source = error.lines().find_map(|line| line.strip_prefix("  Source: ")).unwrap();
+            let place = place(&program, statement);
+            if statement == RECURSION {
+                assert_eq!(line_of(source), line_of(&place), "{error}");
+            } else {
+                assert_eq!(source, place, "{error}");
+            }
             told = errors.len();
         }
         stop.store(true, Ordering::Release);
@@ -111,7 +141,9 @@ async fn every_fault_is_told_and_nobody_else_notices() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn sending_to_a_closed_connection_goes_on_and_is_told() {
-    let server = Server::start(directory("tests/programs/faults")).await;
+    let program = directory("tests/programs/faults");
+    let source = place(&program, "Send the <greeting>");
+    let server = Server::start(program).await;
     let mut friend = server.connect().await;
     friend.send("remember").await;
     friend.expect("remember").await;
@@ -120,9 +152,9 @@ async fn sending_to_a_closed_connection_goes_on_and_is_told() {
     let mut peer = server.connect().await;
     peer.send("send to closed").await;
     peer.expect("nobody").await;
-    let errors = server.error("main.aro:40:13").await;
+    let errors = server.error(&source).await;
     assert!(errors.starts_with("[Fail] nothing was sent, connection "), "{errors}");
-    assert!(errors.ends_with(" is closed: <Send> the <greeting> to the <friend>. (main.aro:40:13)\n"), "{errors}");
+    assert!(errors.ends_with(&format!(" is closed: <Send> the <greeting> to the <friend>. ({source})\n")), "{errors}");
     assert_eq!((server.observe().events_failed, server.observe().sends_to_closed), (0, 1));
     assert_eq!(server.stop().await.outcome, Outcome::Success);
 }

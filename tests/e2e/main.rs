@@ -6,6 +6,9 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod artifact;
 mod echo;
 mod faults;
+mod mutations;
 mod seeds;
+mod slow;

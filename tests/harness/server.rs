@@ -115,11 +115,20 @@ impl Server {
     }
 
     async fn until(&self, stream: Stream, part: &str) -> String {
-        let found = self.console.wait(stream, |text| text.contains(part));
+        self.until_times(stream, part, 1).await
+    }
+
+    async fn until_times(&self, stream: Stream, part: &str, times: usize) -> String {
+        let found = self.console.wait(stream, |text| text.matches(part).count() >= times);
         match tokio::time::timeout(crate::DEADLINE, found).await {
             Ok(text) => text,
-            Err(_) => panic!("no {part:?} in {stream:?}:\n{}", self.console.text(stream)),
+            Err(_) => panic!("not {times} times {part:?} in {stream:?}:\n{}", self.console.text(stream)),
         }
+    }
+
+    /// Waits until standard error has `part` as often as that; answers all of it.
+    pub async fn error_times(&self, part: &str, times: usize) -> String {
+        self.until_times(Stream::Error, part, times).await
     }
 
     /// Standard error so far.
