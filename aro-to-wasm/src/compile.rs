@@ -62,7 +62,11 @@ pub struct RefusedComponent {
 /// # Errors
 /// [`RefusedComponent`] if a hand-written component does not fit the contract. Mistakes in source are no error of this kind: they are in [`Compiled::diagnostics`].
 pub fn compile(input: Input) -> Result<Compiled, RefusedComponent> {
-    let crate::Checked { program, files, diagnostics } = crate::front(input.files, true);
+    let crate::Checked {
+        program,
+        files,
+        diagnostics,
+    } = crate::front(input.files, true);
     let mut linker = Linker {
         contract: Contract::load(),
         runtime: Runtime::committed(),
@@ -81,12 +85,23 @@ pub fn compile(input: Input) -> Result<Compiled, RefusedComponent> {
     for (stem, bytes) in input.components {
         linker.component(stem, bytes)?;
     }
-    let Linker { contract, runtime, entries, components, mut diagnostics, .. } = linker;
+    let Linker {
+        contract,
+        runtime,
+        entries,
+        components,
+        mut diagnostics,
+        ..
+    } = linker;
     diagnostics.sort_by_key(|diagnostic| diagnostic.primary.map(|span| (span.file, span.start)));
     // An action is compiled into each of its callers, and says each time what is wrong with it.
     diagnostics.dedup();
     if diagnostics.iter().any(Diagnostic::is_error) {
-        return Ok(Compiled { artifact: None, diagnostics, files });
+        return Ok(Compiled {
+            artifact: None,
+            diagnostics,
+            files,
+        });
     }
     let manifest = Manifest {
         format: FORMAT,
@@ -96,7 +111,11 @@ pub fn compile(input: Input) -> Result<Compiled, RefusedComponent> {
         feature_sets: entries,
     };
     let bytes = artifact::emit(&components, &manifest, &contract, &runtime);
-    Ok(Compiled { artifact: Some(Artifact { bytes, manifest }), diagnostics, files })
+    Ok(Compiled {
+        artifact: Some(Artifact { bytes, manifest }),
+        diagnostics,
+        files,
+    })
 }
 
 /// The components and manifest entries of a program, while they are collected.
@@ -139,8 +158,13 @@ impl Linker {
 
     fn component(&mut self, stem: String, bytes: Vec<u8>) -> Result<(), RefusedComponent> {
         let name = self.names.unique(&stem);
-        let (nested, triggers) = nested::read(name.clone(), bytes, &self.contract)
-            .map_err(|source| RefusedComponent { name: stem.clone(), source })?;
+        let (nested, triggers) =
+            nested::read(name.clone(), bytes, &self.contract).map_err(|source| {
+                RefusedComponent {
+                    name: stem.clone(),
+                    source,
+                }
+            })?;
         self.components.push(nested);
         self.entries.push(Entry {
             component: name,
@@ -190,7 +214,10 @@ fn facts<'a>(program: &'a Program, files: &'a [SourceFile]) -> Facts<'a> {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "every other trigger is not compiled yet")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every other trigger is not compiled yet"
+)]
 /// How a feature set is run; none for those that are only called, only tested, or not compiled yet.
 fn role(set: &FeatureSet) -> Option<(Role, Trigger)> {
     if set.guard.is_some() {
@@ -209,7 +236,10 @@ fn role(set: &FeatureSet) -> Option<(Role, Trigger)> {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "every other trigger is not compiled yet")]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "every other trigger is not compiled yet"
+)]
 /// A feature set that nothing can run is left out with a warning; one that some event would run is an error.
 fn not_compiled(set: &FeatureSet) -> Option<Diagnostic> {
     let what = match &set.trigger {

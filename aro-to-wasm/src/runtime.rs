@@ -1,6 +1,9 @@
 //! The value runtime as it was built from `guest-sdk/runtime`: the one core module that every component of a program shares.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "three sections and one instruction of many matter")]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "three sections and one instruction of many matter"
+)]
 
 use wasmparser::{ConstExpr, ExternalKind, Operator, Parser, Payload};
 
@@ -17,7 +20,7 @@ pub(crate) struct Runtime {
 
 impl Runtime {
     /// The committed build.
-        pub(crate) fn committed() -> Self {
+    pub(crate) fn committed() -> Self {
         Self::read(COMMITTED).expect("the committed value runtime is well formed")
     }
 

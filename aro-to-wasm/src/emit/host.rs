@@ -223,12 +223,28 @@ impl Body<'_> {
         // Compared as unsigned, a negative number is too large as well.
         let mut sink = self.function.instructions();
         sink.local_tee(3).i64_const(PORT_MAX).i64_gt_u();
-        self.when(Some(I32)).text(NO_PORT).runtime("raise").number(0);
+        self.when(Some(I32))
+            .text(NO_PORT)
+            .runtime("raise")
+            .number(0);
         self.otherwise();
         self.function.instructions().local_get(3).i32_wrap_i64();
-        self.local(1).local(2).scratch().import(name::LISTENERS, "listen");
-        self.load8(0).when(Some(I32)).load32(8).load32(12).runtime("raise").number(0);
-        self.otherwise().load64(8).load64(16).runtime("socket").end().end()
+        self.local(1)
+            .local(2)
+            .scratch()
+            .import(name::LISTENERS, "listen");
+        self.load8(0)
+            .when(Some(I32))
+            .load32(8)
+            .load32(12)
+            .runtime("raise")
+            .number(0);
+        self.otherwise()
+            .load64(8)
+            .load64(16)
+            .runtime("socket")
+            .end()
+            .end()
     }
 
     fn send(&mut self) -> &mut Self {
@@ -241,9 +257,7 @@ impl Body<'_> {
         self.load8(0).load8(1);
         self.function.instructions().i32_and();
         self.when(Some(I32));
-        self.text(QUEUE_FULL)
-            .runtime("raise")
-            .number(0);
+        self.text(QUEUE_FULL).runtime("raise").number(0);
         self.otherwise().number(1).end()
     }
 
@@ -300,7 +314,11 @@ impl Body<'_> {
 
     fn publish(&mut self) -> &mut Self {
         self.encoded(2).when(Some(I32)).number(0).otherwise();
-        self.locals(2).slice(3).import(name::PUBLISHED, "publish").number(1).end()
+        self.locals(2)
+            .slice(3)
+            .import(name::PUBLISHED, "publish")
+            .number(1)
+            .end()
     }
 
     /// Encodes a value into local 3; leaves whether that failed, with the message set.
@@ -329,7 +347,10 @@ impl Body<'_> {
 
     fn store(&mut self) -> &mut Self {
         self.encoded(2).when(Some(I32)).number(0).otherwise();
-        self.locals(2).slice(3).scratch().import(name::REPOSITORIES, "store");
+        self.locals(2)
+            .slice(3)
+            .scratch()
+            .import(name::REPOSITORIES, "store");
         self.rows().end()
     }
 

@@ -188,7 +188,9 @@ impl Body<'_, '_> {
             Pattern::Null => self.has_kind(subject, KIND_NULL),
             Pattern::Bool(truth) => self.identical(subject, Expr::Constant(Constant::Bool(*truth))),
             Pattern::Int(number) => self.identical(subject, Expr::Constant(Constant::Int(*number))),
-            Pattern::Float(number) => self.identical(subject, Expr::Constant(Constant::Float(*number))),
+            Pattern::Float(number) => {
+                self.identical(subject, Expr::Constant(Constant::Float(*number)))
+            }
             Pattern::Text(text) => {
                 let text = self.constant_text(text);
                 self.identical(subject, text)

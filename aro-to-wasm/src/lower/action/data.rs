@@ -72,11 +72,18 @@ impl Body<'_, '_> {
         };
         let has_path = object_noun(action).is_some_and(|noun| noun.qualifier.is_some());
         // Text that is JSON is read, unless a path has been followed into it already.
-        let value = if has_path { value } else { Expr::runtime("unpack", vec![value.into()]) };
+        let value = if has_path {
+            value
+        } else {
+            Expr::runtime("unpack", vec![value.into()])
+        };
         let value = match &result.qualifier {
             Some(qualifier) if is_annotation(&qualifier.text) => value,
             Some(qualifier) if is_schema(&qualifier.text) => {
-                return self.not_yet(result.span, &format!("extraction of the type `{}`", qualifier.text));
+                return self.not_yet(
+                    result.span,
+                    &format!("extraction of the type `{}`", qualifier.text),
+                );
             }
             Some(qualifier) => {
                 let selector = self.text(&qualifier.text);
