@@ -30,7 +30,7 @@ pub(crate) fn ci() -> anyhow::Result<()> {
     ];
     cargo(&lints, &[])?;
     cargo(
-        &["doc", "--workspace", "--no-deps", "--locked"],
+        &["doc", "--workspace", "--lib", "--no-deps", "--locked"],
         &[("RUSTDOCFLAGS", "-D warnings")],
     )?;
     test()

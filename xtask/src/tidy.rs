@@ -120,10 +120,18 @@ fn check_text(text: &str, places: &[String], report: &mut impl FnMut(usize, &str
         if line.ends_with([' ', '\t']) {
             report(number, "ends with a blank");
         }
-        if places.iter().any(|place| line.contains(place.as_str())) {
+        if places.iter().any(|place| names(line, place)) {
             report(number, "names a directory of this machine");
         }
     }
+}
+
+/// Whether a path in `line` begins with `place`; `/src/` is no part of `host/src/`.
+fn names(line: &str, place: &str) -> bool {
+    line.match_indices(place).any(|(at, _)| {
+        let before = line.get(..at).and_then(|text| text.chars().next_back());
+        before.is_none_or(|letter| !letter.is_alphanumeric() && !"._-/".contains(letter))
+    })
 }
 
 fn check_rust(name: &str, text: &str, report: &mut impl FnMut(usize, &str)) {
@@ -203,7 +211,11 @@ mod tests {
     fn untidy_files_are_found() {
         let mut found = Vec::new();
         let mut report = |line: usize, what: &str| found.push(format!("{line}: {what}"));
-        check_text("a \nb /checkout/c", &["/checkout/".to_owned()], &mut report);
+        check_text(
+            "a \nb /checkout/c host/checkout/c",
+            &["/checkout/".to_owned()],
+            &mut report,
+        );
         check_rust("a.rs", &"x\n".repeat(LINES_MAX + 1), &mut report);
         check_markdown(
             "one\ntwo\n\n- item\n- item\n\n```\na\nb\n```\n1. item\n2. item\n",
