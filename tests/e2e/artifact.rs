@@ -73,7 +73,7 @@ fn imports(component: &[u8]) -> BTreeSet<String> {
 }
 
 /// Each feature set's component name, what it imports and its size.
-fn nested(bytes: &[u8]) -> Vec<(String, BTreeSet<String>, usize)> {
+pub(crate) fn nested(bytes: &[u8]) -> Vec<(String, BTreeSet<String>, usize)> {
     let parts = parts(bytes);
     let manifest = Manifest::from_bytes(&bytes[parts.manifest]).unwrap();
     assert_eq!(manifest.feature_sets.len(), parts.components.len());
