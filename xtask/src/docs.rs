@@ -7,31 +7,36 @@ use std::path::Path;
 use anyhow::Context;
 use aro_to_wasm::diagnostic::{Code, Severity};
 
-/// Every generated page, from the root.
-const PAGES: [(&str, fn() -> String); 1] = [("docs/reference/diagnostics.md", diagnostics)];
+/// A generated page.
+struct Page {
+    /// Where it is, from the root.
+    file: &'static str,
+    text: fn() -> String,
+}
+
+const PAGES: [Page; 1] = [Page {
+    file: "docs/reference/diagnostics.md",
+    text: diagnostics,
+}];
 
 /// Writes all pages.
 pub(crate) fn run() -> anyhow::Result<()> {
-    for (file, page) in PAGES {
-        let path = crate::root().join(file);
+    for page in PAGES {
+        let path = crate::root().join(page.file);
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder)?;
         }
-        fs::write(&path, page()).with_context(|| format!("cannot write {file}"))?;
+        fs::write(&path, (page.text)()).with_context(|| format!("cannot write {}", page.file))?;
     }
     Ok(())
 }
 
 /// Pages that are not what the code says.
 pub(crate) fn stale(root: &Path) -> Vec<&'static str> {
-    let is_stale = |(file, page): &(&'static str, fn() -> String)| {
-        fs::read_to_string(root.join(file)).ok() != Some(page())
-    };
-    PAGES
-        .iter()
-        .filter(|page| is_stale(page))
-        .map(|(file, _)| *file)
-        .collect()
+    let is_stale =
+        |page: &Page| fs::read_to_string(root.join(page.file)).ok() != Some((page.text)());
+    let stale = PAGES.iter().filter(|page| is_stale(page));
+    stale.map(|page| page.file).collect()
 }
 
 fn diagnostics() -> String {
