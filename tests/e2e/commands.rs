@@ -8,7 +8,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
 fn aro_host(arguments: &[&str]) -> Command {
-    let mut command = Command::new(binary("aro-host-cli", "aro-host"));
+    let mut command = Command::new(binary("aro-host"));
     command
         .args(arguments)
         .current_dir(repository())
@@ -31,34 +31,60 @@ struct Serving {
 impl Serving {
     /// Serves `program`; its first line says where.
     async fn start(program: &str) -> Self {
-        let mut child = aro_host(&["serve", "--bind", "127.0.0.1", program]).spawn().unwrap();
+        let mut child = aro_host(&["serve", "--bind", "127.0.0.1", program])
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = within("the first line", lines.next_line()).await.unwrap().unwrap();
-        let port = first.strip_prefix("Socket Server started on port ").unwrap_or_else(|| panic!("{first}"));
+        let first = within("the first line", lines.next_line())
+            .await
+            .unwrap()
+            .unwrap();
+        let port = first
+            .strip_prefix("Socket Server started on port ")
+            .unwrap_or_else(|| panic!("{first}"));
         let address = (Ipv4Addr::LOCALHOST, port.parse().unwrap()).into();
-        Self { child, lines, address }
+        Self {
+            child,
+            lines,
+            address,
+        }
     }
 
     async fn line(&mut self) -> String {
-        within("a line", self.lines.next_line()).await.unwrap().expect("the process writes on")
+        within("a line", self.lines.next_line())
+            .await
+            .unwrap()
+            .expect("the process writes on")
     }
 
     fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs").to_string();
-        let sent = std::process::Command::new("kill").args(["-s", name, &id]).status().unwrap();
+        let sent = std::process::Command::new("kill")
+            .args(["-s", name, &id])
+            .status()
+            .unwrap();
         assert!(sent.success());
     }
 
     /// Waits for its end; answers the lines that were left, and standard error.
     async fn end(mut self) -> (ExitStatus, Vec<String>, String) {
         let mut rest = Vec::new();
-        while let Some(line) = within("a line or the end", self.lines.next_line()).await.unwrap() {
+        while let Some(line) = within("a line or the end", self.lines.next_line())
+            .await
+            .unwrap()
+        {
             rest.push(line);
         }
         let mut error = String::new();
         let mut stderr = self.child.stderr.take().unwrap();
-        within("the end", stderr.read_to_string(&mut error)).await.unwrap();
-        (within("the exit", self.child.wait()).await.unwrap(), rest, error)
+        within("the end", stderr.read_to_string(&mut error))
+            .await
+            .unwrap();
+        (
+            within("the exit", self.child.wait()).await.unwrap(),
+            rest,
+            error,
+        )
     }
 }
 
@@ -66,11 +92,20 @@ impl Serving {
 async fn chat_says_goodbye_when_it_is_terminated() {
     for signal in ["TERM", "INT"] {
         let mut serving = Serving::start("examples/chat").await;
-        assert_eq!(serving.line().await, "[Application-Start] The room is open. Try: nc localhost 9000");
+        assert_eq!(
+            serving.line().await,
+            "[Application-Start] The room is open. Try: nc localhost 9000"
+        );
         let mut ann = Peer::connect(serving.address).await;
         assert_eq!(ann.line().await, "* somebody came in");
         let entered = serving.line().await;
-        let id = entered.strip_prefix("[Enter] ").unwrap().split(' ').next().unwrap().to_owned();
+        let id = entered
+            .strip_prefix("[Enter] ")
+            .unwrap()
+            .split(' ')
+            .next()
+            .unwrap()
+            .to_owned();
         assert_eq!(entered, format!("[Enter] {id} came from {}", ann.address()));
         let mut bob = Peer::connect(serving.address).await;
         for peer in [&mut ann, &mut bob] {
@@ -80,7 +115,10 @@ async fn chat_says_goodbye_when_it_is_terminated() {
         ann.send("hello\n").await;
         for peer in [&mut ann, &mut bob] {
             let post = peer.json().await;
-            assert_eq!((post["from"].as_str(), post["message"].as_str()), (Some(id.as_str()), Some("hello\n")));
+            assert_eq!(
+                (post["from"].as_str(), post["message"].as_str()),
+                (Some(id.as_str()), Some("hello\n"))
+            );
         }
         bob.send("/bye\n").await;
         bob.expect("* bye\n").await;
@@ -90,7 +128,10 @@ async fn chat_says_goodbye_when_it_is_terminated() {
         serving.signal(signal);
         let farewell = tokio::spawn(async move { ann.rest().await });
         let (status, lines, error) = serving.end().await;
-        assert_eq!(within("the farewell", farewell).await.unwrap(), b"* the room closes\n");
+        assert_eq!(
+            within("the farewell", farewell).await.unwrap(),
+            b"* the room closes\n"
+        );
         assert_eq!((status.code(), error.as_str()), (Some(0), ""));
         // The response of the start is the last thing a program says.
         assert_eq!(lines, ["Socket Server stopped", "[OK] startup"]);
@@ -100,7 +141,10 @@ async fn chat_says_goodbye_when_it_is_terminated() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn echo_answers_as_its_readme_says() {
     let mut serving = Serving::start("examples/echo").await;
-    assert_eq!(serving.line().await, "[Application-Start] Echo is listening. Try: nc localhost 9000");
+    assert_eq!(
+        serving.line().await,
+        "[Application-Start] Echo is listening. Try: nc localhost 9000"
+    );
     let mut peer = Peer::connect(serving.address).await;
     peer.send("hello\n").await;
     peer.expect("hello\n").await;
@@ -121,7 +165,8 @@ async fn run(text: &str) -> (Option<i32>, String, String) {
 async fn run_path(path: &Path) -> (Option<i32>, String, String) {
     let output = aro_host(&["run", path.to_str().unwrap()]).output();
     let output = within("the program ends", output).await.unwrap();
-    let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+    let [stdout, stderr] =
+        [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
     (output.status.code(), stdout, stderr)
 }
 
@@ -132,7 +177,14 @@ async fn hello_prints_its_line_only() {
     Return an <OK: status> for the <application>.
 }
 ";
-    assert_eq!(run(text).await, (Some(0), "[Application-Start] Hello from ARO\n".to_owned(), String::new()));
+    assert_eq!(
+        run(text).await,
+        (
+            Some(0),
+            "[Application-Start] Hello from ARO\n".to_owned(),
+            String::new()
+        )
+    );
 }
 
 #[tokio::test]
@@ -159,7 +211,11 @@ async fn a_start_without_return_is_a_success() {
 }
 ";
     let (code, output, error) = run(text).await;
-    assert_eq!((code, output.as_str()), (Some(0), "[Application-Start] 1\n[OK] success\n"), "{error}");
+    assert_eq!(
+        (code, output.as_str()),
+        (Some(0), "[Application-Start] 1\n[OK] success\n"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -205,7 +261,10 @@ async fn undefined_variables_in_expressions_are_errors_of_their_own() {
 ";
     let (code, output, error) = run(text).await;
     assert_eq!(code, Some(1));
-    assert!(output.starts_with("Error: Undefined variable: price\n  Feature: Application-Start\n"), "{output}");
+    assert!(
+        output.starts_with("Error: Undefined variable: price\n  Feature: Application-Start\n"),
+        "{output}"
+    );
     assert!(output.contains("  Source: main.aro:2:5\n"), "{output}");
     // What the compiler doubted.
     assert!(error.contains("warning[W0003]"), "{error}");
@@ -213,12 +272,16 @@ async fn undefined_variables_in_expressions_are_errors_of_their_own() {
 
 #[tokio::test]
 async fn what_cannot_run_has_its_own_exit_codes() {
-    let (code, output, error) = run("(Application-Start: Broken) { Create the <a> with 1. Create the <a> with 2. }").await;
+    let (code, output, error) =
+        run("(Application-Start: Broken) { Create the <a> with 1. Create the <a> with 2. }").await;
     assert_eq!((code, output.as_str()), (Some(1), ""));
     assert!(error.contains("error[E0021]"), "{error}");
     let (code, output, error) = run_path(Path::new("no-such-program.wasm")).await;
     assert_eq!((code, output.as_str()), (Some(2), ""));
-    assert!(error.starts_with("error: cannot read no-such-program.wasm: "), "{error}");
+    assert!(
+        error.starts_with("error: cannot read no-such-program.wasm: "),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -228,5 +291,8 @@ async fn foreign_files_are_refused_by_name() {
     std::fs::write(&path, "\u{7f}ELF\u{2}\u{1}\u{1}").unwrap();
     let (code, output, error) = run_path(&path).await;
     assert_eq!((code, output.as_str()), (Some(1), ""));
-    assert!(error.contains("app.wasm") && error.contains("not WebAssembly"), "{error}");
+    assert!(
+        error.contains("app.wasm") && error.contains("not WebAssembly"),
+        "{error}"
+    );
 }

@@ -12,8 +12,16 @@ fn build() {
     if repository().join(EXAMPLE).join(COMPONENT).is_file() {
         return;
     }
-    let output = Command::new(env!("CARGO")).args(["xtask", "guest", EXAMPLE]).current_dir(repository()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new(env!("CARGO"))
+        .args(["xtask", "guest", EXAMPLE])
+        .current_dir(repository())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -27,7 +35,10 @@ async fn aro_greets_and_rust_echoes() {
         peer.expect(message).await;
     }
     let stopped = server.stop().await;
-    assert_eq!((stopped.outcome, stopped.error.as_str()), (Outcome::Success, ""));
+    assert_eq!(
+        (stopped.outcome, stopped.error.as_str()),
+        (Outcome::Success, "")
+    );
 }
 
 #[test]

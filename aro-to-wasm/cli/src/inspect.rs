@@ -1,6 +1,9 @@
 //! `aro-to-wasm inspect`: what an artifact holds and what it may do, read from its types.
 
-#![expect(clippy::wildcard_enum_match_arm, reason = "a few sections of many matter")]
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a few sections of many matter"
+)]
 
 use aro_wit::manifest::{Manifest, SECTION};
 use serde_json::json;

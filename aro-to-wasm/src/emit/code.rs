@@ -313,24 +313,7 @@ impl Writer<'_> {
                 }
                 self.close();
             }
-            Node::Loop(id, body) => {
-                // An endless loop is interrupted at its head, which belongs to its condition.
-                if let Some(Node::Statement { index, .. }) = body.first() {
-                    self.range(*index);
-                }
-                self.open(|body| {
-                    body.instructions().block(BlockType::Empty);
-                });
-                self.loops.push((*id, self.depth));
-                self.open(|body| {
-                    body.instructions().loop_(BlockType::Empty);
-                });
-                self.nodes(body);
-                self.body.instructions().br(0);
-                self.close();
-                self.loops.pop();
-                self.close();
-            }
+            Node::Loop(id, body) => self.repeat(*id, body),
             Node::Attempt(body) => {
                 self.open(|body| {
                     body.instructions().block(BlockType::Empty);
@@ -353,6 +336,25 @@ impl Writer<'_> {
             Node::Finish(value) => self.finish(value.as_ref()),
             Node::Fail(kind) => self.fail(*kind),
         }
+    }
+
+    fn repeat(&mut self, id: LoopId, body: &[Node]) {
+        // An endless loop is interrupted at its head, which belongs to its condition.
+        if let Some(Node::Statement { index, .. }) = body.first() {
+            self.range(*index);
+        }
+        self.open(|body| {
+            body.instructions().block(BlockType::Empty);
+        });
+        self.loops.push((id, self.depth));
+        self.open(|body| {
+            body.instructions().loop_(BlockType::Empty);
+        });
+        self.nodes(body);
+        self.body.instructions().br(0);
+        self.close();
+        self.loops.pop();
+        self.close();
     }
 
     fn statement(
