@@ -1,5 +1,6 @@
 //! A hand-written component beside feature sets of ARO source, in one program.
 
+use crate::artifact::nested;
 use aro_host::Outcome;
 use harness::{Server, compile, directory, repository};
 use std::process::Command;
@@ -27,6 +28,13 @@ fn build() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn aro_greets_and_rust_echoes() {
     build();
+    // Each states in its own type what it may do, the Rust one as well.
+    let nested = nested(&compile(directory(EXAMPLE)));
+    let names: Vec<&str> = nested.iter().map(|(name, ..)| name.as_str()).collect();
+    assert_eq!(names, ["application-start", "greet", "rust-echo"]);
+    let imports: Vec<&String> = nested[2].1.iter().collect();
+    assert_eq!(imports, ["aro:net/connections@0.1.0"]);
+
     let server = Server::start(directory(EXAMPLE)).await;
     let mut peer = server.connect().await;
     peer.expect("Say something.\n").await;
@@ -39,16 +47,4 @@ async fn aro_greets_and_rust_echoes() {
         (stopped.outcome, stopped.error.as_str()),
         (Outcome::Success, "")
     );
-}
-
-#[test]
-fn a_program_states_what_its_rust_component_may_do() {
-    build();
-    let bytes = compile(directory(EXAMPLE));
-    let nested = crate::artifact::nested(&bytes);
-    let names: Vec<&str> = nested.iter().map(|(name, ..)| name.as_str()).collect();
-    assert_eq!(names, ["application-start", "greet", "rust-echo"]);
-    let (_, imports, _) = &nested[2];
-    let imports: Vec<&str> = imports.iter().map(String::as_str).collect();
-    assert_eq!(imports, ["aro:net/connections@0.1.0"]);
 }
