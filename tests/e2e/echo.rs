@@ -19,7 +19,10 @@ struct Messages {
 
 impl Messages {
     fn of(client: u64) -> Self {
-        Self { random: Random::new(client), left: MESSAGES }
+        Self {
+            random: Random::new(client),
+            left: MESSAGES,
+        }
     }
 
     fn next<'a>(&mut self, block: &'a [u8]) -> Option<&'a [u8]> {
@@ -33,7 +36,9 @@ impl Messages {
 async fn write(mut stream: tokio::net::tcp::OwnedWriteHalf, client: u64, block: Arc<[u8]>) {
     let mut messages = Messages::of(client);
     while let Some(message) = messages.next(&block) {
-        within("the host reads", stream.write_all(message)).await.unwrap();
+        within("the host reads", stream.write_all(message))
+            .await
+            .unwrap();
     }
     // Half a close: what was sent still comes back.
     stream.shutdown().await.unwrap();
@@ -48,7 +53,10 @@ async fn read(mut stream: tokio::net::tcp::OwnedReadHalf, client: u64, block: Ar
         let count = within("an echo", stream.read(&mut buffer)).await.unwrap();
         let mut received = &buffer[..count];
         if received.is_empty() {
-            assert!(expected.is_empty() && messages.next(&block).is_none(), "client {client}: closed after {total} bytes");
+            assert!(
+                expected.is_empty() && messages.next(&block).is_none(),
+                "client {client}: closed after {total} bytes"
+            );
             return total;
         }
         while !received.is_empty() {
@@ -56,7 +64,10 @@ async fn read(mut stream: tokio::net::tcp::OwnedReadHalf, client: u64, block: Ar
                 expected = messages.next(&block).expect("no more comes than was sent");
             }
             let count = received.len().min(expected.len());
-            assert!(received[..count] == expected[..count], "client {client}: other bytes after {total}");
+            assert!(
+                received[..count] == expected[..count],
+                "client {client}: other bytes after {total}"
+            );
             (received, expected) = (&received[count..], &expected[count..]);
             total += count;
         }
@@ -64,7 +75,10 @@ async fn read(mut stream: tokio::net::tcp::OwnedReadHalf, client: u64, block: Ar
 }
 
 async fn every_byte_returns_in_order(isolation: Isolation) {
-    let server = Server::start_with(directory("examples/echo"), |settings| settings.isolation = isolation).await;
+    let server = Server::start_with(directory("examples/echo"), |settings| {
+        settings.isolation = isolation
+    })
+    .await;
     let mut bytes = vec![0; BLOCK_BYTES + MESSAGE_BYTES_MAX];
     Random::new(0).fill(&mut bytes);
     let block: Arc<[u8]> = bytes.into();
@@ -78,12 +92,21 @@ async fn every_byte_returns_in_order(isolation: Isolation) {
     for reader in readers {
         total += reader.await.unwrap();
     }
-    assert!(total > CLIENTS as usize * MESSAGES * 1000, "{total} bytes are not what was meant to be sent");
+    assert!(
+        total > CLIENTS as usize * MESSAGES * 1000,
+        "{total} bytes are not what was meant to be sent"
+    );
     server.connections(0).await;
     let observed = server.observe();
-    assert_eq!((observed.connections_opened, observed.events_failed), (CLIENTS, 0));
+    assert_eq!(
+        (observed.connections_opened, observed.events_failed),
+        (CLIENTS, 0)
+    );
     let stopped = server.stop().await;
-    assert_eq!((stopped.outcome, stopped.error.as_str()), (Outcome::Success, ""));
+    assert_eq!(
+        (stopped.outcome, stopped.error.as_str()),
+        (Outcome::Success, "")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

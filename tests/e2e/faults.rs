@@ -45,7 +45,11 @@ const FAULTS: [(&str, &str, &[&str]); 6] = [
         ],
     ),
     // Whatever the action does when the stack ends: all of its statements are on one line.
-    ("recurse", RECURSION, &["  Feature: Fail", "  Cause: recursed too deeply"]),
+    (
+        "recurse",
+        RECURSION,
+        &["  Feature: Fail", "  Cause: recursed too deeply"],
+    ),
     (
         "divide",
         "Compute the <share>",
@@ -69,8 +73,18 @@ const FAULTS: [(&str, &str, &[&str]); 6] = [
 /// Where the program has `text`: `main.aro:12:5`.
 fn place(program: &Input, text: &str) -> String {
     let file = &program.files[0];
-    let (line, found) = file.text.lines().enumerate().find(|(_, line)| line.contains(text)).unwrap();
-    format!("{}:{}:{}", file.path, line + 1, found.find(text).unwrap() + 1)
+    let (line, found) = file
+        .text
+        .lines()
+        .enumerate()
+        .find(|(_, line)| line.contains(text))
+        .unwrap();
+    format!(
+        "{}:{}:{}",
+        file.path,
+        line + 1,
+        found.find(text).unwrap() + 1
+    )
 }
 
 /// A peer that exchanges numbered messages until it is told to stop; answers how many.
@@ -122,7 +136,10 @@ async fn every_fault_is_told_and_nobody_else_notices() {
             let error = &errors[told..];
             assert!(contains_in_order(error, lines), "{fault}: {error}");
             assert_eq!(error.matches("Handler error: ").count(), 1, "{error}");
-            let source = error.lines().find_map(|line| line.strip_prefix("  Source: ")).unwrap();
+            let source = error
+                .lines()
+                .find_map(|line| line.strip_prefix("  Source: "))
+                .unwrap();
             let place = place(&program, statement);
             if statement == RECURSION {
                 assert_eq!(line_of(source), line_of(&place), "{error}");
@@ -133,7 +150,10 @@ async fn every_fault_is_told_and_nobody_else_notices() {
         }
         stop.store(true, Ordering::Release);
         let exchanged = within("the other peer ends", other).await.unwrap();
-        assert!(exchanged > FAULTS.len(), "the other peer was not served meanwhile: {exchanged}");
+        assert!(
+            exchanged > FAULTS.len(),
+            "the other peer was not served meanwhile: {exchanged}"
+        );
         assert_eq!(server.observe().events_failed, FAULTS.len() as u64);
         assert_eq!(server.stop().await.outcome, Outcome::Success);
     }
@@ -153,8 +173,22 @@ async fn sending_to_a_closed_connection_goes_on_and_is_told() {
     peer.send("send to closed").await;
     peer.expect("nobody").await;
     let errors = server.error(&source).await;
-    assert!(errors.starts_with("[Fail] nothing was sent, connection "), "{errors}");
-    assert!(errors.ends_with(&format!(" is closed: <Send> the <greeting> to the <friend>. ({source})\n")), "{errors}");
-    assert_eq!((server.observe().events_failed, server.observe().sends_to_closed), (0, 1));
+    assert!(
+        errors.starts_with("[Fail] nothing was sent, connection "),
+        "{errors}"
+    );
+    assert!(
+        errors.ends_with(&format!(
+            " is closed: <Send> the <greeting> to the <friend>. ({source})\n"
+        )),
+        "{errors}"
+    );
+    assert_eq!(
+        (
+            server.observe().events_failed,
+            server.observe().sends_to_closed
+        ),
+        (0, 1)
+    );
     assert_eq!(server.stop().await.outcome, Outcome::Success);
 }

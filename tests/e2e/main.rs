@@ -7,8 +7,10 @@
 )]
 
 mod artifact;
+mod commands;
 mod echo;
 mod faults;
+mod guest;
 mod mutations;
 mod seeds;
 mod slow;

@@ -10,7 +10,10 @@ const GUIDES: [&str; 2] = ["000", "001"];
 const SOCKET_SERVER: (&str, &str) = ("Application-Start: Socket Server", "");
 const CONNECTION: (&str, &str) = ("Handle Connection: ClientConnected Handler", "");
 const DATA: (&str, &str) = ("Handle Data: DataReceived Handler", "connection-id");
-const DISCONNECT: (&str, &str) = ("Handle Disconnect: ClientDisconnected Handler", "client-registry");
+const DISCONNECT: (&str, &str) = (
+    "Handle Disconnect: ClientDisconnected Handler",
+    "client-registry",
+);
 
 async fn serve(guide: &str, chosen: &[(&str, &str)], ours: &str) -> Server {
     let text = seeds::program(guide, chosen);
@@ -20,13 +23,20 @@ async fn serve(guide: &str, chosen: &[(&str, &str)], ours: &str) -> Server {
 fn is_uuid(text: &str) -> bool {
     let groups: Vec<&str> = text.split('-').collect();
     let lengths: Vec<usize> = groups.iter().map(|group| group.len()).collect();
-    let hexadecimal = |group: &&str| group.chars().all(|digit| matches!(digit, '0'..='9' | 'A'..='F'));
+    let hexadecimal = |group: &&str| {
+        group
+            .chars()
+            .all(|digit| matches!(digit, '0'..='9' | 'A'..='F'))
+    };
     lengths == [8, 4, 4, 4, 12] && groups.iter().all(hexadecimal)
 }
 
 /// `2026-03-01T09:30:00Z`
 fn is_timestamp(text: &str) -> bool {
-    let shape: String = text.chars().map(|letter| if letter.is_ascii_digit() { '0' } else { letter }).collect();
+    let shape: String = text
+        .chars()
+        .map(|letter| if letter.is_ascii_digit() { '0' } else { letter })
+        .collect();
     shape == "0000-00-00T00:00:00Z"
 }
 
@@ -36,32 +46,66 @@ async fn socket_server_welcomes_answers_and_says_who_left() {
         let server = serve(guide, &[SOCKET_SERVER, CONNECTION, DATA, DISCONNECT], "").await;
         let mut peer = server.connect().await;
         peer.expect("Welcome to the server!").await;
-        server.output(&format!("[Handle Connection] Client connected: {}\n", peer.address())).await;
+        server
+            .output(&format!(
+                "[Handle Connection] Client connected: {}\n",
+                peer.address()
+            ))
+            .await;
         peer.send("hello").await;
         peer.expect("hello").await;
         peer.send([0xff, 0xfe, 0x00]).await;
         peer.expect([0xff, 0xfe, 0x00]).await;
         drop(peer);
         let output = server.output("disconnected: ").await;
-        assert!(output.contains("[Application-Start] Socket server listening on port 9000\n"), "{output}");
-        let id = output.split("Received from ").nth(1).unwrap().split(':').next().unwrap().to_owned();
+        assert!(
+            output.contains("[Application-Start] Socket server listening on port 9000\n"),
+            "{output}"
+        );
+        let id = output
+            .split("Received from ")
+            .nth(1)
+            .unwrap()
+            .split(':')
+            .next()
+            .unwrap()
+            .to_owned();
         assert!(is_uuid(&id), "{id}");
-        assert!(output.contains(&format!("[Handle Data] Received from {id}: hello\n")), "{output}");
-        assert!(output.ends_with(&format!("[Handle Disconnect] Client {id} disconnected: connection closed\n")), "{output}");
+        assert!(
+            output.contains(&format!("[Handle Data] Received from {id}: hello\n")),
+            "{output}"
+        );
+        assert!(
+            output.ends_with(&format!(
+                "[Handle Disconnect] Client {id} disconnected: connection closed\n"
+            )),
+            "{output}"
+        );
         let stopped = server.stop().await;
-        assert_eq!((stopped.outcome, stopped.error.as_str()), (Outcome::Success, ""));
+        assert_eq!(
+            (stopped.outcome, stopped.error.as_str()),
+            (Outcome::Success, "")
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn echo_server_sends_every_byte_back() {
     for guide in GUIDES {
-        let chosen = [("Application-Start: Echo Server", ""), ("Echo Data: DataReceived Handler", "")];
+        let chosen = [
+            ("Application-Start: Echo Server", ""),
+            ("Echo Data: DataReceived Handler", ""),
+        ];
         let server = serve(guide, &chosen, "").await;
         let port = server.address().port();
         let mut peer = server.connect().await;
         let every_byte: Vec<u8> = (0..=u8::MAX).collect();
-        for message in [b"hello".as_slice(), "grüße 日本\n".as_bytes(), &every_byte, &[0; 10_000]] {
+        for message in [
+            b"hello".as_slice(),
+            "grüße 日本\n".as_bytes(),
+            &every_byte,
+            &[0; 10_000],
+        ] {
             peer.send(message).await;
             peer.expect(message).await;
         }
@@ -78,7 +122,8 @@ async fn echo_server_sends_every_byte_back() {
 fn is_post(post: &Value, message: &str) -> String {
     let keys: Vec<&String> = post.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["from", "message", "timestamp"], "{post}");
-    let [from, timestamp] = ["from", "timestamp"].map(|name| post[name].as_str().unwrap().to_owned());
+    let [from, timestamp] =
+        ["from", "timestamp"].map(|name| post[name].as_str().unwrap().to_owned());
     assert!(is_uuid(&from) && is_timestamp(&timestamp), "{post}");
     assert_eq!(post["message"], message);
     from
@@ -102,7 +147,10 @@ async fn chat_server_tells_everybody() {
             }
         }
         let mut senders = Vec::new();
-        for (index, message) in ["hello", "a \"quoted\" line\n", "日本"].into_iter().enumerate() {
+        for (index, message) in ["hello", "a \"quoted\" line\n", "日本"]
+            .into_iter()
+            .enumerate()
+        {
             peers[index].send(message).await;
             let mut froms = Vec::new();
             for peer in &mut peers {
@@ -119,7 +167,10 @@ async fn chat_server_tells_everybody() {
             peer.expect("User left").await;
         }
         let stopped = server.stop().await;
-        assert_eq!((stopped.outcome, stopped.error.as_str()), (Outcome::Success, ""));
+        assert_eq!(
+            (stopped.outcome, stopped.error.as_str()),
+            (Outcome::Success, "")
+        );
     }
 }
 
@@ -146,7 +197,10 @@ async fn tracked_connections_can_be_looked_up() {
             assert!(is_timestamp(since), "{since}");
         }
         let stopped = server.stop().await;
-        assert_eq!((stopped.outcome, stopped.error.as_str()), (Outcome::Success, ""));
+        assert_eq!(
+            (stopped.outcome, stopped.error.as_str()),
+            (Outcome::Success, "")
+        );
     }
 }
 
@@ -165,7 +219,11 @@ async fn shutdown_reaches_every_client_before_its_connection_closes() {
             .into_iter()
             .map(|mut peer| tokio::spawn(async move { peer.rest().await }))
             .collect();
-        let Stopped { outcome, output, error } = server.stop().await;
+        let Stopped {
+            outcome,
+            output,
+            error,
+        } = server.stop().await;
         for reader in readers {
             let rest = within("the farewell", reader).await.unwrap();
             assert_eq!(String::from_utf8(rest).unwrap(), "Server shutting down");

@@ -26,7 +26,10 @@ async fn flood(stream: &mut TcpStream) -> usize {
     let mut sent = 0;
     while let Ok(written) = tokio::time::timeout(STALLED, stream.write(&chunk)).await {
         sent += written.unwrap();
-        assert!(sent < QUEUE_BYTES + KERNEL_BYTES_MAX, "nothing stops this peer");
+        assert!(
+            sent < QUEUE_BYTES + KERNEL_BYTES_MAX,
+            "nothing stops this peer"
+        );
     }
     sent
 }
@@ -42,10 +45,15 @@ async fn echo_reads_no_more_from_a_peer_that_does_not_read_and_loses_nothing() {
         other.expect("still served").await;
     }
     let mut received = vec![0; sent];
-    within("everything comes back", silent.read_exact(&mut received)).await.unwrap();
+    within("everything comes back", silent.read_exact(&mut received))
+        .await
+        .unwrap();
     assert!(received.iter().all(|byte| *byte == 7));
     let stopped = server.stop().await;
-    assert_eq!((stopped.outcome, stopped.error.as_str()), (Outcome::Success, ""));
+    assert_eq!(
+        (stopped.outcome, stopped.error.as_str()),
+        (Outcome::Success, "")
+    );
 }
 
 /// A message that says which it is in every part.
@@ -60,7 +68,10 @@ async fn relay_until_full(server: &Server, talker: &mut Peer) -> u32 {
         talker.send(message(number)).await;
         talker.expect(message(number)).await;
         number += 1;
-        assert!((number as usize) * MESSAGE_BYTES < QUEUE_BYTES + KERNEL_BYTES_MAX, "nothing bounds the queue of the silent peer");
+        assert!(
+            (number as usize) * MESSAGE_BYTES < QUEUE_BYTES + KERNEL_BYTES_MAX,
+            "nothing bounds the queue of the silent peer"
+        );
     }
     number
 }
@@ -109,7 +120,9 @@ async fn broadcast_leaves_messages_out_for_a_peer_that_does_not_read() {
         let mut bytes = [0; MESSAGE_BYTES];
         let mut expected = 0;
         loop {
-            within("a message", silent.read_exact(&mut bytes)).await.unwrap();
+            within("a message", silent.read_exact(&mut bytes))
+                .await
+                .unwrap();
             let number = number_of(&bytes);
             if expected < first_missed {
                 assert_eq!(number, expected);

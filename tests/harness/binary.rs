@@ -9,25 +9,39 @@ use std::sync::Mutex;
 #[must_use]
 pub fn repository() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
-    here.parent().map_or_else(|| here.to_path_buf(), Path::to_path_buf)
+    here.parent()
+        .map_or_else(|| here.to_path_buf(), Path::to_path_buf)
 }
 
-/// The binary `name` of the package `package`, up to date. Cargo gives a test only the binaries of its own package, so it is asked.
+/// The binary `name` of the workspace, up to date. Cargo gives a test only the binaries of its own package, so it is asked.
 #[must_use]
-pub fn binary(package: &str, name: &str) -> PathBuf {
+pub fn binary(name: &str) -> PathBuf {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().expect("no other test fails while it builds");
     let output = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--message-format=json", "--package", package, "--bin", name])
+        .args([
+            "build",
+            "--quiet",
+            "--message-format=json",
+            "--workspace",
+            "--bin",
+            name,
+        ])
         .current_dir(repository())
         .output()
         .expect("cargo runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let messages = String::from_utf8_lossy(&output.stdout);
-    let executables = messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|message| message["target"]["name"] == name)
-        .filter_map(|message| message["executable"].as_str().map(PathBuf::from));
-    executables.last().unwrap_or_else(|| panic!("cargo names no executable {name}"))
+    let executable = |message: Value| {
+        let built = message.pointer("/target/name").and_then(Value::as_str) == Some(name);
+        let path = message.get("executable")?.as_str()?;
+        built.then(|| PathBuf::from(path))
+    };
+    let mut lines = messages.lines();
+    let found = lines.find_map(|line| executable(serde_json::from_str(line).ok()?));
+    found.unwrap_or_else(|| panic!("cargo names no executable {name}"))
 }

@@ -29,7 +29,9 @@ impl Peer {
     /// Its own address, which the program sees as the remote one.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.stream.local_addr().expect("an open socket has an address")
+        self.stream
+            .local_addr()
+            .expect("an open socket has an address")
     }
 
     /// Sends bytes.
@@ -42,13 +44,26 @@ impl Peer {
     pub async fn expect(&mut self, bytes: impl AsRef<[u8]>) {
         let bytes = bytes.as_ref();
         let what = shown(bytes);
-        let received = self.take(&what, |received| (received.len() >= bytes.len()).then_some(bytes.len())).await;
-        assert!(received == bytes, "received {} instead of {what}", shown(&received));
+        let received = self
+            .take(&what, |received| {
+                (received.len() >= bytes.len()).then_some(bytes.len())
+            })
+            .await;
+        assert!(
+            received == bytes,
+            "received {} instead of {what}",
+            shown(&received)
+        );
     }
 
     /// Receives up to and with the next newline; answers the text before it.
     pub async fn line(&mut self) -> String {
-        let end = |received: &[u8]| received.iter().position(|byte| *byte == b'\n').map(|at| at + 1);
+        let end = |received: &[u8]| {
+            received
+                .iter()
+                .position(|byte| *byte == b'\n')
+                .map(|at| at + 1)
+        };
         let mut line = self.take("a line", end).await;
         line.pop();
         String::from_utf8(line).expect("a line is text")
@@ -71,25 +86,39 @@ impl Peer {
 
     /// Says that it sends no more.
     pub async fn finish(&mut self) {
-        self.stream.shutdown().await.expect("the connection is open");
+        self.stream
+            .shutdown()
+            .await
+            .expect("the connection is open");
     }
 
     /// Receives what comes until the host closes the connection.
     pub async fn rest(&mut self) -> Vec<u8> {
-        within("the host closes the connection", async { while self.read().await > 0 {} }).await;
+        within("the host closes the connection", async {
+            while self.read().await > 0 {}
+        })
+        .await;
         std::mem::take(&mut self.received)
     }
 
     /// The host closes the connection without a further byte.
     pub async fn closed(&mut self) {
         let rest = self.rest().await;
-        assert!(rest.is_empty(), "received {} instead of the end", shown(&rest));
+        assert!(
+            rest.is_empty(),
+            "received {} instead of the end",
+            shown(&rest)
+        );
     }
 
     /// The socket itself; nothing may be left unread.
     #[must_use]
     pub fn into_stream(self) -> TcpStream {
-        assert!(self.received.is_empty(), "unread: {}", shown(&self.received));
+        assert!(
+            self.received.is_empty(),
+            "unread: {}",
+            shown(&self.received)
+        );
         self.stream
     }
 
@@ -106,7 +135,10 @@ impl Peer {
         };
         match tokio::time::timeout(crate::DEADLINE, found).await {
             Ok(Some(bytes)) => bytes,
-            Ok(None) => panic!("the host closed instead of {what}; received {}", shown(&self.received)),
+            Ok(None) => panic!(
+                "the host closed instead of {what}; received {}",
+                shown(&self.received)
+            ),
             Err(_) => panic!("no {what}; received {}", shown(&self.received)),
         }
     }

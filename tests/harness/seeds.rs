@@ -17,8 +17,12 @@ pub struct FeatureSet {
 #[must_use]
 pub fn document(number: &str) -> String {
     let folder = folder();
-    let entries = std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
-    let named = |path: &Path| path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(number));
+    let entries =
+        std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let named = |path: &Path| {
+        path.file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with(number))
+    };
     let path = entries
         .filter_map(Result::ok)
         .map(|entry| entry.path())
@@ -50,12 +54,17 @@ pub fn feature_sets(document: &str) -> Vec<FeatureSet> {
         let mut text = format!("{line}\n");
         let mut depth = depth(line);
         while depth > 0 {
-            let line = lines.next().unwrap_or_else(|| panic!("({header}) has no end"));
+            let line = lines
+                .next()
+                .unwrap_or_else(|| panic!("({header}) has no end"));
             text.push_str(line);
             text.push('\n');
             depth += self::depth(line);
         }
-        found.push(FeatureSet { header: header.to_owned(), text });
+        found.push(FeatureSet {
+            header: header.to_owned(),
+            text,
+        });
     }
     found
 }
@@ -67,7 +76,9 @@ fn header(line: &str) -> Option<&str> {
 
 /// Braces that `line` opens, less those it closes. `${…}` in texts balances itself.
 fn depth(line: &str) -> i64 {
-    line.chars().map(|letter| i64::from(letter == '{') - i64::from(letter == '}')).sum()
+    line.chars()
+        .map(|letter| i64::from(letter == '{') - i64::from(letter == '}'))
+        .sum()
 }
 
 /// The program of the feature sets with these headers and a word of their text each, which tells those of the same header apart.
@@ -75,9 +86,17 @@ fn depth(line: &str) -> i64 {
 pub fn program(number: &str, chosen: &[(&str, &str)]) -> String {
     let sets = feature_sets(&document(number));
     let text = |(header, word): &(&str, &str)| {
-        let mut fitting = sets.iter().filter(|set| set.header == *header && set.text.contains(word));
-        let set = fitting.next().unwrap_or_else(|| panic!("document {number} has no ({header}) with {word:?}"));
-        assert_eq!(fitting.next(), None, "document {number} has several ({header}) with {word:?}");
+        let mut fitting = sets
+            .iter()
+            .filter(|set| set.header == *header && set.text.contains(word));
+        let set = fitting
+            .next()
+            .unwrap_or_else(|| panic!("document {number} has no ({header}) with {word:?}"));
+        assert_eq!(
+            fitting.next(),
+            None,
+            "document {number} has several ({header}) with {word:?}"
+        );
         set.text.clone()
     };
     chosen.iter().map(text).collect::<Vec<_>>().join("\n")

@@ -2,7 +2,9 @@
 
 use crate::peer::Peer;
 use crate::within;
-use aro_host::{Captured, ConsoleSink, Host, Observed, Outcome, Program, Settings, Stream, TenantId};
+use aro_host::{
+    Captured, ConsoleSink, Host, Observed, Outcome, Program, Settings, Stream, TenantId,
+};
 use aro_to_wasm::source::SourceFile;
 use aro_to_wasm::{Input, diagnostic};
 use aro_to_wasm_cli::project;
@@ -45,7 +47,10 @@ pub fn compile(program: Input) -> Vec<u8> {
     let compiled = aro_to_wasm::compile(program).unwrap_or_else(|refused| panic!("{refused}"));
     match compiled.artifact {
         Some(artifact) => artifact.bytes,
-        None => panic!("{}", diagnostic::render(&compiled.diagnostics, &compiled.files, false)),
+        None => panic!(
+            "{}",
+            diagnostic::render(&compiled.diagnostics, &compiled.files, false)
+        ),
     }
 }
 
@@ -88,7 +93,12 @@ impl Server {
             Err(error) => panic!("{error:?}"),
         };
         let outcome = within("the program starts", program.start()).await;
-        assert_eq!(outcome, Outcome::Success, "{}", console.text(Stream::Output));
+        assert_eq!(
+            outcome,
+            Outcome::Success,
+            "{}",
+            console.text(Stream::Output)
+        );
         Self { program, console }
     }
 
@@ -119,10 +129,15 @@ impl Server {
     }
 
     async fn until_times(&self, stream: Stream, part: &str, times: usize) -> String {
-        let found = self.console.wait(stream, |text| text.matches(part).count() >= times);
+        let found = self
+            .console
+            .wait(stream, |text| text.matches(part).count() >= times);
         match tokio::time::timeout(crate::DEADLINE, found).await {
             Ok(text) => text,
-            Err(_) => panic!("not {times} times {part:?} in {stream:?}:\n{}", self.console.text(stream)),
+            Err(_) => panic!(
+                "not {times} times {part:?} in {stream:?}:\n{}",
+                self.console.text(stream)
+            ),
         }
     }
 

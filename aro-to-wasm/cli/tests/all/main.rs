@@ -1,0 +1,239 @@
+//! The command as users run it: what it prints where, and how it exits.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use assert_cmd::Command;
+use std::path::Path;
+use tempfile::TempDir;
+
+struct Answer {
+    code: i32,
+    output: String,
+    error: String,
+}
+
+fn run(arguments: &[&str], directory: &Path) -> Answer {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_aro-to-wasm"));
+    let output = command
+        .args(arguments)
+        .current_dir(directory)
+        .output()
+        .unwrap();
+    Answer {
+        code: output.status.code().unwrap(),
+        output: String::from_utf8(output.stdout).unwrap(),
+        error: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A directory with one program.
+fn program(text: &str) -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("main.aro"), text).unwrap();
+    directory
+}
+
+const GREETING: &str = "(Application-Start: Greeting) {
+    Log \"hello\" to the <console>.
+    Return an <OK: status> for the <startup>.
+}
+";
+
+const MISTAKES: &str = "(Application-Start: Mistakes) {
+    Create the <total> with 1.
+    Create the <total> with 2.
+    Application.Missing the <answer> with { total: <total> }.
+    break.
+    Return an <OK: status> with <answer>.
+}
+";
+
+/// Each mistake: its first line, the source line with the caret below it, and the hint.
+const DRAWN: [[&str; 3]; 3] = [
+    [
+        "error[E0021]: cannot rebind variable `total`: variables are immutable\n --> main.aro:3:16\n",
+        "3 |     Create the <total> with 2.\n  |                ^^^^^^^ bound again here\n",
+        "  = help: use a new name, for example `<total-updated>`\n",
+    ],
+    [
+        "error[E0025]: unknown user-defined action `Application.Missing`\n --> main.aro:4:5\n",
+        "4 |     Application.Missing the <answer> with { total: <total> }.\n  |     ^^^^^^^^^^^^^^^^^^^\n",
+        "  = help: ",
+    ],
+    [
+        "error[E0028]: `break` outside a `while` loop\n --> main.aro:5:5\n",
+        "5 |     break.\n  |     ^^^^^^\n",
+        "  = help: `break` leaves the nearest `while`",
+    ],
+];
+
+#[test]
+fn build_prints_every_mistake_and_writes_nothing() {
+    let directory = program(MISTAKES);
+    for arguments in [["build", ".", "-o", "app.wasm"].as_slice(), &["check", "."]] {
+        let answer = run(arguments, directory.path());
+        assert_eq!(
+            (answer.code, answer.output.as_str()),
+            (1, ""),
+            "{}",
+            answer.error
+        );
+        let mut rest = answer.error.as_str();
+        for part in DRAWN.as_flattened() {
+            rest = rest
+                .split_once(part)
+                .unwrap_or_else(|| panic!("no {part:?} in\n{rest}"))
+                .1;
+        }
+        assert_eq!(
+            answer.error.matches("error[").count(),
+            DRAWN.len(),
+            "{}",
+            answer.error
+        );
+    }
+    assert!(!directory.path().join("app.wasm").exists());
+}
+
+#[test]
+fn check_answers_tools_in_json() {
+    let answer = run(
+        &["check", "--format", "json", "."],
+        program(MISTAKES).path(),
+    );
+    assert_eq!(answer.code, 1, "{}", answer.error);
+    let diagnostics: serde_json::Value = serde_json::from_str(&answer.output).unwrap();
+    let codes: Vec<&str> = diagnostics
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["code"].as_str().unwrap())
+        .collect();
+    assert_eq!(codes, ["E0021", "E0025", "E0028"]);
+    assert_eq!(diagnostics[1]["at"]["line"], 4);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_no_mistake_of_the_program() {
+    let directory = tempfile::tempdir().unwrap();
+    for arguments in [
+        ["build", "missing.aro"],
+        ["check", "missing.aro"],
+        ["inspect", "missing.wasm"],
+    ] {
+        let answer = run(&arguments, directory.path());
+        assert_eq!(
+            (answer.code, answer.output.as_str()),
+            (2, ""),
+            "{}",
+            answer.error
+        );
+        assert!(
+            answer
+                .error
+                .starts_with(&format!("error: cannot read {}: ", arguments[1])),
+            "{}",
+            answer.error
+        );
+    }
+    let answer = run(&["build", "."], directory.path());
+    assert_eq!(
+        (answer.code, answer.error.as_str()),
+        (2, "error: . holds no .aro file\n")
+    );
+}
+
+#[test]
+fn wrong_usage_is_told_apart_from_wrong_programs() {
+    let directory = tempfile::tempdir().unwrap();
+    for arguments in [["frobnicate"].as_slice(), &["build", "--frobnicate"], &[]] {
+        assert_eq!(run(arguments, directory.path()).code, 2, "{arguments:?}");
+    }
+    assert_eq!(run(&["--help"], directory.path()).code, 0);
+}
+
+#[test]
+fn what_cannot_be_compiled_yet_is_an_error() {
+    let directory = program(
+        "(Application-Start: Sorting) {
+    Create the <numbers> with [3, 1, 2].
+    Sort the <sorted> from the <numbers>.
+    Return an <OK: status> with <sorted>.
+}
+",
+    );
+    let answer = run(&["build", "."], directory.path());
+    assert_eq!(answer.code, 1, "{}", answer.error);
+    for part in [
+        "error[E0040]: ",
+        " --> main.aro:3:5\n",
+        "3 |     Sort the <sorted> from the <numbers>.\n",
+        "  = help: ",
+    ] {
+        assert!(answer.error.contains(part), "{part:?}: {}", answer.error);
+    }
+    assert!(!directory.path().join("app.wasm").exists());
+}
+
+#[test]
+fn inspect_tells_what_an_artifact_may_do() {
+    let directory = program(GREETING);
+    let answer = run(&["build", "."], directory.path());
+    assert_eq!(
+        (answer.code, answer.output.as_str()),
+        (0, ""),
+        "{}",
+        answer.error
+    );
+    let bytes = std::fs::read(directory.path().join("app.wasm")).unwrap();
+    assert_eq!(
+        answer.error,
+        format!("app.wasm: 1 feature sets, {} bytes\n", bytes.len())
+    );
+
+    let answer = run(&["inspect", "--json", "app.wasm"], directory.path());
+    assert_eq!((answer.code, answer.error.as_str()), (0, ""));
+    let report: serde_json::Value = serde_json::from_str(&answer.output).unwrap();
+    assert_eq!(report["bytes"], bytes.len());
+    assert_eq!(
+        report["imports"],
+        serde_json::json!(["aro:log/console@0.1.0"])
+    );
+    let sets = report["feature_sets"].as_array().unwrap();
+    assert_eq!(sets.len(), 1);
+    assert_eq!(sets[0]["component"], "application-start");
+    assert_eq!(sets[0]["triggers"], serde_json::json!(["start"]));
+
+    let answer = run(&["inspect", "app.wasm"], directory.path());
+    assert_eq!(answer.code, 0);
+    assert!(
+        answer.output.contains("uses aro:log/console@0.1.0"),
+        "{}",
+        answer.output
+    );
+}
+
+#[test]
+fn inspect_refuses_what_is_no_artifact() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, bytes) in [
+        ("empty.wasm", b"".as_slice()),
+        ("text.wasm", b"hello"),
+        ("core.wasm", b"\0asm\x01\0\0\0"),
+    ] {
+        std::fs::write(directory.path().join(name), bytes).unwrap();
+        let answer = run(&["inspect", name], directory.path());
+        assert_eq!(
+            (answer.code, answer.output.as_str()),
+            (2, ""),
+            "{}",
+            answer.error
+        );
+        assert!(
+            answer
+                .error
+                .starts_with(&format!("error: {name} cannot be inspected: ")),
+            "{}",
+            answer.error
+        );
+    }
+}
