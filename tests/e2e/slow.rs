@@ -129,7 +129,7 @@ async fn broadcast_leaves_messages_out_for_a_peer_that_does_not_read() {
             }
             expected = number + 1;
             if number > first_missed {
-                return;
+                return silent;
             }
         }
     });
@@ -139,7 +139,8 @@ async fn broadcast_leaves_messages_out_for_a_peer_that_does_not_read() {
         talker.expect(message(number)).await;
         number += 1;
     }
-    reader.await.unwrap();
+    let silent = reader.await.unwrap();
     server.connections(2).await;
+    drop(silent);
     assert_eq!(server.stop().await.outcome, Outcome::Success);
 }
