@@ -19,11 +19,13 @@ pub fn binary(name: &str) -> PathBuf {
     static TURN: Mutex<()> = Mutex::new(());
     let _turn = TURN.lock().expect("no other test fails while it builds");
     let output = Command::new(env!("CARGO"))
+        // With the tests, so that the features are those of `cargo test --workspace` and no dependency is built twice.
         .args([
             "build",
             "--quiet",
             "--message-format=json",
             "--workspace",
+            "--tests",
             "--bin",
             name,
         ])
@@ -37,7 +39,9 @@ pub fn binary(name: &str) -> PathBuf {
     );
     let messages = String::from_utf8_lossy(&output.stdout);
     let executable = |message: Value| {
-        let built = message.pointer("/target/name").and_then(Value::as_str) == Some(name);
+        let of_tests = message.pointer("/profile/test") == Some(&Value::Bool(true));
+        let built =
+            !of_tests && message.pointer("/target/name").and_then(Value::as_str) == Some(name);
         let path = message.get("executable")?.as_str()?;
         built.then(|| PathBuf::from(path))
     };
