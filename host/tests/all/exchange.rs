@@ -104,10 +104,8 @@ async fn a_send_to_a_closed_connection_is_reported_with_its_statement() {
         text.starts_with("[On Disconnected] nothing was sent, connection "),
         "{text}"
     );
-    assert!(
-        text.ends_with(" is closed: <Send> the <reply> to the <peer>.\n"),
-        "{text}"
-    );
+    let place = " is closed: <Send> the <reply> to the <peer>. (main.aro:3:5)\n";
+    assert!(text.ends_with(place), "{text}");
     assert_eq!(running.program.observe().sends_to_closed, 1);
 }
 
