@@ -56,32 +56,17 @@ fn preposition(known: &actions::Action, action: &Action, found: &mut Vec<Diagnos
     let words: Vec<String> = known
         .takes
         .iter()
-        .map(|one| format!("`{}`", spelled(*one)))
+        .map(|one| format!("`{}`", one.as_str()))
         .collect();
     let message = format!(
         "`{}` does not take `{}`",
         action.verb.text,
-        spelled(object.preposition)
+        object.preposition.as_str()
     );
     found.push(
         Diagnostic::new(Code::WrongPreposition, object.span, message)
             .help(format!("it takes {}", words.join(", "))),
     );
-}
-
-fn spelled(preposition: Preposition) -> &'static str {
-    match preposition {
-        Preposition::From => "from",
-        Preposition::For => "for",
-        Preposition::Against => "against",
-        Preposition::To => "to",
-        Preposition::Into => "into",
-        Preposition::Via => "via",
-        Preposition::With => "with",
-        Preposition::On => "on",
-        Preposition::At => "at",
-        Preposition::By => "by",
-    }
 }
 
 /// U2 and U3.

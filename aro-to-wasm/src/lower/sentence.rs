@@ -5,7 +5,7 @@ use aro_wit::manifest;
 use super::Body;
 use crate::ir::{LocalId, TextId};
 use crate::source::Span;
-use crate::syntax::ast::{Action, Noun, Object, Operand, Preposition, Target};
+use crate::syntax::ast::{Action, Noun, Object, Operand, Target};
 
 impl Body<'_, '_> {
     /// Enters a statement; answers its index.
@@ -99,7 +99,7 @@ fn write_rest(action: &Action, out: &mut String, open: &str, close: &str) {
         Target::None => {}
     }
     for object in action.object.iter().chain(&action.extra) {
-        word(preposition(object.preposition));
+        word(object.preposition.as_str());
         match object_words(object) {
             ObjectWords::Noun(name) => {
                 word("the");
@@ -148,20 +148,5 @@ fn full_name(noun: &Noun) -> String {
     match &noun.qualifier {
         Some(qualifier) => format!("{}: {}", noun.base, qualifier.specifiers.join(".")),
         None => noun.base.clone(),
-    }
-}
-
-fn preposition(preposition: Preposition) -> &'static str {
-    match preposition {
-        Preposition::From => "from",
-        Preposition::For => "for",
-        Preposition::Against => "against",
-        Preposition::To => "to",
-        Preposition::Into => "into",
-        Preposition::Via => "via",
-        Preposition::With => "with",
-        Preposition::On => "on",
-        Preposition::At => "at",
-        Preposition::By => "by",
     }
 }

@@ -146,6 +146,24 @@ pub enum Preposition {
     By,
 }
 
+impl Preposition {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Preposition::From => "from",
+            Preposition::For => "for",
+            Preposition::Against => "against",
+            Preposition::To => "to",
+            Preposition::Into => "into",
+            Preposition::Via => "via",
+            Preposition::With => "with",
+            Preposition::On => "on",
+            Preposition::At => "at",
+            Preposition::By => "by",
+        }
+    }
+}
+
 /// The object position (3.4).
 #[derive(Debug, Clone, PartialEq)]
 pub enum Operand {

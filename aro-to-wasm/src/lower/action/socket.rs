@@ -75,7 +75,7 @@ impl Body<'_, '_> {
         if action.clauses.filter.is_some() {
             return self.not_yet(action.span, "`where` on Broadcast");
         }
-        let value = self.broadcast_value(action);
+        let value = self.given(action);
         let payload = self.payload(action, value);
         match self.destination(action) {
             Destination::Listener(name) => self.broadcast_to(&name, payload),
@@ -85,11 +85,6 @@ impl Body<'_, '_> {
                 self.broadcast_from(target, payload);
             }
         }
-    }
-
-    /// The data of a Broadcast. Its result is only a label where a `with` value follows, and a name that nothing defines is sent as the text of that name's absence would be: nothing.
-    fn broadcast_value(&mut self, action: &Action) -> Expr {
-        self.given(action)
     }
 
     fn payload(&mut self, action: &Action, value: Expr) -> LocalId {
