@@ -23,11 +23,11 @@ const MESSAGE_BYTES: usize = 64;
 /// Messages under way on one connection.
 const DEPTHS: [usize; 2] = [1, 16];
 /// How often every server is measured.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 9;
 /// Traffic before the measurement, for pools and caches to fill.
-const WARM_UP: Duration = Duration::from_millis(500);
+const WARM_UP: Duration = Duration::from_millis(300);
 /// Length of one measurement.
-const WINDOW: Duration = Duration::from_secs(2);
+const WINDOW: Duration = Duration::from_secs(1);
 /// Where the result is written, from the root.
 const PAGE: &str = "docs/benchmarks.md";
 

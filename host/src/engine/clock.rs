@@ -1,18 +1,20 @@
-//! Time as guests spend it: a tick every millisecond, counted while a guest is being polled.
+//! Time as guests spend it: a tick every five milliseconds while guests run, counted while a guest is being polled.
 //!
-//! The ticker is an OS thread: a guest that spins can starve the timers of the runtime it spins on.
+//! The ticker is an OS thread: a guest that spins can starve the timers of the runtime it spins on. It sleeps while no guest runs, so that an idle host uses no CPU.
 
 use parking_lot::{Condvar, Mutex};
 use std::cell::Cell;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Length of a tick.
-pub(crate) const TICK: Duration = Duration::from_millis(1);
+pub(crate) const TICK: Duration = Duration::from_millis(5);
 /// A guest gives the executor back after this many ticks.
-pub(crate) const SLICE_TICKS: u64 = 5;
+pub(crate) const SLICE_TICKS: u64 = 2;
+/// The ticker goes to sleep after this many ticks without a guest at work.
+const IDLE_TICKS_MAX: u32 = 20;
 
 thread_local! {
     /// The tick at which the guest that runs on this thread was last resumed.
@@ -21,16 +23,40 @@ thread_local! {
 
 /// The current tick; cheap to copy into every instance.
 #[derive(Debug, Clone)]
-pub(crate) struct Clock(Arc<AtomicU64>);
+pub(crate) struct Clock(Arc<Face>);
+
+/// What the ticker and all that are timed share.
+#[derive(Debug, Default)]
+struct Face {
+    ticks: AtomicU64,
+    /// Guests that are being polled.
+    running: AtomicUsize,
+    /// Whether the ticker sleeps, or is about to.
+    asleep: AtomicBool,
+    stopped: Mutex<bool>,
+    woken: Condvar,
+}
+
+/// A guest is being polled while this lives.
+#[derive(Debug)]
+pub(crate) struct Running<'a>(&'a Face);
 
 impl Clock {
     fn now(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.0.ticks.load(Ordering::Relaxed)
     }
 
-    /// To be called before each poll of a guest.
-    pub(crate) fn resume(&self) {
+    /// To be called before each poll of a guest; the result is kept until the poll is over.
+    pub(crate) fn resume(&self) -> Running<'_> {
+        let face = &*self.0;
+        // The ticker says that it falls asleep before it looks for guests, and a guest says that it runs before it looks for the ticker: in one order for all threads, at least one of them sees the other.
+        face.running.fetch_add(1, Ordering::SeqCst);
+        if face.asleep.load(Ordering::SeqCst) {
+            drop(face.stopped.lock());
+            face.woken.notify_all();
+        }
         RESUMED.set(self.now());
+        Running(face)
     }
 
     /// Ticks since the guest on this thread was resumed, or since the last call of this.
@@ -40,36 +66,54 @@ impl Clock {
     }
 }
 
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl Face {
+    /// Ticks until it is stopped.
+    fn tick(&self, on_tick: impl Fn()) {
+        let mut idle_ticks = 0;
+        let mut stopped = self.stopped.lock();
+        while !*stopped {
+            if idle_ticks >= IDLE_TICKS_MAX {
+                self.asleep.store(true, Ordering::SeqCst);
+                if self.running.load(Ordering::SeqCst) == 0 {
+                    self.woken.wait(&mut stopped);
+                }
+                self.asleep.store(false, Ordering::Relaxed);
+                idle_ticks = 0;
+            } else if self.woken.wait_for(&mut stopped, TICK).timed_out() {
+                self.ticks.fetch_add(1, Ordering::Relaxed);
+                on_tick();
+                idle_ticks = match self.running.load(Ordering::Relaxed) {
+                    0 => idle_ticks + 1,
+                    _ => 0,
+                };
+            }
+        }
+    }
+}
+
 /// The thread behind the clock; stops when dropped.
 #[derive(Debug)]
 pub(crate) struct Ticker {
     clock: Clock,
-    stop: Arc<(Mutex<bool>, Condvar)>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Ticker {
     /// Starts ticking; `on_tick` runs on the ticker's thread.
     pub(crate) fn start(on_tick: impl Fn() + Send + 'static) -> std::io::Result<Self> {
-        let clock = Clock(Arc::new(AtomicU64::new(0)));
-        let stop = Arc::new((Mutex::new(false), Condvar::new()));
-        let ticks = Arc::clone(&clock.0);
-        let stopped = Arc::clone(&stop);
+        let clock = Clock(Arc::default());
+        let face = Arc::clone(&clock.0);
         let thread = std::thread::Builder::new()
             .name("ticker".into())
-            .spawn(move || {
-                let (flag, condition) = &*stopped;
-                let mut flag = flag.lock();
-                while !*flag {
-                    if condition.wait_for(&mut flag, TICK).timed_out() {
-                        ticks.fetch_add(1, Ordering::Relaxed);
-                        on_tick();
-                    }
-                }
-            })?;
+            .spawn(move || face.tick(on_tick))?;
         Ok(Self {
             clock,
-            stop,
             thread: Some(thread),
         })
     }
@@ -81,11 +125,37 @@ impl Ticker {
 
 impl Drop for Ticker {
     fn drop(&mut self) {
-        *self.stop.0.lock() = true;
-        self.stop.1.notify_all();
+        *self.clock.0.stopped.lock() = true;
+        self.clock.0.woken.notify_all();
         if let Some(thread) = self.thread.take() {
             // A ticker that panicked has stopped, which is all that is asked for.
             drop(thread.join());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Instant;
+
+    #[test]
+    fn ticker_sleeps_while_nothing_runs_and_wakes_for_a_guest() {
+        let ticker = Ticker::start(|| ()).unwrap();
+        let clock = ticker.clock();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !clock.0.asleep.load(Ordering::SeqCst) {
+            assert!(Instant::now() < deadline, "the ticker never sleeps");
+            std::thread::yield_now();
+        }
+        let before = clock.now();
+        let running = clock.resume();
+        while clock.now() < before + u64::from(IDLE_TICKS_MAX) * 2 {
+            assert!(Instant::now() < deadline, "the ticker sleeps on");
+            std::thread::yield_now();
+        }
+        assert!(!clock.0.asleep.load(Ordering::SeqCst));
+        assert!(clock.spent() > 0);
+        drop(running);
     }
 }

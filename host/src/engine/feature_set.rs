@@ -352,7 +352,7 @@ fn metered<T>(
     mut running: Pin<&mut impl Future<Output = T>>,
 ) -> impl Future<Output = T> + Unpin {
     poll_fn(move |cx| {
-        clock.resume();
+        let _timed = clock.resume();
         running.as_mut().poll(cx)
     })
 }
