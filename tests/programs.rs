@@ -4,11 +4,7 @@
 //! - `programs/console/<family>/<name>.aro` with a file `<name>.txt` is a program of one.
 //!
 //! The expectation is standard output; where there is more to expect, lines `--- stderr ---` and `--- exit 1 ---` begin the other parts. Beside it, `arguments.txt` or `<name>.args` holds what follows `--` on the command line, one argument a line; `environment.txt` or `<name>.env` lines `NAME=value`; `input.txt` or `<name>.in` the standard input. Expectations are written by hand from the specification: nothing here writes them.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic_in_result_fn,
-    reason = "a test that cannot go on fails"
-)]
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use harness::{binary, repository};
 use libtest_mimic::{Arguments, Failed, Trial};
