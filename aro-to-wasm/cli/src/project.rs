@@ -56,7 +56,9 @@ pub enum ReadError {
 pub fn read(path: &Path) -> Result<Input, ReadError> {
     let is_file = metadata(path)?.is_file();
     let root = if is_file {
-        path.parent().unwrap_or(Path::new("."))
+        path.parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."))
     } else {
         path
     };
