@@ -52,6 +52,14 @@ pub const EXPORTS: &[Export] = &[
     export(REALLOC, &[I32, I32, I32, I32], &[I32]),
     export("start", &[I32], &[]),
     export("reset", &[], &[]),
+    // Loops and calls.
+    export("mark", &[], &[I32]),
+    export("crowded", &[I32], &[I32]),
+    export("root", &[I32], &[]),
+    export("collect", &[I32], &[]),
+    export("rooted", &[], &[I32]),
+    export("enter", &[], &[I32]),
+    export("leave", &[], &[]),
     // Construction: -> v.
     export("null", &[], &[I32]),
     export("bool", &[I32], &[I32]),

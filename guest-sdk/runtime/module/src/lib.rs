@@ -11,6 +11,7 @@
 extern crate alloc;
 
 mod arena;
+mod collect;
 mod construct;
 mod growing;
 mod memory;

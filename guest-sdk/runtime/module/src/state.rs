@@ -61,6 +61,15 @@ pub(crate) fn clear() {
     core::mem::forget(STATE.patterns.take());
     STATE.text.clear();
     STATE.list.clear();
+    crate::collect::clear();
+}
+
+/// Forgets what may refer to the arena behind `mark`: whatever is kept here between statements and is neither value nor response.
+pub(crate) fn forget(mark: usize) {
+    STATE.message.set(("", false));
+    core::mem::forget(STATE.patterns.take());
+    STATE.text.forget(mark);
+    STATE.list.forget(mark);
 }
 
 /// Puts a value into the arena.
