@@ -8,6 +8,7 @@ mod emit;
 mod ir;
 mod lower;
 mod nested;
+mod optimise;
 pub mod program;
 mod runtime;
 pub mod source;

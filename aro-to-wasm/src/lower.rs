@@ -80,6 +80,11 @@ pub(crate) fn lower(set: &FeatureSet, role: Role, success: bool, facts: &Facts<'
         shared.unit.functions.push(function);
         next += 1;
     }
+    shared
+        .unit
+        .functions
+        .iter_mut()
+        .for_each(crate::optimise::optimise);
     Lowered {
         unit: shared.unit,
         statements: shared.statements,
@@ -248,6 +253,11 @@ impl<'s, 'a> Body<'s, 'a> {
     fn loop_id(&mut self) -> LoopId {
         self.next_loop += 1;
         LoopId(self.next_loop - 1)
+    }
+
+    /// Notes how much memory is taken; `Node::Collect` frees what comes after it.
+    fn mark(&mut self) -> LocalId {
+        self.keep(Expr::runtime("mark", Vec::new()), Kind::Flag)
     }
 
     /// Lowers into a block of its own.

@@ -9,7 +9,7 @@ use super::Body;
 use super::expression::Path;
 use crate::actions::{ActionKind, BareObject, lookup};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::ir::{Callee, Expr, Fails, FailureKind, Kind};
+use crate::ir::{Callee, Expr, Fails, FailureKind, Kind, Node};
 use crate::source::Span;
 use crate::syntax::ast::{
     Action, Expression, ExpressionKind, Noun, Object, Operand, Target, WithValue,
@@ -106,6 +106,7 @@ impl Body<'_, '_> {
             // The checker has reported the unknown action.
             return self.fail(&format!("Unknown action verb: '{}'", action.verb.text));
         };
+        let mark = self.mark();
         let input = self.action_input(action, set.takes.as_ref().map(|takes| takes.field.as_str()));
         let index = self.shared.actions.insert_full(key, set).0 as u32 + 1;
         let call = Expr::Call {
@@ -113,10 +114,14 @@ impl Body<'_, '_> {
             arguments: vec![input.into()],
             fails: Fails::OnZero(FailureKind::Action),
         };
+        let entered = self.act("enter", Vec::new());
+        self.perform(entered);
         match result_noun(action) {
             Some(result) => self.bind(&result.base, call, false),
             None => self.perform(call),
         }
+        self.perform(Expr::runtime("leave", Vec::new()));
+        self.nodes.push(Node::Collect(mark));
     }
 
     /// Input of a user-defined action (language.md 13.7).
