@@ -11,6 +11,7 @@
 extern crate alloc;
 
 mod arena;
+mod change;
 mod construct;
 mod growing;
 mod memory;
