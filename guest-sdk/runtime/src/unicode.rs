@@ -4,7 +4,7 @@ mod tables;
 
 use alloc::string::String;
 
-use tables::BREAKS;
+use tables::{BREAKS, MARKS};
 
 /// `text` in capital letters.
 pub fn uppercase(text: &str) -> String {
@@ -61,26 +61,64 @@ const HANGUL_TRAILING: u32 = 28;
 fn kind(char: char) -> Break {
     let code = u32::from(char);
     match code {
-        0..0x20 | 0x7F => return Break::Control,
-        0x20..0x7F | 0x3400..0xA000 => return Break::Other,
+        0..0x20 | 0x7F => Break::Control,
+        // The letters of most texts: Latin, Greek, Cyrillic, Kana and Han.
+        0x20..0x7F
+        | 0xAF..0x300
+        | 0x370..0x483
+        | 0x48A..0x591
+        | 0x309B..0x3297
+        | 0x3400..0xA000 => Break::Other,
         HANGUL_FIRST..=HANGUL_LAST => {
-            let open = (code - HANGUL_FIRST).is_multiple_of(HANGUL_TRAILING);
-            return if open {
+            if (code - HANGUL_FIRST).is_multiple_of(HANGUL_TRAILING) {
                 Break::LeadingVowel
             } else {
                 Break::LeadingVowelTrailing
-            };
+            }
         }
-        _ => {}
+        // Tags and variation selectors.
+        0xE_0020..0xE_0080 | 0xE_0100..0xE_01F0 => Break::Extend,
+        0xE_0000..0xE_1000 => Break::Control,
+        _ => in_table(code),
     }
-    let after = BREAKS.partition_point(|range| range >> 11 <= code);
-    after
-        .checked_sub(1)
-        .and_then(|index| BREAKS.get(index))
-        .filter(|range| code - (**range >> 11) <= **range >> 4 & 0x7F)
-        .and_then(|range| BREAK_KINDS.get(*range as usize & 0xF))
-        .copied()
-        .unwrap_or(Break::Other)
+}
+
+/// The property of a letter in [`BREAKS`].
+fn in_table(code: u32) -> Break {
+    let after = MARKS.partition_point(|(first, _)| *first <= code);
+    let Some((first, place)) = after.checked_sub(1).and_then(|index| MARKS.get(index)) else {
+        return Break::Other;
+    };
+    let mut bytes = BREAKS
+        .iter()
+        .skip((*place).into())
+        .map(|byte| u32::from(*byte));
+    let mut end = *first;
+    while let Some(start) = number(&mut bytes).map(|gap| end + gap) {
+        if code < start {
+            break;
+        }
+        let Some(range) = bytes.next() else { break };
+        let more = match range >> 4 {
+            0xF => number(&mut bytes).unwrap_or_default(),
+            _ => 0,
+        };
+        end = start + (range >> 4) + 1 + more;
+        if code < end {
+            let kind = BREAK_KINDS.get(range as usize & 0xF);
+            return kind.copied().unwrap_or(Break::Other);
+        }
+    }
+    Break::Other
+}
+
+/// A number of one byte or two.
+fn number(bytes: &mut impl Iterator<Item = u32>) -> Option<u32> {
+    let byte = bytes.next()?;
+    match byte & 0x80 {
+        0 => Some(byte),
+        _ => Some((byte & 0x7F) << 8 | bytes.next()?),
+    }
 }
 
 /// The characters of a text as people count them.
@@ -235,6 +273,10 @@ mod tests {
             ("क\u{94D}\u{200C}ष", &["क\u{94D}\u{200C}", "ष"]),
             ("\u{600}1", &["\u{600}1"]),
             ("நி", &["நி"]),
+            ("🏴\u{E0067}\u{E007F}b", &["🏴\u{E0067}\u{E007F}", "b"]),
+            ("日本\u{3099}か", &["日", "本\u{3099}", "か"]),
+            ("a\u{AD}b", &["a", "\u{AD}", "b"]),
+            ("🀄🙂", &["🀄", "🙂"]),
         ] {
             let found: Vec<&str> = clusters(text).collect();
             assert_eq!(found, parts);
