@@ -1,6 +1,8 @@
 //! Actions: each verb's form to calls of the value runtime and the host.
 
+mod compute;
 mod data;
+mod object;
 mod output;
 mod socket;
 mod state;
@@ -30,7 +32,10 @@ impl Body<'_, '_> {
             ActionKind::Extract => self.extract(action),
             ActionKind::Receive | ActionKind::Process => self.copy(action),
             ActionKind::Create => self.create(action),
+            ActionKind::Update => self.update(action),
+            ActionKind::Merge => self.merge(action),
             ActionKind::Compute => self.compute(action),
+            ActionKind::Transform => self.transform(action),
             ActionKind::Parse => self.parse(action),
             ActionKind::Log => self.log(action),
             ActionKind::Return => self.return_(action),
@@ -81,7 +86,7 @@ impl Body<'_, '_> {
         let runs = match bare {
             BareObject::Runs => true,
             BareObject::Qualified => {
-                result.qualifier.is_some() || data::is_operation(action, result)
+                result.qualifier.is_some() || compute::is_operation(action, result)
             }
             BareObject::Binds => {
                 lone_reference(expression)

@@ -110,6 +110,21 @@ pub const EXPORTS: &[Export] = &[
     // v -> v?
     export("parse_json", &[I32], &[I32]),
     export("target", &[I32], &[I32]),
+    // Actions on values. (s operation, v, v or 0) -> v?
+    export("compute", &[I32, I32, I32, I32], &[I32]),
+    // (s kind, v) -> v?
+    export("convert", &[I32, I32, I32], &[I32]),
+    // (v, v) -> v
+    export("overlay", &[I32, I32], &[I32]),
+    export("combine", &[I32, I32], &[I32]),
+    // (v, s key, v) -> v
+    export("with_entry", &[I32, I32, I32, I32], &[I32]),
+    // (v, s key) -> v
+    export("entry", &[I32, I32, I32], &[I32]),
+    export("without", &[I32, I32, I32], &[I32]),
+    // (v) -> flag; (v, v date, v uuid) -> v
+    export("lacks_id", &[I32], &[I32]),
+    export("with_id", &[I32, I32, I32], &[I32]),
     // Operators: (v, v) -> v?
     export("add", &[I32, I32], &[I32]),
     export("sub", &[I32, I32], &[I32]),

@@ -3,21 +3,20 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::compute;
 use crate::date::{self, Date};
 use crate::error::Error;
 use crate::json;
 use crate::text;
 use crate::value::Value;
 
-/// `<value: property>` in an expression.
+/// `<value: property>` in an expression; what is no property may be an operation on the value (quirk Q-52).
 ///
 /// # Errors
 /// [`Error::UndefinedMember`] on maps and dates, [`Error::CannotAccessProperty`] on kinds without properties.
 pub fn get(value: Value, property: &'static str) -> Result<Value, Error> {
-    match value {
-        Value::Map(_) => value
-            .entry(property)
-            .ok_or(Error::UndefinedMember(property)),
+    let found = match value {
+        Value::Map(_) => value.entry(property),
         Value::Date {
             millis,
             offset_minutes,
@@ -27,22 +26,33 @@ pub fn get(value: Value, property: &'static str) -> Result<Value, Error> {
                 offset_minutes,
             },
             property,
-        )
-        .ok_or(Error::UndefinedMember(property)),
-        Value::Socket(_) => {
-            socket_property(value, property).ok_or(Error::UndefinedMember(property))
-        }
+        ),
+        Value::Socket(_) => socket_property(value, property),
         Value::Null
         | Value::Bool(_)
         | Value::Int(_)
         | Value::Float(_)
         | Value::Text(_)
         | Value::Bytes(_)
-        | Value::List(_) => Err(Error::CannotAccessProperty {
-            property,
-            kind: value.type_name(),
-        }),
-    }
+        | Value::List(_) => None,
+    };
+    found
+        .or_else(|| compute::property(value, property))
+        .ok_or(match value {
+            Value::Map(_) | Value::Date { .. } | Value::Socket(_) => {
+                Error::UndefinedMember(property)
+            }
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Text(_)
+            | Value::Bytes(_)
+            | Value::List(_) => Error::CannotAccessProperty {
+                property,
+                kind: value.type_name(),
+            },
+        })
 }
 
 /// What a handle knows by itself; the host knows the rest.
@@ -188,12 +198,21 @@ pub fn parse_json(value: Value) -> Result<Value, Error> {
 pub fn select(value: Value, selector: &'static str) -> Result<Value, Error> {
     match value {
         Value::List(items) => Ok(select_items(items, selector).unwrap_or(value)),
-        Value::Map(_) => Ok(value.entry(selector).unwrap_or(value)),
+        Value::Map(_) => Ok(inside(value, selector).unwrap_or(value)),
         Value::Text(text) => Ok(lookup(text, selector).unwrap_or(value)),
         Value::Date { .. } => step(value, selector),
         Value::Bytes(_) | Value::Socket(_) => Ok(step(value, selector).unwrap_or(value)),
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => Ok(value),
     }
+}
+
+/// An entry, or the end of a dotted path of entries.
+fn inside(map: Value, selector: &str) -> Option<Value> {
+    map.entry(selector).or_else(|| {
+        selector
+            .contains('.')
+            .then(|| selector.split('.').try_fold(map, |map, key| map.entry(key)))?
+    })
 }
 
 fn select_items(items: &'static [Value], selector: &str) -> Option<Value> {

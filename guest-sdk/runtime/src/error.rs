@@ -57,6 +57,13 @@ pub enum Error {
     TextTooLong,
     /// Nested deeper than [`crate::value::NESTING_MAX`].
     TooDeep,
+    /// An operation on a kind that it does not take.
+    Mismatch {
+        /// What it takes.
+        expected: &'static str,
+        /// Kind of the value.
+        kind: &'static str,
+    },
     /// Text that is no JSON document.
     Json {
         /// Offset of the first wrong byte.
@@ -107,6 +114,9 @@ impl fmt::Display for Error {
             Error::Overflow => f.write_str("Arithmetic overflow"),
             Error::TextTooLong => write!(f, "Text longer than {TEXT_BYTES_MAX} bytes"),
             Error::TooDeep => write!(f, "Value nested deeper than {NESTING_MAX}"),
+            Error::Mismatch { expected, kind } => {
+                write!(f, "Type mismatch: expected '{expected}', got '{kind}'")
+            }
             Error::Json { offset } => write!(f, "Invalid JSON at byte {offset}"),
             Error::Cbor { offset } => write!(f, "Invalid value encoding at byte {offset}"),
         }

@@ -14,20 +14,26 @@ pub mod access;
 pub mod canonical;
 pub mod cbor;
 pub mod compare;
+pub mod compute;
+pub mod convert;
 pub mod date;
 pub mod error;
+pub mod hash;
 pub mod human;
 pub mod json;
 pub mod number;
 pub mod operate;
 pub mod regex;
 pub mod response;
+pub mod sets;
 pub mod shape;
 #[cfg(test)]
 mod strategy;
 #[cfg(test)]
 mod table;
 pub mod text;
+pub mod unicode;
+pub mod update;
 pub mod uuid;
 pub mod value;
 

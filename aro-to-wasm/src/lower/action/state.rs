@@ -104,10 +104,10 @@ impl Body<'_, '_> {
     /// runtime.md 7.4
     pub(super) fn delete(&mut self, action: &Action) {
         let (Some(result), Some(object)) = (result_noun(action), object_noun(action)) else {
-            return self.not_yet(action.span, "this form of Delete");
+            return self.delete_from_value(action);
         };
         if !self.is_repository_position(object, action) {
-            return self.not_yet(action.span, "`Delete` from a value");
+            return self.delete_from_value(action);
         }
         let rows = self.query(HostFunction::Delete, object, action);
         let value = Expr::runtime("pick", vec![rows.into(), Expr::Flag(1).into()]);

@@ -12,6 +12,7 @@ extern crate alloc;
 
 mod arena;
 mod collect;
+mod change;
 mod construct;
 mod growing;
 mod memory;
