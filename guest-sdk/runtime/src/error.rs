@@ -62,6 +62,17 @@ pub enum Error {
         /// Offset of the first wrong byte.
         offset: usize,
     },
+    /// Text that a reader of its format does not understand.
+    Format {
+        /// Name of the format.
+        format: &'static str,
+        /// Line, counted from 1.
+        line: usize,
+        /// What is wrong there.
+        what: &'static str,
+    },
+    /// Any other failure of formats and times, in full.
+    Message(&'static str),
     /// Bytes that are no value as `wit/state/README.md` encodes them.
     Cbor {
         /// Offset of the first wrong byte.
@@ -108,6 +119,10 @@ impl fmt::Display for Error {
             Error::TextTooLong => write!(f, "Text longer than {TEXT_BYTES_MAX} bytes"),
             Error::TooDeep => write!(f, "Value nested deeper than {NESTING_MAX}"),
             Error::Json { offset } => write!(f, "Invalid JSON at byte {offset}"),
+            Error::Format { format, line, what } => {
+                write!(f, "Invalid {format} at line {line}: {what}")
+            }
+            Error::Message(message) => f.write_str(message),
             Error::Cbor { offset } => write!(f, "Invalid value encoding at byte {offset}"),
         }
     }

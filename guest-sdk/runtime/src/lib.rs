@@ -16,6 +16,7 @@ pub mod cbor;
 pub mod compare;
 pub mod date;
 pub mod error;
+pub mod format;
 pub mod human;
 pub mod json;
 pub mod number;
@@ -27,7 +28,9 @@ pub mod shape;
 mod strategy;
 #[cfg(test)]
 mod table;
+pub mod template;
 pub mod text;
+pub mod time;
 pub mod uuid;
 pub mod value;
 

@@ -12,12 +12,14 @@ extern crate alloc;
 
 mod arena;
 mod construct;
+mod formats;
 mod growing;
 mod memory;
 mod operators;
 mod reading;
 mod report;
 mod state;
+mod times;
 mod transfer;
 
 /// There is nobody to tell: the trap ends the instance.
