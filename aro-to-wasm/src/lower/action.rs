@@ -1,9 +1,14 @@
 //! Actions: each verb's form to calls of the value runtime and the host.
 
 mod data;
+mod format;
 mod output;
 mod socket;
 mod state;
+mod template;
+mod time;
+
+pub(super) use template::Rendering;
 
 use super::Body;
 use super::expression::Path;
@@ -29,9 +34,14 @@ impl Body<'_, '_> {
         match known.kind {
             ActionKind::Extract => self.extract(action),
             ActionKind::Receive | ActionKind::Process => self.copy(action),
+            ActionKind::Create if time::creates(action) => self.create_time(action),
             ActionKind::Create => self.create(action),
+            ActionKind::Compute if time::computes(action) => self.compute_time(action),
             ActionKind::Compute => self.compute(action),
-            ActionKind::Parse => self.parse(action),
+            ActionKind::Transform if self.is_template(action) => self.transform_template(action),
+            ActionKind::Include => self.include(action),
+            ActionKind::Parse => self.parse_format(action),
+            ActionKind::ParseHtml => self.parse_html(action),
             ActionKind::Log => self.log(action),
             ActionKind::Return => self.return_(action),
             ActionKind::Throw => self.throw(action),

@@ -160,6 +160,12 @@ pub(crate) fn mistake(format: &'static str, line: usize, what: &'static str) -> 
     Error::Format { format, line, what }
 }
 
+/// What stands before and behind the first `mark`. One copy of the search for all readers: it is large.
+#[inline(never)]
+pub(crate) fn cut<'a>(text: &'a str, mark: &str) -> Option<(&'a str, &'a str)> {
+    text.split_once(mark)
+}
+
 /// Writes two blanks for each level.
 pub(crate) fn indent(out: &mut String, depth: usize) {
     for _ in 0..depth {

@@ -15,6 +15,9 @@ use crate::value::Value;
 /// Pattern of the filter `date` without an argument.
 const DATE_PATTERN: &str = "dd.MM.yyyy HH:mm";
 
+/// Longest key that counts as a number.
+const DIGITS_MAX: usize = 9;
+
 /// The parts of a template, joined.
 pub fn render(parts: &[Value]) -> Value {
     if let [Value::Text(text)] = parts {
@@ -111,17 +114,18 @@ pub fn values(value: Value) -> Value {
     if let Value::List(_) = value {
         return value;
     }
-    let mut entries: Vec<(Option<i64>, &str, Value)> = value
-        .as_map()
-        .unwrap_or_default()
-        .iter()
-        .map(|(key, item)| (key.parse().ok(), *key, *item))
-        .collect();
-    // Keys are in byte order, which is that of numbers only among keys of one length.
-    if entries.iter().all(|(number, ..)| number.is_some()) {
-        entries.sort_by_key(|(number, ..)| *number);
+    let entries = value.as_map().unwrap_or_default();
+    let is_number =
+        |key: &str| key.len() <= DIGITS_MAX && key.bytes().all(|byte| byte.is_ascii_digit());
+    if !entries.iter().all(|(key, _)| is_number(key)) {
+        return Value::list(entries.iter().map(|(_, item)| *item).collect());
     }
-    Value::list(entries.into_iter().map(|(.., item)| item).collect())
+    // Keys are in byte order, which is that of numbers among keys of one length.
+    let ordered = (1..=DIGITS_MAX).flat_map(|length| {
+        let of_length = entries.iter().filter(move |(key, _)| key.len() == length);
+        of_length.map(|(_, item)| *item)
+    });
+    Value::list(ordered.collect())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use alloc::string::String;
 
-use super::escape;
+use super::{cut, escape};
 
 /// The HTML of a markdown text: fences, headings and paragraphs, and inline code, links, strong and emphasis.
 pub fn html(text: &str) -> String {
@@ -100,7 +100,10 @@ const SPAN_BYTES_MAX: usize = 4096;
 fn until<'a>(text: &'a str, end: &str) -> Option<(&'a str, &'a str)> {
     let window = text.len().min(SPAN_BYTES_MAX);
     let near = (0..=window).rev().find_map(|size| text.get(..size))?;
-    let at = near.find(end).filter(|at| *at > 0)?;
+    let at = cut(near, end)?.0.len();
+    if at == 0 {
+        return None;
+    }
     Some((text.get(..at)?, text.get(at + end.len()..)?))
 }
 

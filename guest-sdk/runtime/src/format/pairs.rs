@@ -7,7 +7,7 @@ use super::{DEPTH_MAX, scalar};
 use crate::error::Error;
 use crate::number;
 use crate::text;
-use crate::value::{Entry, Value};
+use crate::value::{self, Entry, Value};
 
 /// Appends a map as `a.b=v` lines, a list as `[i]=v` and `[i].k=v`, other values as they are.
 ///
@@ -112,7 +112,7 @@ impl Writer<'_> {
 }
 
 fn environment(char: char) -> char {
-    if char.is_alphanumeric() {
+    if char.is_ascii_alphanumeric() || char > '\x7f' {
         char.to_ascii_uppercase()
     } else {
         '_'
@@ -124,9 +124,11 @@ fn environment(char: char) -> char {
 /// # Errors
 /// [`Error::TooDeep`] for a key of too many parts.
 pub fn read_text(text: &'static str) -> Result<Value, Error> {
-    let mut pairs: Vec<Entry> = lines(text).collect();
-    // Stable: of equal keys the last wins where the map is built. Order by part, so that the entries of one map are neighbours.
-    pairs.sort_by(|(left, _), (right, _)| left.split('.').cmp(right.split('.')));
+    // With a separator that is less than any character, the entries of one map are neighbours in the order of keys. Stable: of equal keys the last wins.
+    let mut pairs: Vec<Entry> = lines(text)
+        .map(|(key, value)| (parted(key), value))
+        .collect();
+    value::sort(&mut pairs);
     nest(&pairs, 0)
 }
 
@@ -155,8 +157,22 @@ fn nest(pairs: &[Entry], depth: usize) -> Result<Value, Error> {
     Ok(Value::map(entries))
 }
 
+/// Between the parts of a key while they are sorted.
+const PART: char = '\0';
+
+fn parted(key: &'static str) -> &'static str {
+    if key.contains('.') {
+        let parts = key
+            .chars()
+            .map(|char| if char == '.' { PART } else { char });
+        parts.collect::<String>().leak()
+    } else {
+        key
+    }
+}
+
 fn first(key: &'static str) -> (&'static str, Option<&'static str>) {
-    key.split_once('.')
+    key.split_once(PART)
         .map_or((key, None), |(first, rest)| (first, Some(rest)))
 }
 

@@ -3,10 +3,10 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::{DEPTH_MAX, escape, indent, mistake, scalar, unescape};
+use super::{DEPTH_MAX, cut, escape, indent, mistake, scalar, unescape};
 use crate::error::Error;
 use crate::text;
-use crate::value::{Entry, Value};
+use crate::value::{self, Entry, Value};
 
 /// Appends a document whose root element is `root`: entries as elements by their keys, items of a list as `<item>`.
 ///
@@ -50,11 +50,11 @@ fn tag(out: &mut String, open: &str, name: &str) {
     out.push_str(open);
     // A key that is no name would not be read back.
     let first = name.chars().next();
-    if first.is_none_or(|first| !first.is_alphabetic() && first != '_') {
+    if first.is_none_or(|first| !(first.is_ascii_alphabetic() || first > '\x7f') && first != '_') {
         out.push('_');
     }
     out.extend(name.chars().map(|char| {
-        if char.is_alphanumeric() || matches!(char, '_' | '-' | '.') {
+        if char.is_ascii_alphanumeric() || char > '\x7f' || matches!(char, '_' | '-' | '.') {
             char
         } else {
             '_'
@@ -122,7 +122,7 @@ impl Reader {
             return self.skip(comment, "-->");
         }
         if let Some(section) = after.strip_prefix("![CDATA[") {
-            let Some((data, behind)) = section.split_once("]]>") else {
+            let Some((data, behind)) = cut(section, "]]>") else {
                 return Err(self.wrong("a CDATA section does not end"));
             };
             self.rest = behind;
@@ -147,7 +147,7 @@ impl Reader {
     }
 
     fn skip(&mut self, text: &'static str, end: &str) -> Result<Option<Value>, Error> {
-        match text.split_once(end) {
+        match cut(text, end) {
             Some((_, behind)) => {
                 self.rest = behind;
                 Ok(None)
@@ -233,7 +233,7 @@ impl Element {
             return Value::list(self.children.into_iter().map(|(_, value)| value).collect());
         }
         // Stable, so that elements of one name keep their order.
-        self.children.sort_by_key(|(name, _)| *name);
+        value::sort(&mut self.children);
         let groups = self
             .children
             .chunk_by(|(left, _), (right, _)| left == right);

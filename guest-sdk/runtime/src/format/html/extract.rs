@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::unescape;
+use super::super::{cut, unescape};
 use super::scan::{Piece, Tag, is, pieces};
 use crate::error::Error;
 use crate::value::Value;
@@ -125,7 +125,7 @@ fn texts(page: &str, selector: &str, limit: usize) -> Vec<Value> {
     while let Some(one) = open.pop() {
         answer(&one, &out, &mut found);
     }
-    if found.is_empty() && selector.eq_ignore_ascii_case("body") && !page.contains("<body") {
+    if found.is_empty() && selector.eq_ignore_ascii_case("body") && cut(page, "<body").is_none() {
         pieces(page).for_each(|piece| {
             if let Piece::Text(text) = piece {
                 push_words(&mut out, text);

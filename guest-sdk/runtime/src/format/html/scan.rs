@@ -1,5 +1,7 @@
 //! Tags and texts of an HTML page.
 
+use super::super::cut;
+
 /// One piece of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Piece<'a> {
@@ -48,8 +50,7 @@ impl<'a> Iterator for Scanner<'a> {
                 return Some(Piece::Text(self.advance(end)));
             }
             if self.rest.starts_with("<!--") {
-                let end = self.rest.find("-->").map_or(self.rest.len(), |at| at + 3);
-                self.advance(end);
+                self.rest = cut(self.rest, "-->").map_or("", |(_, rest)| rest);
             } else if self.rest.starts_with("<!") || self.rest.starts_with("<?") {
                 let end = self.rest.find('>').map_or(self.rest.len(), |at| at + 1);
                 self.advance(end);
@@ -97,9 +98,8 @@ impl<'a> Scanner<'a> {
     /// Passes over the text of a script, up to its end tag.
     fn skip_raw(&mut self, name: &str) {
         let mut rest = self.rest;
-        while let Some(at) = rest.find("</") {
-            let (_, tag) = rest.split_at_checked(at).unwrap_or((rest, ""));
-            let after = tag.get(2..).unwrap_or_default();
+        while let Some((before, after)) = cut(rest, "</") {
+            let (_, tag) = rest.split_at_checked(before.len()).unwrap_or((rest, ""));
             if after
                 .get(..name.len())
                 .is_some_and(|found| found.eq_ignore_ascii_case(name))

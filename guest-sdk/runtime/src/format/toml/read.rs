@@ -4,7 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::super::yaml::escape;
-use super::super::{DEPTH_MAX, mistake, scalar};
+use super::super::{DEPTH_MAX, cut, mistake, scalar};
 use crate::error::Error;
 use crate::value::{Entry, Value};
 
@@ -323,7 +323,7 @@ impl Reader {
         mark: &str,
         block: bool,
     ) -> Result<&'static str, Error> {
-        match inner.split_once(mark) {
+        match cut(inner, mark) {
             Some((text, rest)) if block || !text.contains('\n') => {
                 self.rest = rest;
                 Ok(text)

@@ -3,7 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::super::DEPTH_MAX;
+use super::super::{DEPTH_MAX, cut};
 use super::flow::Flow;
 use super::plain;
 use crate::error::Error;
@@ -235,7 +235,7 @@ impl Reader {
             }
             return Ok(value);
         }
-        if text.starts_with("? ") || text.contains(": ") || text.ends_with(':') {
+        if text.starts_with("? ") || cut(text, ": ").is_some() || text.ends_with(':') {
             return Err(mistake(line.number, "a text with `: ` must be quoted"));
         }
         let mut out = String::new();
@@ -344,7 +344,7 @@ fn balance(text: &str) -> i64 {
         match (char, quote) {
             ('[' | '{', None) => open += 1,
             (']' | '}', None) => open -= 1,
-            ('"' | '\'', None) if !before.is_alphanumeric() => quote = Some(char),
+            ('"' | '\'', None) if !before.is_ascii_alphanumeric() => quote = Some(char),
             (_, Some(mark)) if char == mark && before != '\\' => quote = None,
             _ => {}
         }
@@ -383,7 +383,7 @@ fn key(line: Line) -> Result<Option<(&'static str, &'static str)>, Error> {
             "keys that are no plain text are not supported",
         ));
     }
-    let found = match text.split_once(": ") {
+    let found = match cut(text, ": ") {
         Some((name, rest)) => Some((name.trim(), rest.trim())),
         None => text.strip_suffix(':').map(|name| (name.trim(), "")),
     };
