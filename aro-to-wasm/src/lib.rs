@@ -13,6 +13,7 @@ pub mod program;
 mod runtime;
 pub mod source;
 pub mod syntax;
+mod template;
 
 pub use compile::{Artifact, Compiled, Input, RefusedComponent, compile};
 use diagnostic::Diagnostic;

@@ -40,6 +40,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) listeners: IndexSet<&'a str>,
     /// Whether the program has sockets at all.
     pub(crate) has_sockets: bool,
+    /// Templates by their path in the folder of templates, with their place among the files.
+    pub(crate) templates: IndexMap<String, u32>,
     /// User-defined actions by lower-case name.
     pub(crate) actions: IndexMap<String, &'a FeatureSet>,
 }
@@ -119,6 +121,8 @@ struct Body<'s, 'a> {
     /// Open `while` loops.
     loops: Vec<LoopId>,
     next_loop: u32,
+    /// The template that is being rendered.
+    rendering: action::Rendering,
 }
 
 impl<'s, 'a> Body<'s, 'a> {
@@ -135,6 +139,7 @@ impl<'s, 'a> Body<'s, 'a> {
             published: IndexMap::new(),
             loops: Vec::new(),
             next_loop: 0,
+            rendering: action::Rendering::default(),
         }
     }
 

@@ -81,9 +81,11 @@ pub fn read(path: &Path) -> Result<Input, ReadError> {
     } else {
         read_components(&root.join("components"))?
     };
+    let templates = read_templates(root)?;
     Ok(Input {
         name: program_name(path)?,
         files,
+        templates,
         components,
     })
 }
@@ -107,7 +109,7 @@ fn read_directory(
         return Ok(());
     }
     let mut paths = Vec::new();
-    walk(root, 0, &mut paths)?;
+    walk(root, 0, &mut paths, is_source)?;
     let stem_is_main = |path: &Path| path.file_stem().is_some_and(|stem| stem == "main");
     paths.sort_by(|left, right| (!stem_is_main(left), left).cmp(&(!stem_is_main(right), right)));
     let first = files.len();
@@ -147,7 +149,12 @@ fn import_all(
     Ok(())
 }
 
-fn walk(directory: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), ReadError> {
+fn walk(
+    directory: &Path,
+    depth: usize,
+    paths: &mut Vec<PathBuf>,
+    wanted: fn(&Path) -> bool,
+) -> Result<(), ReadError> {
     if depth > DEPTH_MAX {
         return Err(too_large(
             directory,
@@ -165,9 +172,9 @@ fn walk(directory: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), 
         }
         if entry.is_dir() {
             if name != "Plugins" {
-                walk(&entry, depth + 1, paths)?;
+                walk(&entry, depth + 1, paths, wanted)?;
             }
-        } else if is_source(&entry) {
+        } else if wanted(&entry) {
             paths.push(entry);
         }
         if paths.len() > FILES_MAX {
@@ -194,6 +201,28 @@ fn read_source(path: &Path, name: &Path) -> Result<SourceFile, ReadError> {
         .to_string_lossy()
         .replace(std::path::MAIN_SEPARATOR, "/");
     Ok(SourceFile { path, text })
+}
+
+/// Everything below `templates/` that is text, in path order.
+fn read_templates(root: &Path) -> Result<Vec<SourceFile>, ReadError> {
+    let directory = root.join("templates");
+    let mut templates = Vec::new();
+    if !directory.is_dir() {
+        return Ok(templates);
+    }
+    let mut paths = Vec::new();
+    walk(&directory, 0, &mut paths, |path| !is_source(path))?;
+    paths.sort();
+    for path in paths {
+        let relative = path.strip_prefix(&directory).unwrap_or(&path);
+        match read_source(&path, &Path::new("templates").join(relative)) {
+            Ok(template) => templates.push(template),
+            // A picture beside the templates is none.
+            Err(ReadError::NotText { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(templates)
 }
 
 /// `components/*.wasm`, in name order.

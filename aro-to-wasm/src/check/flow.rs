@@ -5,7 +5,7 @@ mod statement;
 
 use super::{SUGGESTIONS_MAX, Scope, names, nearest};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::program::{FeatureSet, Program, Trigger};
+use crate::program::{FeatureSet, Program};
 use crate::source::Span;
 use crate::syntax::ast::{Expression, Noun};
 use crate::syntax::walk::{self, Use};
@@ -230,6 +230,6 @@ impl<'a> Flow<'a, '_> {
 
     /// A template may use any name.
     fn renders_template(&self) -> bool {
-        self.set.trigger != Trigger::Start && self.used.contains("template")
+        self.used.contains("template")
     }
 }

@@ -73,6 +73,7 @@ codes! {
     SeveralStarts "E0030" "a program with several Application-Start",
     NotCompiled "E0040" "a part of the language that is not compiled yet",
     InvalidPort "E0041" "a port that does not exist",
+    Template "E0050" "a template that cannot be read",
     ReversedRange "W0001" "a range whose start is greater than its end",
     Concurrency "W0002" "a concurrency limit below one",
     UndefinedName "W0003" "a name that nothing defines",

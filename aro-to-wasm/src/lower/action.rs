@@ -2,10 +2,15 @@
 
 mod compute;
 mod data;
+mod format;
 mod object;
 mod output;
 mod socket;
 mod state;
+mod template;
+mod time;
+
+pub(super) use template::Rendering;
 
 use super::Body;
 use super::expression::Path;
@@ -31,12 +36,17 @@ impl Body<'_, '_> {
         match known.kind {
             ActionKind::Extract => self.extract(action),
             ActionKind::Receive | ActionKind::Process => self.copy(action),
+            ActionKind::Create if time::creates(action) => self.create_time(action),
             ActionKind::Create => self.create(action),
             ActionKind::Update => self.update(action),
             ActionKind::Merge => self.merge(action),
+            ActionKind::Compute if time::computes(action) => self.compute_time(action),
             ActionKind::Compute => self.compute(action),
+            ActionKind::Transform if self.is_template(action) => self.transform_template(action),
             ActionKind::Transform => self.transform(action),
-            ActionKind::Parse => self.parse(action),
+            ActionKind::Include => self.include(action),
+            ActionKind::Parse => self.parse_format(action),
+            ActionKind::ParseHtml => self.parse_html(action),
             ActionKind::Log => self.log(action),
             ActionKind::Return => self.return_(action),
             ActionKind::Throw => self.throw(action),

@@ -186,7 +186,7 @@ impl Body<'_, '_> {
     }
 
     /// Names that have a value everywhere (language.md 9.3, runtime.md 1.9).
-    fn magic(&mut self, name: &str) -> Option<Expr> {
+    pub(super) fn magic(&mut self, name: &str) -> Option<Expr> {
         let function = match name {
             "now" => HostFunction::Now,
             "current-time" => HostFunction::CurrentTime,

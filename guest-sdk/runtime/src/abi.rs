@@ -165,6 +165,29 @@ pub const EXPORTS: &[Export] = &[
     // (f, s field, operator, v)
     export("compare", &[I32, I32, I32, I32, I32], &[]),
     export("filter_list", &[I32], &[I64]),
+    // Formats: (v, s extension) -> p; -> v?
+    export("serialize", &[I32, I32, I32], &[I64]),
+    export("serialize_as", &[I32, I32, I32, I32, I32, I32], &[I64]),
+    export("deserialize", &[I32, I32, I32], &[I32]),
+    export("deserialize_as", &[I32, I32, I32, I32], &[I32]),
+    // (v, s mode, v selector) -> v?
+    export("parse_html", &[I32, I32, I32, I32], &[I32]),
+    export("markdown", &[I32], &[I32]),
+    // Times: -> v?
+    export("to_date", &[I32], &[I32]),
+    // (v, s offset)
+    export("shift", &[I32, I32, I32], &[I32]),
+    // (v, v)
+    export("format_date", &[I32, I32], &[I32]),
+    export("distance", &[I32, I32], &[I32]),
+    export("date_range", &[I32, I32], &[I32]),
+    export("recurrence", &[I32, I32], &[I32]),
+    // Templates: (v list) -> v; (v, s filter, s argument) -> v; (v, v, operator) -> v?
+    export("render", &[I32], &[I32]),
+    export("filter_text", &[I32, I32, I32, I32, I32], &[I32]),
+    export("calculate", &[I32, I32, I32], &[I32]),
+    // v -> v list
+    export("values", &[I32], &[I32]),
     // Failures.
     export("raise", &[I32, I32], &[]),
     export("undefined", &[I32, I32], &[]),

@@ -8,6 +8,7 @@ use crate::date::{self, Date};
 use crate::error::Error;
 use crate::json;
 use crate::text;
+use crate::time;
 use crate::value::Value;
 
 /// `<value: property>` in an expression; what is no property may be an operation on the value (quirk Q-52).
@@ -16,7 +17,9 @@ use crate::value::Value;
 /// [`Error::UndefinedMember`] on maps and dates, [`Error::CannotAccessProperty`] on kinds without properties.
 pub fn get(value: Value, property: &'static str) -> Result<Value, Error> {
     let found = match value {
-        Value::Map(_) => value.entry(property),
+        Value::Map(entries) => value
+            .entry(property)
+            .or_else(|| time::property(entries, property)),
         Value::Date {
             millis,
             offset_minutes,
@@ -113,7 +116,9 @@ fn from_end(items: &'static [Value], index: i64) -> Option<Value> {
 /// [`Error::PropertyNotFound`].
 pub fn step(value: Value, property: &'static str) -> Result<Value, Error> {
     let found = match value {
-        Value::Map(_) => value.entry(property),
+        Value::Map(entries) => value
+            .entry(property)
+            .or_else(|| time::property(entries, property)),
         Value::List(items) => number(property).and_then(|index| from_end(items, index)),
         Value::Text(text) => lookup(text, property),
         Value::Bytes(bytes) => core::str::from_utf8(bytes)
@@ -140,8 +145,8 @@ pub fn step(value: Value, property: &'static str) -> Result<Value, Error> {
 
 /// Kind of a value in the text of a step that failed.
 fn property_owner(value: Value) -> &'static str {
-    if value.as_map().is_some() {
-        "object"
+    if let Some(entries) = value.as_map() {
+        time::Span::of(entries).map_or("object", time::Span::name)
     } else {
         value.type_name()
     }
@@ -198,6 +203,7 @@ pub fn parse_json(value: Value) -> Result<Value, Error> {
 pub fn select(value: Value, selector: &'static str) -> Result<Value, Error> {
     match value {
         Value::List(items) => Ok(select_items(items, selector).unwrap_or(value)),
+        Value::Map(entries) if time::Span::of(entries).is_some() => step(value, selector),
         Value::Map(_) => Ok(inside(value, selector).unwrap_or(value)),
         Value::Text(text) => Ok(lookup(text, selector).unwrap_or(value)),
         Value::Date { .. } => step(value, selector),

@@ -69,6 +69,17 @@ pub enum Error {
         /// Offset of the first wrong byte.
         offset: usize,
     },
+    /// Text that a reader of its format does not understand.
+    Format {
+        /// Name of the format.
+        format: &'static str,
+        /// Line, counted from 1.
+        line: usize,
+        /// What is wrong there.
+        what: &'static str,
+    },
+    /// Any other failure of formats and times, in full.
+    Message(&'static str),
     /// Bytes that are no value as `wit/state/README.md` encodes them.
     Cbor {
         /// Offset of the first wrong byte.
@@ -118,6 +129,10 @@ impl fmt::Display for Error {
                 write!(f, "Type mismatch: expected '{expected}', got '{kind}'")
             }
             Error::Json { offset } => write!(f, "Invalid JSON at byte {offset}"),
+            Error::Format { format, line, what } => {
+                write!(f, "Invalid {format} at line {line}: {what}")
+            }
+            Error::Message(message) => f.write_str(message),
             Error::Cbor { offset } => write!(f, "Invalid value encoding at byte {offset}"),
         }
     }

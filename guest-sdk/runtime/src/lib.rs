@@ -19,6 +19,7 @@ pub mod convert;
 pub mod date;
 pub mod error;
 pub mod hash;
+pub mod format;
 pub mod human;
 pub mod json;
 pub mod number;
@@ -31,9 +32,11 @@ pub mod shape;
 mod strategy;
 #[cfg(test)]
 mod table;
+pub mod template;
 pub mod text;
 pub mod unicode;
 pub mod update;
+pub mod time;
 pub mod uuid;
 pub mod value;
 

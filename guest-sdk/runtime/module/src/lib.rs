@@ -14,12 +14,14 @@ mod arena;
 mod collect;
 mod change;
 mod construct;
+mod formats;
 mod growing;
 mod memory;
 mod operators;
 mod reading;
 mod report;
 mod state;
+mod times;
 mod transfer;
 
 /// There is nobody to tell: the trap ends the instance.
