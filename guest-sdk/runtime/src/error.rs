@@ -57,6 +57,24 @@ pub enum Error {
     TextTooLong,
     /// Nested deeper than [`crate::value::NESTING_MAX`].
     TooDeep,
+    /// A variable, or what an action reads like one.
+    UndefinedVariable(&'static str),
+    /// A pattern that is malformed or not supported.
+    PatternInvalid(&'static str),
+    /// An action needs another kind.
+    KindMismatch {
+        /// The kind it needs.
+        expected: &'static str,
+        /// The kind it got.
+        kind: &'static str,
+    },
+    /// A state transition from another state than the object is in.
+    StateMismatch {
+        /// The transition.
+        transition: crate::check::Transition,
+        /// The state the object is in.
+        state: &'static str,
+    },
     /// Text that is no JSON document.
     Json {
         /// Offset of the first wrong byte.
@@ -107,6 +125,18 @@ impl fmt::Display for Error {
             Error::Overflow => f.write_str("Arithmetic overflow"),
             Error::TextTooLong => write!(f, "Text longer than {TEXT_BYTES_MAX} bytes"),
             Error::TooDeep => write!(f, "Value nested deeper than {NESTING_MAX}"),
+            Error::UndefinedVariable(name) => write!(f, "Undefined variable: '{name}'"),
+            Error::PatternInvalid(pattern) => {
+                write!(f, "Invalid regular expression: '{pattern}'")
+            }
+            Error::KindMismatch { expected, kind } => {
+                write!(f, "Type mismatch: expected '{expected}', got '{kind}'")
+            }
+            Error::StateMismatch { transition, state } => write!(
+                f,
+                "Cannot accept state {}->{} on {}: {}. Current state is \"{state}\".",
+                transition.from, transition.to, transition.object, transition.field
+            ),
             Error::Json { offset } => write!(f, "Invalid JSON at byte {offset}"),
             Error::Cbor { offset } => write!(f, "Invalid value encoding at byte {offset}"),
         }

@@ -11,6 +11,8 @@
 extern crate alloc;
 
 mod arena;
+mod check;
+mod collect;
 mod construct;
 mod growing;
 mod memory;
