@@ -244,7 +244,7 @@ pub const ACTIONS: &[Action] = &[
     row("arrange", Kind::Sort, Role::Own, &[P::For, P::With, P::From, P::By], Bare::Binds).consuming(),
     row("split", Kind::Split, Role::Own, &[P::From, P::By], Bare::Runs),
     row("join", Kind::Join, Role::Own, &[P::From, P::With], Bare::Runs).consuming(),
-    row("parse", Kind::Parse, Role::Request, &[P::From], Bare::Qualified),
+    row("parse", Kind::Parse, Role::Request, &[P::From], Bare::Runs),
     row("parsehtml", Kind::ParseHtml, Role::Own, &[P::From], Bare::Binds),
     row("store", Kind::Store, Role::Response, &[P::Into, P::To], Bare::Runs),
     row("save", Kind::Store, Role::Response, &[P::Into, P::To], Bare::Runs),

@@ -6,7 +6,7 @@ use core::cmp::Ordering;
 
 use crate::error::Error;
 use crate::text;
-use crate::value::{Entry, Value};
+use crate::value::{Entry, NESTING_MAX, Value};
 
 /// Whether Validate knows a rule of this name; every value meets the others.
 pub fn is_rule(name: &str) -> bool {
@@ -97,9 +97,12 @@ pub struct Transition {
 /// A copy of the object with its state changed.
 ///
 /// # Errors
-/// [`Error::PropertyNotFound`] unless the field is there and a text, [`Error::StateMismatch`] if it holds another state.
+/// [`Error::PropertyNotFound`] unless the field is there and a text, [`Error::StateMismatch`] if it holds another state, [`Error::TooDeep`] for a path longer than values can be deep.
 pub fn accept(object: Value, transition: Transition) -> Result<Value, Error> {
     let path: Vec<&'static str> = transition.field.split('.').collect();
+    if path.len() > NESTING_MAX {
+        return Err(Error::TooDeep);
+    }
     set(object, &path, transition)
 }
 

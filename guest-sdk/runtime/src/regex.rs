@@ -5,6 +5,7 @@
 mod parse;
 mod search;
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::value::Value;
@@ -144,6 +145,24 @@ pub fn pattern(value: Value) -> Option<(&'static str, &'static str)> {
     }
 }
 
+/// A regex literal as one text, its flags inside as `(?i)`; every other value as it is.
+pub fn inline(value: Value) -> Value {
+    match pattern(value) {
+        Some((source, flags)) if value.as_text().is_none() => {
+            let mut text = String::new();
+            let known: String = flags.chars().filter(|flag| "ism".contains(*flag)).collect();
+            if !known.is_empty() {
+                text.push_str("(?");
+                text.push_str(&known);
+                text.push(')');
+            }
+            text.push_str(source);
+            Value::text(text)
+        }
+        Some(_) | None => value,
+    }
+}
+
 /// `subject matches pattern`: false for a subject that is no text and for a pattern that does not compile.
 pub fn matches(subject: Value, regex: Value) -> bool {
     let (Some(subject), Some((pattern, flags))) = (subject.as_text(), pattern(regex)) else {
@@ -155,7 +174,6 @@ pub fn matches(subject: Value, regex: Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::String;
     use alloc::vec;
     use proptest::prelude::*;
 
@@ -291,6 +309,14 @@ mod tests {
         assert!(
             !matches(Value::Int(5), Value::Text("5")) && !matches(Value::Text("5"), Value::Int(5))
         );
+    }
+
+    #[test]
+    fn literals_become_texts() {
+        assert_eq!(inline(Value::regex("^a", "ig")), Value::Text("(?i)^a"));
+        assert_eq!(inline(Value::regex("^a", "")), Value::Text("^a"));
+        assert_eq!(inline(Value::Text("b")), Value::Text("b"));
+        assert_eq!(inline(Value::Int(1)), Value::Int(1));
     }
 
     /// Patterns of the syntax that the oracle reads alike.

@@ -128,7 +128,8 @@ impl Body<'_, '_> {
             path => path.join("."),
         };
         let value = self.variable(&object.base, FailureKind::Action);
-        let words: [TextId; 4] = [object.base.as_str(), &field, from, to].map(|word| self.text(word));
+        let words: [TextId; 4] =
+            [object.base.as_str(), &field, from, to].map(|word| self.text(word));
         let arguments: Vec<Argument> = std::iter::once(value.into())
             .chain(words.map(Argument::from))
             .collect();

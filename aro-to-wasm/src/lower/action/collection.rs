@@ -144,6 +144,9 @@ impl Body<'_, '_> {
         let (Some(result), Some(source)) = (result_noun(action), self.selected(action)) else {
             return self.not_yet(action.span, "this form of Sort");
         };
+        if matches!(action.clauses.by, Some(By::Regex { .. })) {
+            return self.fail("'Sort' sorts by a field, not by a pattern");
+        }
         let order = specifiers(result).first().unwrap_or(&result.base);
         let descending = Expr::Flag(i32::from(order.eq_ignore_ascii_case("descending")));
         let value = match self.by_field(action) {
