@@ -1,5 +1,7 @@
 //! Actions: each verb's form to calls of the value runtime and the host.
 
+mod check;
+mod collection;
 mod compute;
 mod data;
 mod format;
@@ -8,6 +10,7 @@ mod output;
 mod socket;
 mod state;
 mod template;
+mod text;
 mod time;
 
 pub(super) use template::Rendering;
@@ -30,7 +33,14 @@ impl Body<'_, '_> {
         let Some(known) = lookup(&action.verb.text) else {
             return self.unknown(action);
         };
-        if known.kind != ActionKind::Return && self.binds_directly(action, known.bare_object) {
+        let binds_itself = matches!(
+            known.kind,
+            ActionKind::Return | ActionKind::Validate | ActionKind::Compare
+        );
+        if !binds_itself && self.binds_directly(action, known.bare_object) {
+            return;
+        }
+        if self.checked_or_collected(action, known.kind) {
             return;
         }
         match known.kind {
@@ -62,6 +72,28 @@ impl Body<'_, '_> {
                 &format!("the action `{}`", action.verb.text),
             ),
         }
+    }
+
+    /// Actions on collections, texts and checks, whose prepositions are enforced; answers whether the action is one.
+    fn checked_or_collected(&mut self, action: &Action, kind: ActionKind) -> bool {
+        let lower = match kind {
+            ActionKind::Filter => Self::filter_list,
+            ActionKind::Map => Self::map,
+            ActionKind::Reduce => Self::reduce,
+            ActionKind::Group => Self::group,
+            ActionKind::Sort => Self::sort,
+            ActionKind::Split => Self::split,
+            ActionKind::Join => Self::join,
+            ActionKind::Validate => Self::validate,
+            ActionKind::Compare => Self::compare,
+            ActionKind::Accept => Self::accept,
+            _ => return false,
+        };
+        match collection::wrong_preposition(action) {
+            Some(cause) => self.fail(&cause),
+            None => lower(self, action),
+        }
+        true
     }
 
     /// Reports a form that the language has and this compiler does not compile yet.

@@ -188,6 +188,35 @@ pub const EXPORTS: &[Export] = &[
     export("calculate", &[I32, I32, I32], &[I32]),
     // v -> v list
     export("values", &[I32], &[I32]),
+    // Collections: c is the address of a condition.
+    export("condition", &[], &[I32]),
+    export("alternative", &[I32], &[]),
+    // (c, s field, operator, v)
+    export("test", &[I32, I32, I32, I32, I32], &[]),
+    // (v, c) -> v
+    export("select_where", &[I32, I32], &[I32]),
+    // (v, s) -> v?
+    export("project", &[I32, I32, I32], &[I32]),
+    export("pluck", &[I32, I32, I32], &[I32]),
+    // (v, s function, s field, s path) -> v?
+    export("reduce", &[I32, I32, I32, I32, I32, I32, I32], &[I32]),
+    // (v, s field, v or 0) -> v
+    export("group_by", &[I32, I32, I32, I32], &[I32]),
+    // (v, descending) -> v
+    export("sort", &[I32, I32], &[I32]),
+    // (v, s field, v or 0, descending) -> v
+    export("sort_by", &[I32, I32, I32, I32, I32], &[I32]),
+    // (v, v separator)
+    export("split", &[I32, I32], &[I32]),
+    export("join", &[I32, I32], &[I32]),
+    // Checks: (v, s rule) -> v, (v, v) -> v, (v, s object, s field, s from, s to) -> v?
+    export("validate", &[I32, I32, I32], &[I32]),
+    export("relation", &[I32, I32], &[I32]),
+    export(
+        "accept",
+        &[I32, I32, I32, I32, I32, I32, I32, I32, I32],
+        &[I32],
+    ),
     // Failures.
     export("raise", &[I32, I32], &[]),
     export("undefined", &[I32, I32], &[]),

@@ -64,6 +64,17 @@ pub enum Error {
         /// Kind of the value.
         kind: &'static str,
     },
+    /// A variable, or what an action reads like one.
+    UndefinedVariable(&'static str),
+    /// A pattern that is malformed or not supported.
+    PatternInvalid(&'static str),
+    /// A state transition from another state than the object is in.
+    StateMismatch {
+        /// The transition.
+        transition: crate::check::Transition,
+        /// The state the object is in.
+        state: &'static str,
+    },
     /// Text that is no JSON document.
     Json {
         /// Offset of the first wrong byte.
@@ -128,6 +139,15 @@ impl fmt::Display for Error {
             Error::Mismatch { expected, kind } => {
                 write!(f, "Type mismatch: expected '{expected}', got '{kind}'")
             }
+            Error::UndefinedVariable(name) => write!(f, "Undefined variable: '{name}'"),
+            Error::PatternInvalid(pattern) => {
+                write!(f, "Invalid regular expression: '{pattern}'")
+            }
+            Error::StateMismatch { transition, state } => write!(
+                f,
+                "Cannot accept state {}->{} on {}: {}. Current state is \"{state}\".",
+                transition.from, transition.to, transition.object, transition.field
+            ),
             Error::Json { offset } => write!(f, "Invalid JSON at byte {offset}"),
             Error::Format { format, line, what } => {
                 write!(f, "Invalid {format} at line {line}: {what}")

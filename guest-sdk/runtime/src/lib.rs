@@ -13,6 +13,7 @@ pub mod abi;
 pub mod access;
 pub mod canonical;
 pub mod cbor;
+pub mod check;
 pub mod compare;
 pub mod compute;
 pub mod convert;
@@ -20,14 +21,19 @@ pub mod date;
 pub mod error;
 pub mod hash;
 pub mod format;
+pub mod condition;
+pub mod field;
 pub mod human;
 pub mod json;
 pub mod number;
 pub mod operate;
+pub mod reduce;
 pub mod regex;
 pub mod response;
 pub mod sets;
 pub mod shape;
+pub mod sort;
+pub mod split;
 #[cfg(test)]
 mod strategy;
 #[cfg(test)]

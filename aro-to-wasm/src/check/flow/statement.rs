@@ -172,6 +172,8 @@ fn object_use(kind: Option<ActionKind>, preposition: Preposition) -> ObjectUse {
     use ActionKind as Kind;
     // `for the <reason>` and `on the <service>` mostly say why and where.
     match kind {
+        // `Sort the <rows> by the <field>.`
+        Some(Kind::Sort) if preposition == Preposition::By => ObjectUse::Word,
         Some(Kind::Retrieve | Kind::Delete) => ObjectUse::Repository,
         Some(
             Kind::Compute

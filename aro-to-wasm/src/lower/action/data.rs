@@ -5,7 +5,7 @@ use crate::ir::{Constant, Expr};
 use crate::syntax::ast::Action;
 
 impl Body<'_, '_> {
-    /// JSON; text that is none gives the empty value, so that `is empty` can be asked (runtime.md 6.10).
+    /// JSON. With the qualifier `JSON`, text that is none gives the empty value, so that `is empty` can be asked (runtime.md 6.10); without a qualifier it is an error (actions.md 11.3).
     pub(super) fn parse(&mut self, action: &Action) {
         let Some(result) = result_noun(action) else {
             return;
@@ -16,6 +16,10 @@ impl Body<'_, '_> {
         let Some(value) = self.object_value(action) else {
             return self.not_yet(action.span, "this form of Parse");
         };
+        if result.qualifier.is_none() {
+            let parsed = self.act("parse_json", vec![value.into()]);
+            return self.bind(&result.base, parsed, false);
+        }
         let parsed = self.keep(
             Expr::runtime("parse_json", vec![value.into()]),
             crate::ir::Kind::Value,

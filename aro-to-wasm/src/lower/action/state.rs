@@ -171,10 +171,10 @@ impl Body<'_, '_> {
     }
 }
 
-type Compared<'a> = (&'a Name, Comparison, &'a Expression);
+pub(super) type Compared<'a> = (&'a Name, Comparison, &'a Expression);
 
 /// The condition as alternatives of conjunctions, each comparison by index.
-fn groups<'a>(
+pub(super) fn groups<'a>(
     condition: &'a Condition,
     comparisons: &mut Vec<Compared<'a>>,
 ) -> Option<Vec<Vec<usize>>> {
@@ -207,7 +207,7 @@ fn groups<'a>(
 }
 
 /// Position of an operator in `aro:state/repositories.operator`.
-fn operator_number(comparison: Comparison) -> i32 {
+pub(super) fn operator_number(comparison: Comparison) -> i32 {
     match comparison {
         Comparison::Equal => 0,
         Comparison::NotEqual => 1,

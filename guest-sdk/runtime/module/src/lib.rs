@@ -11,8 +11,10 @@
 extern crate alloc;
 
 mod arena;
-mod collect;
 mod change;
+mod check;
+mod collect;
+mod collections;
 mod construct;
 mod formats;
 mod growing;
