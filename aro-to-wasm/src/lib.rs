@@ -13,7 +13,7 @@ mod runtime;
 pub mod source;
 pub mod syntax;
 
-pub use compile::{Artifact, Compiled, Input, RefusedComponent, compile};
+pub use compile::{Artifact, Compiled, Input, RefusedComponent, compile, compile_tests};
 use diagnostic::Diagnostic;
 pub use nested::ComponentError;
 use program::Program;

@@ -16,6 +16,7 @@ pub mod cbor;
 pub mod compare;
 pub mod date;
 pub mod error;
+pub mod file;
 pub mod human;
 pub mod json;
 pub mod number;
@@ -30,6 +31,8 @@ mod table;
 pub mod text;
 pub mod uuid;
 pub mod value;
+pub mod verify;
+pub mod wait;
 
 pub use error::Error;
 pub use value::Value;
