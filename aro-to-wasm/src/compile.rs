@@ -65,11 +65,32 @@ pub struct RefusedComponent {
 /// # Errors
 /// [`RefusedComponent`] if a hand-written component does not fit the contract. Mistakes in source are no error of this kind: they are in [`Compiled::diagnostics`].
 pub fn compile(input: Input) -> Result<Compiled, RefusedComponent> {
+    build(input, Build::Program)
+}
+
+/// Compiles the tests of a program, each with the feature sets that it runs; nothing else of the program is in the artifact, which for a program without tests has no feature set.
+///
+/// # Errors
+/// None today: hand-written components are left out.
+pub fn compile_tests(input: Input) -> Result<Compiled, RefusedComponent> {
+    build(input, Build::Tests)
+}
+
+/// What of a program is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Build {
+    /// What runs, without tests.
+    Program,
+    /// Tests only.
+    Tests,
+}
+
+fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
     let crate::Checked {
         program,
         mut files,
         diagnostics,
-    } = crate::front(input.files, true);
+    } = crate::front(input.files, build == Build::Program);
     let templates = add_templates(&mut files, input.templates);
     let mut linker = Linker {
         contract: Contract::load(),
@@ -79,14 +100,31 @@ pub fn compile(input: Input) -> Result<Compiled, RefusedComponent> {
         components: Vec::new(),
         diagnostics,
     };
-    let facts = facts(&program, &files, templates);
+    let mut facts = facts(&program, &files, templates);
+    if build == Build::Tests {
+        facts.tested = program
+            .feature_sets
+            .iter()
+            .map(|set| (crate::lower::plain_name(&set.syntax.name), &set.syntax))
+            .collect();
+    }
     for set in &program.feature_sets {
+        if build == Build::Tests {
+            if set.trigger == Kind::Test {
+                linker.feature_set(set, Role::Test, Trigger::Test, &facts);
+            }
+            continue;
+        }
         match role(set) {
             Some((role, trigger)) => linker.feature_set(set, role, trigger, &facts),
             None => linker.diagnostics.extend(not_compiled(set)),
         }
     }
-    for (stem, bytes) in input.components {
+    let components = match build {
+        Build::Program => input.components,
+        Build::Tests => Vec::new(),
+    };
+    for (stem, bytes) in components {
         linker.component(stem, bytes)?;
     }
     let Linker {
@@ -157,6 +195,7 @@ impl Linker {
             statements: lowered.statements,
             code: module.code,
             origin: Origin::Aro,
+            needs: lowered.needs,
         });
     }
 
@@ -178,6 +217,7 @@ impl Linker {
             statements: Vec::new(),
             code: Vec::new(),
             origin: Origin::Component,
+            needs: Vec::new(),
         });
         Ok(())
     }
@@ -227,6 +267,7 @@ fn facts<'a>(
                 .feature_sets
                 .iter()
                 .any(|set| matches!(set.trigger, Kind::Tcp(_) | Kind::Socket(_))),
+        tested: IndexMap::new(),
         actions: program
             .feature_sets
             .iter()

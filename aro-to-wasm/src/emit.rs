@@ -3,6 +3,7 @@
 pub(crate) mod artifact;
 pub(crate) mod code;
 pub(crate) mod component;
+pub(crate) mod file;
 pub(crate) mod host;
 pub(crate) mod module;
 pub(crate) mod wit;

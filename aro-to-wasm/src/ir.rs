@@ -56,6 +56,10 @@ pub(crate) enum Role {
     TcpData,
     /// `aro:net/tcp-disconnected`: two halves of the socket, address and length of the reason.
     TcpDisconnected,
+    /// `aro:program/test`: no parameter.
+    Test,
+    /// A feature set that a test runs: the test's variables as a map; answers a value, or nothing after a failure.
+    Tested,
     /// A user-defined action: its input as value; answers a value, or nothing after a failure.
     Action,
 }
@@ -65,11 +69,11 @@ impl Role {
     pub(crate) fn parameters(self) -> &'static [Kind] {
         use Kind::{Flag, Long, Value};
         match self {
-            Role::Start => &[],
+            Role::Start | Role::Test => &[],
             Role::End => &[Flag, Flag, Flag],
             Role::TcpConnected => &[Long, Long],
             Role::TcpData | Role::TcpDisconnected => &[Long, Long, Flag, Flag],
-            Role::Action => &[Value],
+            Role::Action | Role::Tested => &[Value],
         }
     }
 }
@@ -99,6 +103,8 @@ pub(crate) enum FailureKind {
     Expression = 1,
     /// The message, as an error of the runtime.
     Runtime = 2,
+    /// The message, as a test's unmet expectation; only in [`Role::Test`].
+    Assertion = 3,
 }
 
 /// One step.
@@ -356,6 +362,38 @@ pub(crate) enum HostFunction {
     Delete,
     /// (repository text) → number of rows
     Count,
+    /// (name text) → text, or unbound
+    Environment,
+    /// () → map
+    EnvironmentAll,
+    /// () → map
+    Parameters,
+    /// (amount flag) → text, zero at the end of the input, minus one and a message after a failure
+    ReadInput,
+    /// (milliseconds)
+    Sleep,
+    /// (path slice) → text or bytes, or zero and a message
+    FileRead,
+    /// (path slice, data slice) → 1, or 0 and a message
+    FileWrite,
+    /// (path slice, data slice) → 1, or 0 and a message
+    FileAppend,
+    /// (path slice, recursively flag, pattern slice) → list of maps, or zero and a message
+    FileList,
+    /// (path slice) → map, or zero and a message
+    FileStat,
+    /// (path slice, kind flag) → flag
+    FileExists,
+    /// (path slice) → 1, or 0 and a message
+    FileMakeDirectory,
+    /// (path slice) → 1, or 0 and a message
+    FileTouch,
+    /// (source slice, target slice) → 1, or 0 and a message
+    FileCopy,
+    /// (source slice, target slice) → 1, or 0 and a message
+    FileMove,
+    /// (path slice) → 1, or 0 and a message
+    FileRemove,
     /// () → date
     Now,
     /// () → text of the time

@@ -15,7 +15,7 @@ pub mod source;
 pub mod syntax;
 mod template;
 
-pub use compile::{Artifact, Compiled, Input, RefusedComponent, compile};
+pub use compile::{Artifact, Compiled, Input, RefusedComponent, compile, compile_tests};
 use diagnostic::Diagnostic;
 pub use nested::ComponentError;
 use program::Program;

@@ -42,6 +42,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) has_sockets: bool,
     /// Templates by their path in the folder of templates, with their place among the files.
     pub(crate) templates: IndexMap<String, u32>,
+    /// Feature sets that tests may run, by plain name; empty in a normal build.
+    pub(crate) tested: IndexMap<String, &'a FeatureSet>,
     /// User-defined actions by lower-case name.
     pub(crate) actions: IndexMap<String, &'a FeatureSet>,
 }
@@ -53,6 +55,14 @@ impl Facts<'_> {
     }
 }
 
+/// A name without what `When` does not distinguish: hyphens, blanks, letter case.
+pub(crate) fn plain_name(name: &str) -> String {
+    name.chars()
+        .filter(|char| !matches!(char, '-' | ' '))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
 /// A lowered feature set.
 #[derive(Debug)]
 pub(crate) struct Lowered {
@@ -60,6 +70,8 @@ pub(crate) struct Lowered {
     pub(crate) unit: Unit,
     /// Its statements, as failures cite them.
     pub(crate) statements: Vec<manifest::Statement>,
+    /// What it asks of the operator.
+    pub(crate) needs: Vec<manifest::Need>,
     /// What cannot be compiled.
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
@@ -70,6 +82,7 @@ pub(crate) fn lower(set: &FeatureSet, role: Role, success: bool, facts: &Facts<'
         facts,
         unit: Unit::default(),
         statements: Vec::new(),
+        needs: Vec::new(),
         diagnostics: Vec::new(),
         actions: IndexMap::new(),
     };
@@ -77,8 +90,14 @@ pub(crate) fn lower(set: &FeatureSet, role: Role, success: bool, facts: &Facts<'
     shared.unit.functions.push(function);
     let mut next = 0;
     // Lowering an action may reach further actions, so the list grows while it is walked.
-    while let Some(action) = shared.actions.get_index(next).map(|(_, action)| *action) {
-        let function = Body::new(&mut shared, action, Role::Action, success).lower();
+    while let Some(called) = shared
+        .actions
+        .get_index(next)
+        .map(|(_, called)| called.clone())
+    {
+        let mut body = Body::new(&mut shared, called.set, called.role, success);
+        body.wanted = called.wanted;
+        let function = body.lower();
         shared.unit.functions.push(function);
         next += 1;
     }
@@ -90,6 +109,7 @@ pub(crate) fn lower(set: &FeatureSet, role: Role, success: bool, facts: &Facts<'
     Lowered {
         unit: shared.unit,
         statements: shared.statements,
+        needs: shared.needs,
         diagnostics: shared.diagnostics,
     }
 }
@@ -99,9 +119,19 @@ struct Shared<'a> {
     facts: &'a Facts<'a>,
     unit: Unit,
     statements: Vec<manifest::Statement>,
+    needs: Vec<manifest::Need>,
     diagnostics: Vec<Diagnostic>,
-    /// Actions in the order in which they were first called; function index is position plus one.
-    actions: IndexMap<String, &'a FeatureSet>,
+    /// Actions and tested feature sets in the order in which they were first called; function index is position plus one.
+    actions: IndexMap<String, Called<'a>>,
+}
+
+/// A feature set that is called in line.
+#[derive(Clone)]
+struct Called<'a> {
+    set: &'a FeatureSet,
+    role: Role,
+    /// Of a tested feature set: the name of the result that its caller wants.
+    wanted: String,
 }
 
 /// One function being lowered.
@@ -109,6 +139,8 @@ struct Body<'s, 'a> {
     shared: &'s mut Shared<'a>,
     set: &'a FeatureSet,
     role: Role,
+    /// Of a tested feature set: the name of the result that its caller wants.
+    wanted: String,
     /// Whether an `Application-End` is the one for success.
     success: bool,
     locals: Vec<Kind>,
@@ -131,6 +163,7 @@ impl<'s, 'a> Body<'s, 'a> {
             shared,
             set,
             role,
+            wanted: String::new(),
             success,
             locals: role.parameters().to_vec(),
             scopes: Vec::new(),
@@ -168,7 +201,10 @@ impl<'s, 'a> Body<'s, 'a> {
         let Some(condition) = &self.set.condition else {
             return;
         };
-        if matches!(self.role, Role::Start | Role::End | Role::Action) {
+        if matches!(
+            self.role,
+            Role::Start | Role::End | Role::Test | Role::Tested | Role::Action
+        ) {
             return;
         }
         let index =
@@ -207,9 +243,22 @@ impl<'s, 'a> Body<'s, 'a> {
                 let map = self.result_map("OK", "success");
                 self.nodes.push(Node::Finish(Some(Expr::Local(map))));
             }
-            Role::End | Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => {
+            Role::Tested => self.tested_outcome("OK", None, None),
+            Role::End | Role::Test | Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => {
                 self.nodes.push(Node::Finish(None))
             }
+        }
+    }
+
+    /// Notes that the statement being lowered asks something of the operator.
+    fn needs(&mut self, interface: &str, detail: &str) {
+        let known = |need: &manifest::Need| need.interface == interface && need.detail == detail;
+        if !self.shared.needs.iter().any(known) {
+            self.shared.needs.push(manifest::Need {
+                interface: interface.to_owned(),
+                detail: detail.to_owned(),
+                statement: (self.shared.statements.len() as u32).saturating_sub(1),
+            });
         }
     }
 

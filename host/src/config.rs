@@ -1,6 +1,7 @@
 //! Settings of a host as one validated structure: every limit has a name, a unit and a default here.
 
 use crate::console::ConsoleSink;
+use crate::grants::{Grants, Parameters};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -23,6 +24,10 @@ pub struct Settings {
     pub console: ConsoleSink,
     /// Whether lines of a program start with the name of their feature set.
     pub prefix: Prefix,
+    /// What programs may reach of the machine.
+    pub grants: Grants,
+    /// What follows the program on the command line.
+    pub parameters: Parameters,
 }
 
 /// Whether console lines name their feature set.
@@ -102,6 +107,14 @@ pub struct Limits {
     pub published_max: usize,
     /// One console line; the rest is cut off.
     pub console_line_bytes_max: usize,
+    /// One line, or the rest, of the standard input.
+    pub input_bytes_max: usize,
+    /// A file that is read or written at once.
+    pub file_bytes_max: usize,
+    /// A file that is appended to.
+    pub appended_file_bytes_max: u64,
+    /// Entries of a directory that is listed, and of a tree that is listed or copied.
+    pub directory_entries_max: usize,
 }
 
 impl Default for Limits {
@@ -129,6 +142,10 @@ impl Default for Limits {
             state_bytes_max: 256 << 20,
             published_max: 1000,
             console_line_bytes_max: 64 << 10,
+            input_bytes_max: 16 << 20,
+            file_bytes_max: 16 << 20,
+            appended_file_bytes_max: 1 << 30,
+            directory_entries_max: 10_000,
         }
     }
 }
@@ -170,6 +187,12 @@ pub enum SettingsError {
         /// Name of the limit.
         name: &'static str,
     },
+    /// What is granted as a directory is none.
+    #[error("{} is no directory", path.display())]
+    NoDirectory {
+        /// What was granted.
+        path: std::path::PathBuf,
+    },
     /// A limit is above what the host can honour.
     #[error("limit {name} is {value}; at most {max} is possible")]
     TooLarge {
@@ -202,6 +225,8 @@ impl Settings {
             socket_port_override: None,
             console: ConsoleSink::Process(crate::console::Overflow::DropNewest),
             prefix: Prefix::FeatureSet,
+            grants: Grants::default(),
+            parameters: Parameters::default(),
         }
     }
 
@@ -234,6 +259,9 @@ impl Settings {
                 value if value > max => return Err(SettingsError::TooLarge { name, value, max }),
                 _ => {}
             }
+        }
+        if let Some(path) = self.grants.directories.iter().find(|path| !path.is_dir()) {
+            return Err(SettingsError::NoDirectory { path: path.clone() });
         }
         if self.isolation == (Isolation::Reuse { events_max: 0 }) {
             return Err(SettingsError::Zero { name: "events_max" });

@@ -12,6 +12,8 @@ pub(crate) enum FailureKind {
     Expression,
     /// The runtime of the language failed.
     Runtime,
+    /// What a test found is not what it expects.
+    Assertion,
 }
 
 /// Why an execution ended early.
@@ -79,7 +81,9 @@ impl Failure {
     /// As printed when it ends the start of the program (runtime.md 2.7.4).
     pub(crate) fn uncaught(&self, manifest: &Manifest, feature_set: &FeatureSet) -> String {
         let prefix = match self.kind {
-            FailureKind::Action | FailureKind::Runtime => "Runtime error: ",
+            FailureKind::Action | FailureKind::Runtime | FailureKind::Assertion => {
+                "Runtime error: "
+            }
             FailureKind::Expression => "Error: ",
         };
         format!("{prefix}{}", self.describe(manifest, feature_set))
@@ -122,6 +126,7 @@ mod tests {
             statements: vec![statement],
             code: vec![],
             origin: Origin::Aro,
+            needs: vec![],
         };
         Manifest {
             format: FORMAT,

@@ -6,10 +6,11 @@ use crate::conn::outbound::Closing;
 use crate::console::Stream;
 use crate::engine::feature_set::{Call, FeatureSet, Response};
 use crate::engine::{Engine, EngineStartError, LoadError};
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::observe::Observed;
 use crate::route::Routes;
 use crate::tenant::{Phase, Tenant, TenantId};
+use aro_wit::manifest::Trigger;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -99,6 +100,17 @@ pub enum Outcome {
     Failure,
 }
 
+/// How a test ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TestOutcome {
+    /// All it expects holds.
+    Passed,
+    /// Something it expects does not hold: what was expected and what was found.
+    Failed(String),
+    /// It could not be run to its end: why.
+    Error(String),
+}
+
 /// A loaded program of one tenant. Dropping it ends it without ceremony.
 pub struct Program {
     host: Host,
@@ -184,6 +196,35 @@ impl Program {
             self.tenant.console.write(Stream::Output, &text);
         }
         Outcome::Success
+    }
+
+    /// Its tests by name, in the order in which they are written.
+    #[must_use]
+    pub fn tests(&self) -> Vec<String> {
+        self.test_sets()
+            .map(|set| set.entry().name.clone())
+            .collect()
+    }
+
+    fn test_sets(&self) -> impl Iterator<Item = &Arc<FeatureSet>> {
+        let is_test = |set: &&Arc<FeatureSet>| set.entry().triggers.contains(&Trigger::Test);
+        self.feature_sets.iter().filter(is_test)
+    }
+
+    /// Runs one of its tests, by position in [`tests`](Self::tests); a position behind the last one passes.
+    pub async fn test(&self, index: usize) -> TestOutcome {
+        let Some(set) = self.test_sets().nth(index) else {
+            return TestOutcome::Passed;
+        };
+        match set.test().await {
+            Ok(()) => TestOutcome::Passed,
+            Err(failure) if failure.kind == FailureKind::Assertion => {
+                TestOutcome::Failed(failure.cause)
+            }
+            Err(failure) => {
+                TestOutcome::Error(failure.describe(&self.routes.manifest, set.entry()))
+            }
+        }
     }
 
     /// Local addresses of the open listeners, in the order in which they were opened.

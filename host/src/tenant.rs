@@ -3,6 +3,7 @@
 use crate::config::Settings;
 use crate::conn::table::SocketTable;
 use crate::console::Console;
+use crate::files::Files;
 use crate::net::buffer::BufferPool;
 use crate::observe::Counters;
 use crate::route::Routes;
@@ -78,6 +79,7 @@ pub(crate) struct Tenant {
     pub(crate) id: TenantId,
     pub(crate) settings: Arc<Settings>,
     pub(crate) console: Console,
+    pub(crate) files: Arc<Files>,
     pub(crate) sockets: SocketTable,
     pub(crate) state: State,
     pub(crate) counters: Counters,
@@ -101,6 +103,7 @@ impl Tenant {
         Self {
             id,
             console: Console::new(settings.console.clone()),
+            files: Arc::new(Files::new(&settings.grants.directories, limits)),
             sockets: SocketTable::new(),
             state: State::new(limits),
             counters: Counters::default(),

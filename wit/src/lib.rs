@@ -10,6 +10,12 @@ pub mod interface {
     pub const START: &str = "aro:program/start@0.1.0";
     /// Exported by the feature sets that run at program end.
     pub const END: &str = "aro:program/end@0.1.0";
+    /// Exported by test feature sets.
+    pub const TEST: &str = "aro:program/test@0.1.0";
+    /// What follows the program on the command line.
+    pub const PARAMETERS: &str = "aro:program/parameters@0.1.0";
+    /// Granted environment variables.
+    pub const ENVIRONMENT: &str = "aro:program/environment@0.1.0";
     /// Exported by handlers of new connections.
     pub const TCP_CONNECTED: &str = "aro:net/tcp-connected@0.1.0";
     /// Exported by handlers of received bytes.
@@ -24,6 +30,14 @@ pub mod interface {
     pub const DIRECTORY: &str = "aro:net/directory@0.1.0";
     /// Writing to the console.
     pub const CONSOLE: &str = "aro:log/console@0.1.0";
+    /// Reading standard input.
+    pub const INPUT: &str = "aro:console/input@0.1.0";
+    /// Waiting.
+    pub const SLEEP: &str = "aro:timers/sleep@0.1.0";
+    /// Reading files and directories.
+    pub const FILES_READING: &str = "aro:files/reading@0.1.0";
+    /// Changing files and directories.
+    pub const FILES_WRITING: &str = "aro:files/writing@0.1.0";
     /// Published variables.
     pub const PUBLISHED: &str = "aro:state/published@0.1.0";
     /// Repositories.
@@ -40,6 +54,9 @@ pub const PACKAGES: &[(&str, &str)] = &[
     ("random.wit", include_str!("../deps/random/random.wit")),
     ("program.wit", include_str!("../program/program.wit")),
     ("log.wit", include_str!("../log/log.wit")),
+    ("console.wit", include_str!("../console/console.wit")),
+    ("timers.wit", include_str!("../timers/timers.wit")),
+    ("files.wit", include_str!("../files/files.wit")),
     ("state.wit", include_str!("../state/state.wit")),
     ("net.wit", include_str!("../net/net.wit")),
 ];

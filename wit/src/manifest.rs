@@ -47,6 +47,21 @@ pub struct FeatureSet {
     pub code: Vec<CodeRange>,
     /// Where the feature set's code comes from.
     pub origin: Origin,
+    /// What it asks of the operator, so that a refusal can name the statement. The host never trusts it: what counts is what the component imports.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<Need>,
+}
+
+/// Something that a statement asks of the operator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Need {
+    /// The interface that grants it.
+    pub interface: String,
+    /// What of it: the name of an environment variable; else empty.
+    pub detail: String,
+    /// Index into the feature set's statements.
+    pub statement: u32,
 }
 
 /// What runs a feature set.
@@ -59,6 +74,8 @@ pub enum Trigger {
     EndSuccess,
     /// Program end after an error.
     EndError,
+    /// The test command.
+    Test,
     /// A connection was opened.
     TcpConnected,
     /// Bytes arrived.
@@ -74,6 +91,7 @@ impl Trigger {
         match self {
             Trigger::Start => name::START,
             Trigger::EndSuccess | Trigger::EndError => name::END,
+            Trigger::Test => name::TEST,
             Trigger::TcpConnected => name::TCP_CONNECTED,
             Trigger::TcpData => name::TCP_DATA,
             Trigger::TcpDisconnected => name::TCP_DISCONNECTED,

@@ -1,6 +1,7 @@
 //! `aro-to-wasm`: files in, `app.wasm` and diagnostics out.
 
 mod inspect;
+mod test;
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -40,6 +41,17 @@ enum Command {
         /// Leave warnings out
         #[arg(long)]
         no_warnings: bool,
+    },
+    /// Run the tests of a program, each in a sandbox of its own
+    Test {
+        /// The program: a directory or one .aro file
+        program: PathBuf,
+        /// Only tests whose names contain this text, in any letter case
+        #[arg(long, value_name = "TEXT")]
+        filter: Option<String>,
+        /// No colours
+        #[arg(long)]
+        no_color: bool,
     },
     /// Show what an app.wasm holds and what it may do
     Inspect {
@@ -88,6 +100,11 @@ fn run(command: Command) -> anyhow::Result<u8> {
             format,
             no_warnings,
         } => check(&program, format, no_warnings),
+        Command::Test {
+            program,
+            filter,
+            no_color,
+        } => test::test(&program, filter.as_deref(), no_color),
         Command::Inspect { artifact, json } => {
             let bytes = std::fs::read(&artifact)
                 .with_context(|| format!("cannot read {}", artifact.display()))?;

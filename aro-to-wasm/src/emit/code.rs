@@ -152,7 +152,7 @@ fn constructor(constant: Constant) -> &'static str {
 fn undefined_setter(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::Expression => "undefined",
-        FailureKind::Action | FailureKind::Runtime => "undefined_quoted",
+        FailureKind::Action | FailureKind::Runtime | FailureKind::Assertion => "undefined_quoted",
     }
 }
 
@@ -373,7 +373,7 @@ impl Writer<'_> {
     }
 
     fn report(&mut self, index: u32, trace: &[(TextId, Expr)]) {
-        if self.role == Role::Action {
+        if matches!(self.role, Role::Action | Role::Tested) {
             // The message stays; the calling statement takes it as its cause.
             self.body.instructions().i32_const(0).return_();
             return;

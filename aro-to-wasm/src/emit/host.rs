@@ -134,6 +134,34 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
             &["int"],
             &[],
         ),
+        H::Environment => part(
+            &[I32; 2],
+            &[I32],
+            &[(name::ENVIRONMENT, "get")],
+            &["text"],
+            &[],
+        ),
+        H::EnvironmentAll => part(&[], &[I32], &[(name::ENVIRONMENT, "all")], &["decode"], &[]),
+        H::Parameters => part(&[], &[I32], &[(name::PARAMETERS, "all")], &["decode"], &[]),
+        H::ReadInput => part(
+            &[I32],
+            &[I32],
+            &[(name::INPUT, "read")],
+            &["text", "raise"],
+            &[],
+        ),
+        H::Sleep => part(&[ValType::I64], &[], &[(name::SLEEP, "sleep")], &[], &[]),
+        H::FileRead
+        | H::FileWrite
+        | H::FileAppend
+        | H::FileList
+        | H::FileStat
+        | H::FileExists
+        | H::FileMakeDirectory
+        | H::FileTouch
+        | H::FileCopy
+        | H::FileMove
+        | H::FileRemove => super::file::helper(function),
         H::Now => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["date"], &[]),
         H::CurrentTime => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["iso"], &[]),
         H::GeneratedId => part(
@@ -169,7 +197,7 @@ pub(crate) fn body(function: HostFunction, symbols: &Symbols, scratch: i32) -> F
     body.function
 }
 
-struct Body<'a> {
+pub(super) struct Body<'a> {
     function: Function,
     symbols: &'a Symbols,
     scratch: i32,
@@ -198,6 +226,22 @@ impl Body<'_> {
                 .locals(2)
                 .import(name::REPOSITORIES, "count")
                 .runtime("int"),
+            H::Environment => self.environment(),
+            H::EnvironmentAll => self.decoded(name::ENVIRONMENT),
+            H::Parameters => self.decoded(name::PARAMETERS),
+            H::ReadInput => self.read_input(),
+            H::Sleep => self.local(0).import(name::SLEEP, "sleep"),
+            H::FileRead
+            | H::FileWrite
+            | H::FileAppend
+            | H::FileList
+            | H::FileStat
+            | H::FileExists
+            | H::FileMakeDirectory
+            | H::FileTouch
+            | H::FileCopy
+            | H::FileMove
+            | H::FileRemove => self.file(function),
             H::Now => self
                 .scratch()
                 .import(name::WALL_CLOCK, "now")
@@ -312,6 +356,27 @@ impl Body<'_> {
         self.end().locals(3).runtime("step")
     }
 
+    fn environment(&mut self) -> &mut Self {
+        self.locals(2).scratch().import(name::ENVIRONMENT, "get");
+        self.load8(0).when(Some(I32)).load32(4).load32(8);
+        self.runtime("text").otherwise().number(0).end()
+    }
+
+    /// A `list<u8>` without parameters, decoded.
+    fn decoded(&mut self, interface: &'static str) -> &mut Self {
+        self.scratch().import(interface, "all");
+        self.load32(0).load32(4).runtime("decode")
+    }
+
+    fn read_input(&mut self) -> &mut Self {
+        self.local(0).scratch().import(name::INPUT, "read");
+        self.load8(0).when(Some(I32)).load32(4).load32(8);
+        self.runtime("raise").number(-1);
+        self.otherwise().load8(4).when(Some(I32));
+        self.load32(8).load32(12).runtime("text");
+        self.otherwise().number(0).end().end()
+    }
+
     fn publish(&mut self) -> &mut Self {
         self.encoded(2).when(Some(I32)).number(0).otherwise();
         self.locals(2)
@@ -375,21 +440,21 @@ impl Body<'_> {
         self.otherwise().load32(4).load32(8).runtime("decode").end()
     }
 
-    fn local(&mut self, index: u32) -> &mut Self {
+    pub(super) fn local(&mut self, index: u32) -> &mut Self {
         self.function.instructions().local_get(index);
         self
     }
 
-    fn locals(&mut self, count: u32) -> &mut Self {
+    pub(super) fn locals(&mut self, count: u32) -> &mut Self {
         (0..count).fold(self, Self::local)
     }
 
-    fn number(&mut self, number: i32) -> &mut Self {
+    pub(super) fn number(&mut self, number: i32) -> &mut Self {
         self.function.instructions().i32_const(number);
         self
     }
 
-    fn scratch(&mut self) -> &mut Self {
+    pub(super) fn scratch(&mut self) -> &mut Self {
         self.number(self.scratch)
     }
 
@@ -406,13 +471,13 @@ impl Body<'_> {
             .runtime("socket_low")
     }
 
-    fn load8(&mut self, offset: u32) -> &mut Self {
+    pub(super) fn load8(&mut self, offset: u32) -> &mut Self {
         self.number(self.scratch);
         self.function.instructions().i32_load8_u(at(offset));
         self
     }
 
-    fn load32(&mut self, offset: u32) -> &mut Self {
+    pub(super) fn load32(&mut self, offset: u32) -> &mut Self {
         self.number(self.scratch);
         self.function.instructions().i32_load(at(offset));
         self
@@ -436,30 +501,30 @@ impl Body<'_> {
         self
     }
 
-    fn when(&mut self, result: Option<ValType>) -> &mut Self {
+    pub(super) fn when(&mut self, result: Option<ValType>) -> &mut Self {
         let ty = result.map_or(BlockType::Empty, BlockType::Result);
         self.function.instructions().if_(ty);
         self
     }
 
-    fn otherwise(&mut self) -> &mut Self {
+    pub(super) fn otherwise(&mut self) -> &mut Self {
         self.function.instructions().else_();
         self
     }
 
-    fn end(&mut self) -> &mut Self {
+    pub(super) fn end(&mut self) -> &mut Self {
         self.function.instructions().end();
         self
     }
 
-    fn import(&mut self, interface: &'static str, function: &'static str) -> &mut Self {
+    pub(super) fn import(&mut self, interface: &'static str, function: &'static str) -> &mut Self {
         self.function
             .instructions()
             .call(self.symbols.import(interface, function));
         self
     }
 
-    fn runtime(&mut self, function: &'static str) -> &mut Self {
+    pub(super) fn runtime(&mut self, function: &'static str) -> &mut Self {
         self.function
             .instructions()
             .call(self.symbols.runtime(function));

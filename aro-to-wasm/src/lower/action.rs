@@ -4,14 +4,18 @@ mod check;
 mod collection;
 mod compute;
 mod data;
+mod environment;
+mod file;
 mod format;
 mod object;
 mod output;
 mod socket;
 mod state;
 mod template;
+mod test;
 mod text;
 mod time;
+mod time_wait;
 
 pub(super) use template::Rendering;
 
@@ -19,7 +23,8 @@ use super::Body;
 use super::expression::Path;
 use crate::actions::{ActionKind, BareObject, lookup};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::ir::{Callee, Expr, Fails, FailureKind, Kind, Node};
+use crate::ir::{Callee, Expr, Fails, FailureKind, HostFunction, Kind, Node, Role};
+use crate::lower::Called;
 use crate::source::Span;
 use crate::syntax::ast::{
     Action, Expression, ExpressionKind, Noun, Object, Operand, Target, WithValue,
@@ -62,7 +67,23 @@ impl Body<'_, '_> {
             ActionKind::Throw => self.throw(action),
             ActionKind::Store => self.store(action),
             ActionKind::Retrieve => self.retrieve(action),
+            ActionKind::Delete if file::names_file(action) => self.remove_file(action),
             ActionKind::Delete => self.delete(action),
+            ActionKind::Read => self.read(action),
+            ActionKind::Write => self.write(action),
+            ActionKind::Append => self.append(action),
+            ActionKind::List => self.list_directory(action),
+            ActionKind::Stat => self.stat(action),
+            ActionKind::Exists => self.exists_file(action),
+            ActionKind::Make => self.make_file(action),
+            ActionKind::Copy => self.transfer(action, HostFunction::FileCopy),
+            ActionKind::Move => self.transfer(action, HostFunction::FileMove),
+            ActionKind::Sleep => self.sleep(action),
+            ActionKind::Keepalive if self.is_sleep(action) => self.sleep(action),
+            ActionKind::Given => self.given_value(action),
+            ActionKind::When => self.run_tested(action),
+            ActionKind::Then => self.expectation(action, test::THEN),
+            ActionKind::Assert => self.expectation(action, test::ASSERT),
             ActionKind::Listen => self.listen(action),
             ActionKind::Send => self.send(action),
             ActionKind::Broadcast => self.broadcast(action),
@@ -155,7 +176,12 @@ impl Body<'_, '_> {
         };
         let mark = self.mark();
         let input = self.action_input(action, set.takes.as_ref().map(|takes| takes.field.as_str()));
-        let index = self.shared.actions.insert_full(key, set).0 as u32 + 1;
+        let called = Called {
+            set,
+            role: Role::Action,
+            wanted: String::new(),
+        };
+        let index = self.shared.actions.insert_full(key, called).0 as u32 + 1;
         let call = Expr::Call {
             callee: Callee::Action(index),
             arguments: vec![input.into()],

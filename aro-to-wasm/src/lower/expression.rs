@@ -258,14 +258,14 @@ impl Body<'_, '_> {
         Expr::Local(list)
     }
 
-    fn new_list(&mut self, capacity: usize) -> LocalId {
+    pub(super) fn new_list(&mut self, capacity: usize) -> LocalId {
         self.keep(
             Expr::runtime("list", vec![Expr::Flag(capacity as i32).into()]),
             Kind::Value,
         )
     }
 
-    fn push(&mut self, list: LocalId, value: Expr) {
+    pub(super) fn push(&mut self, list: LocalId, value: Expr) {
         self.nodes.push(Node::Do(Expr::runtime(
             "push",
             vec![Expr::Local(list).into(), value.into()],
@@ -289,6 +289,9 @@ impl Body<'_, '_> {
         {
             let name = self.text(&noun.base);
             return Expr::host(HostFunction::Count, vec![name.into()]);
+        }
+        if let Some(value) = self.system_object(noun, missing) {
+            return value;
         }
         let mut socket = self.is_socket(&noun.base);
         let (mut value, rest) = match specifiers {

@@ -96,6 +96,15 @@ impl Body<'_, '_> {
         })
     }
 
+    /// Every name of this context and those around it with its local, in order; inner ones hide outer ones.
+    pub(super) fn visible(&self) -> std::collections::BTreeMap<String, LocalId> {
+        self.scopes
+            .iter()
+            .flat_map(|scope| scope.names.iter())
+            .map(|(name, local)| (name.clone(), *local))
+            .collect()
+    }
+
     /// Whether a name holds a socket for certain.
     pub(super) fn is_socket(&self, name: &str) -> bool {
         match self.lookup(name) {
@@ -168,6 +177,11 @@ impl Body<'_, '_> {
 
     /// A name that no statement of the feature set has bound: trigger, named sockets, published variables.
     fn elsewhere(&mut self, name: &str) -> Expr {
+        if self.role == Role::Tested {
+            // A feature set under test sees the variables of the test; a name that is none of them gives zero.
+            let name = self.text(name);
+            return Expr::runtime("get", vec![Expr::Local(LocalId(0)).into(), name.into()]);
+        }
         if let Some(implicit) = self.implicit_name(name) {
             return Expr::Local(self.implicit(implicit));
         }
@@ -187,6 +201,9 @@ impl Body<'_, '_> {
 
     /// Names that have a value everywhere (language.md 9.3, runtime.md 1.9).
     pub(super) fn magic(&mut self, name: &str) -> Option<Expr> {
+        if let Some(object) = self.constant_object(name) {
+            return Some(object);
+        }
         let function = match name {
             "now" => HostFunction::Now,
             "current-time" => HostFunction::CurrentTime,

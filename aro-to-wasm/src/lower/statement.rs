@@ -114,7 +114,7 @@ impl Body<'_, '_> {
     fn require(&mut self, require: &Require) {
         match require.source.text.to_lowercase().as_str() {
             "framework" => {}
-            "environment" => self.not_yet(require.span, "`Require … from the <environment>`"),
+            "environment" => self.require_environment(require),
             _ => {
                 let value = self.variable_or_unbound(&require.name.text);
                 self.bind(&require.name.text, value, false);

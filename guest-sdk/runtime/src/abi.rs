@@ -159,6 +159,21 @@ pub const EXPORTS: &[Export] = &[
     export("encode", &[I32], &[I64]),
     // (address, length) -> v?
     export("decode", &[I32, I32], &[I32]),
+    // Files and tests. v -> p
+    export("extension", &[I32], &[I64]),
+    // (v, s extension) -> p
+    export("file_text", &[I32, I32, I32], &[I64]),
+    // (v, s extension) -> v
+    export("file_value", &[I32, I32, I32], &[I32]),
+    export("content", &[I32], &[I64]),
+    export("dump", &[I32], &[I32]),
+    // (v, v) -> 0, 1
+    export("meets", &[I32, I32], &[I32]),
+    export("developer", &[I32], &[I64]),
+    // (map, s key) -> the entry, else the first one, else 0
+    export("outcome", &[I32, I32, I32], &[I32]),
+    // (v, milliseconds of the unit)
+    export("milliseconds", &[I32, I64], &[I64]),
     // Filters: f is an address.
     export("filter", &[], &[I32]),
     export("group", &[I32], &[]),

@@ -48,6 +48,8 @@ pub enum FailureKind {
     Expression = 1,
     /// The runtime of the language failed.
     Runtime = 2,
+    /// A test found something else than it expects; only in `aro:program/test`.
+    Assertion = 3,
 }
 
 /// `Err` of any `result<_, failure>`.

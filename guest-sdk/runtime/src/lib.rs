@@ -23,6 +23,7 @@ pub mod hash;
 pub mod format;
 pub mod condition;
 pub mod field;
+pub mod file;
 pub mod human;
 pub mod json;
 pub mod number;
@@ -45,6 +46,8 @@ pub mod update;
 pub mod time;
 pub mod uuid;
 pub mod value;
+pub mod verify;
+pub mod wait;
 
 pub use error::Error;
 pub use value::Value;

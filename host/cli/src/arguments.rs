@@ -1,7 +1,9 @@
 //! Command-line flags and the settings they stand for.
 
 use anyhow::Context;
-use aro_host::{ConsoleSink, Isolation, Overflow, Prefix, Settings, SlowPeer};
+use aro_host::{
+    ConsoleSink, Environment, Grants, Isolation, Overflow, Parameters, Prefix, Settings, SlowPeer,
+};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -65,6 +67,15 @@ pub(crate) struct Options {
     /// Open connections.
     #[arg(long, value_name = "COUNT", default_value_t = 20_000)]
     connections: usize,
+    /// Environment variable that the program may read; may be repeated. `run` grants all.
+    #[arg(long = "env", value_name = "NAME")]
+    environment: Vec<String>,
+    /// Directory whose contents the program may read and change; may be repeated. `run` grants the working directory first.
+    #[arg(long = "dir", value_name = "PATH")]
+    directories: Vec<PathBuf>,
+    /// Parameters of the program: `--key value`, `--key=value`, `--key`.
+    #[arg(last = true, value_name = "PARAMETERS")]
+    parameters: Vec<String>,
     /// Name under which the program runs.
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) tenant: String,
@@ -120,6 +131,12 @@ impl Options {
             .memory_mib
             .checked_mul(1 << 20)
             .context("--memory-mib is too large")?;
+        settings.grants = self.grants(command)?;
+        settings.parameters = Parameters::parse(&self.parameters);
+        if matches!(command, Command::Run { .. }) {
+            // Whoever runs a program on a console decides when it has waited long enough.
+            settings.limits.life_cycle_wall_time_max = Duration::MAX;
+        }
         settings.limits.instances_max = self.instances;
         settings.limits.connections_max = self.connections;
         settings.socket_port_override = port
@@ -129,5 +146,22 @@ impl Options {
             })
             .transpose()?;
         Ok(settings)
+    }
+    fn grants(&self, command: &Command) -> anyhow::Result<Grants> {
+        let mut directories = Vec::new();
+        let is_run = matches!(command, Command::Run { .. });
+        if is_run {
+            directories
+                .push(std::env::current_dir().context("there is no working directory to grant")?);
+        }
+        directories.extend(self.directories.iter().cloned());
+        Ok(Grants {
+            environment: match is_run {
+                true => Environment::All,
+                false => Environment::Named(self.environment.iter().cloned().collect()),
+            },
+            input: is_run,
+            directories,
+        })
     }
 }

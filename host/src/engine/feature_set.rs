@@ -5,7 +5,7 @@ use super::clock::{Clock, SLICE_TICKS};
 use super::pool::idle_instances_max;
 use super::state::{GuestState, Scope};
 use super::trap;
-use super::types::{WitFailure, WitResponse, WitSocket};
+use super::types::{WitFailure, WitResponse, WitSocket, WitTestFailure};
 use crate::config::{Isolation, Limits};
 use crate::conn::Connection;
 use crate::console::Stream;
@@ -33,6 +33,7 @@ type Connected = TypedFunc<(WitSocket,), Answer>;
 type Data = TypedFunc<(WitSocket, Chunk), Answer>;
 type Disconnected = TypedFunc<(WitSocket, &'static str), Answer>;
 type Start = TypedFunc<(), StartAnswer>;
+type Test = TypedFunc<(), (Result<(), WitTestFailure>,)>;
 type End = TypedFunc<(Option<Arc<str>>,), Answer>;
 
 /// What a feature set is run for.
@@ -67,6 +68,7 @@ pub(crate) struct Response {
 pub(super) struct Exports {
     pub(super) start: Option<ComponentExportIndex>,
     pub(super) end: Option<ComponentExportIndex>,
+    pub(super) test: Option<ComponentExportIndex>,
     pub(super) connected: Option<ComponentExportIndex>,
     pub(super) data: Option<ComponentExportIndex>,
     pub(super) disconnected: Option<ComponentExportIndex>,
@@ -77,6 +79,7 @@ pub(super) struct Exports {
 struct Functions {
     start: Option<Start>,
     end: Option<End>,
+    test: Option<Test>,
     connected: Option<Connected>,
     data: Option<Data>,
     disconnected: Option<Disconnected>,
@@ -157,13 +160,27 @@ impl FeatureSet {
         .await
     }
 
+    /// Runs it as a test.
+    pub(crate) async fn test(&self) -> Result<(), Failure> {
+        let allowance = Allowance::of_life_cycle(&self.scope.tenant.settings.limits);
+        self.execute(None, allowance, async |guest| {
+            let test = guest.function(|functions| &mut functions.test, self.exports.test)?;
+            let (answer,) = test.call_async(&mut guest.store, ()).await?;
+            Ok(answer)
+        })
+        .await
+    }
+
     /// Takes an instance, runs `call` in it within its limits, and keeps it or drops it as the isolation policy says.
-    async fn execute<T>(
+    async fn execute<T, F>(
         &self,
         connection: Option<Arc<Connection>>,
         allowance: Allowance,
-        call: impl AsyncFnOnce(&mut Guest) -> wasmtime::Result<Result<T, WitFailure>>,
-    ) -> Result<T, Failure> {
+        call: impl AsyncFnOnce(&mut Guest) -> wasmtime::Result<Result<T, F>>,
+    ) -> Result<T, Failure>
+    where
+        Failure: From<F>,
+    {
         let tenant = &self.scope.tenant;
         let _permit = match tenant.instances.try_acquire() {
             Ok(permit) => permit,
@@ -184,13 +201,16 @@ impl FeatureSet {
         outcome
     }
 
-    async fn execute_in<T>(
+    async fn execute_in<T, F>(
         &self,
         mut guest: Box<Guest>,
         connection: Option<Arc<Connection>>,
         allowance: Allowance,
-        call: impl AsyncFnOnce(&mut Guest) -> wasmtime::Result<Result<T, WitFailure>>,
-    ) -> Result<T, Failure> {
+        call: impl AsyncFnOnce(&mut Guest) -> wasmtime::Result<Result<T, F>>,
+    ) -> Result<T, Failure>
+    where
+        Failure: From<F>,
+    {
         guest
             .store
             .data_mut()

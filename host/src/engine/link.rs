@@ -5,10 +5,13 @@
 mod connections;
 mod console;
 mod directory;
+mod files;
 mod listeners;
 mod published;
 mod repositories;
 mod standard;
+mod surroundings;
+mod wait;
 
 use super::state::GuestState;
 use aro_wit::interface;
@@ -28,6 +31,12 @@ pub(super) fn define(linker: &mut Linker<GuestState>, import: &str) -> Result<bo
         interface::LISTENERS => listeners::define,
         interface::PUBLISHED => published::define,
         interface::REPOSITORIES => repositories::define,
+        interface::PARAMETERS => surroundings::define_parameters,
+        interface::ENVIRONMENT => surroundings::define_environment,
+        interface::INPUT => surroundings::define_input,
+        interface::SLEEP => surroundings::define_sleep,
+        interface::FILES_READING => files::define_reading,
+        interface::FILES_WRITING => files::define_writing,
         interface::WALL_CLOCK => standard::define_wall_clock,
         interface::RANDOM => standard::define_random,
         _ => return Ok(false),

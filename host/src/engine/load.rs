@@ -46,6 +46,16 @@ pub enum LoadError {
         /// Its name.
         feature_set: String,
     },
+    /// A statement asks for something that the operator has not granted.
+    #[error("feature set {feature_set:?} {what}, which is not granted: {flag}")]
+    NotGranted {
+        /// Its name.
+        feature_set: String,
+        /// What it does, with the statement if that is known.
+        what: String,
+        /// How to grant it.
+        flag: String,
+    },
     /// An import has another type than the host's.
     #[error("feature set {feature_set:?} does not fit this host")]
     Link {
@@ -132,6 +142,7 @@ impl Engine {
         let mut linker = Linker::new(&self.inner);
         let ty = component.component_type();
         for (import, item) in ty.imports(&self.inner) {
+            granted(import, entry, &scope)?;
             let linked = match &item.ty {
                 ComponentItem::Module(_) if import == RUNTIME_IMPORT => {
                     let runtime = runtime.ok_or_else(|| LoadError::NoRuntime {
@@ -200,7 +211,7 @@ impl Engine {
 }
 
 fn function(component: &Component, name: &'static str) -> Option<ComponentExportIndex> {
-    let is_life_cycle = [Trigger::Start, Trigger::EndSuccess]
+    let is_life_cycle = [Trigger::Start, Trigger::EndSuccess, Trigger::Test]
         .iter()
         .any(|trigger| trigger.interface() == name);
     let instance = component.get_export_index(None, name)?;
@@ -210,11 +221,54 @@ fn function(component: &Component, name: &'static str) -> Option<ComponentExport
     )
 }
 
+/// Refuses an interface that the operator has not granted, or a name in it.
+fn granted(import: &str, entry: &Entry, scope: &Scope) -> Result<(), LoadError> {
+    let grants = &scope.tenant.settings.grants;
+    let mut needs = entry.needs.iter().filter(|need| need.interface == import);
+    let (need, what, flag) = match import {
+        interface::FILES_READING | interface::FILES_WRITING if grants.directories.is_empty() => {
+            let what = match import {
+                interface::FILES_READING => "reads files",
+                _ => "changes files",
+            };
+            (needs.next(), what.to_owned(), "--dir PATH".to_owned())
+        }
+        interface::INPUT if !grants.input => (
+            needs.next(),
+            "reads the standard input".to_owned(),
+            "only `run` does".to_owned(),
+        ),
+        interface::ENVIRONMENT => {
+            match needs.find(|need| !grants.environment.grants(&need.detail)) {
+                None => return Ok(()),
+                Some(need) => (
+                    Some(need),
+                    format!("reads the environment variable {}", need.detail),
+                    format!("--env {}", need.detail),
+                ),
+            }
+        }
+        _ => return Ok(()),
+    };
+    let statement =
+        need.and_then(|need| entry.statements.get(usize::try_from(need.statement).ok()?));
+    let place = statement.map_or_else(String::new, |statement| {
+        let place = crate::failure::place(&scope.manifest, statement).unwrap_or_default();
+        format!(" (`{}` at {place})", statement.text)
+    });
+    Err(LoadError::NotGranted {
+        feature_set: entry.name.clone(),
+        what: what + &place,
+        flag,
+    })
+}
+
 impl Exports {
     fn of(&mut self, name: &str) -> &mut Option<ComponentExportIndex> {
         match name {
             interface::START => &mut self.start,
             interface::END => &mut self.end,
+            interface::TEST => &mut self.test,
             interface::TCP_CONNECTED => &mut self.connected,
             interface::TCP_DATA => &mut self.data,
             _ => &mut self.disconnected,

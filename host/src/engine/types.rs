@@ -48,6 +48,71 @@ impl From<WitFailure> for Failure {
     }
 }
 
+/// The failure of a test, which may also be an unmet expectation.
+#[derive(ComponentType, Lift, Debug)]
+#[component(record)]
+pub(super) struct WitTestFailure {
+    statement: Option<u32>,
+    kind: WitTestFailureKind,
+    cause: String,
+    trace: Vec<(String, String)>,
+}
+
+#[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
+#[component(enum)]
+#[repr(u8)]
+pub(super) enum WitTestFailureKind {
+    #[component(name = "action")]
+    Action,
+    #[component(name = "expression")]
+    Expression,
+    #[component(name = "runtime")]
+    Runtime,
+    #[component(name = "assertion")]
+    Assertion,
+}
+
+impl From<WitTestFailure> for Failure {
+    fn from(failure: WitTestFailure) -> Self {
+        let kind = match failure.kind {
+            WitTestFailureKind::Action => FailureKind::Action,
+            WitTestFailureKind::Expression => FailureKind::Expression,
+            WitTestFailureKind::Runtime => FailureKind::Runtime,
+            WitTestFailureKind::Assertion => FailureKind::Assertion,
+        };
+        Self {
+            statement: failure.statement,
+            kind,
+            cause: failure.cause,
+            trace: failure.trace,
+        }
+    }
+}
+
+/// `aro:console/input.amount`.
+#[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
+#[component(enum)]
+#[repr(u8)]
+pub(super) enum WitAmount {
+    #[component(name = "line")]
+    Line,
+    #[component(name = "rest")]
+    Rest,
+}
+
+/// `aro:files/reading.kind`.
+#[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
+#[component(enum)]
+#[repr(u8)]
+pub(super) enum WitWanted {
+    #[component(name = "any")]
+    Any,
+    #[component(name = "file")]
+    File,
+    #[component(name = "directory")]
+    Directory,
+}
+
 #[derive(ComponentType, Lift, Debug)]
 #[component(record)]
 pub(super) struct WitResponse {

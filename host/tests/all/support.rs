@@ -195,6 +195,7 @@ pub(crate) fn manifest_of(parts: &[Part]) -> Manifest {
                 statement: 0,
             })
             .collect(),
+        needs: Vec::new(),
         origin: Origin::Aro,
     });
     Manifest {

@@ -24,12 +24,6 @@ impl Body<'_, '_> {
         let Some(result) = result_noun(action) else {
             return;
         };
-        if let Some(noun) = object_noun(action)
-            && matches!(noun.base.as_str(), "env" | "parameter")
-            && self.lookup(&noun.base).is_none()
-        {
-            return self.not_yet(noun.span, &format!("`Extract … from the <{}>`", noun.base));
-        }
         let socket = object_noun(action).is_some_and(|noun| self.names_socket(noun));
         let Some(value) = self.object_value(action) else {
             return self.not_yet(action.span, "this form of Extract");

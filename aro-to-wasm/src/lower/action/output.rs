@@ -9,7 +9,7 @@ const OUTPUT: i32 = 0;
 const ERROR: i32 = 1;
 
 /// Names whose value a bare Return answers, the first bound one (runtime.md 2.4 step 3).
-const ANSWERS: &[&str] = &["greeting", "message", "result", "data", "output", "value"];
+pub(super) const ANSWERS: &[&str] = &["greeting", "message", "result", "data", "output", "value"];
 
 impl Body<'_, '_> {
     /// actions.md 14.1
@@ -33,7 +33,11 @@ impl Body<'_, '_> {
             }
             _ => OUTPUT,
         };
-        let text = Expr::runtime("human", vec![message.into()]);
+        let text = if matches!(self.role, Role::Test | Role::Tested) {
+            self.test_line(action, message)
+        } else {
+            Expr::runtime("human", vec![message.into()])
+        };
         self.perform(Expr::host(
             HostFunction::ConsoleWrite,
             vec![Expr::Flag(stream).into(), Argument::Slice(text)],
@@ -104,8 +108,9 @@ impl Body<'_, '_> {
                 }
                 self.nodes.push(Node::Finish(Some(Expr::Local(map))));
             }
+            Role::Tested => self.tested_outcome(&answer.status, value, answer.noun),
             // Nobody sees what a handler returns (runtime.md 3.1.7).
-            Role::End | Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => {
+            Role::End | Role::Test | Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => {
                 self.nodes.push(Node::Finish(None))
             }
         }

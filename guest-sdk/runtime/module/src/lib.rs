@@ -17,6 +17,7 @@ mod collect;
 mod collections;
 mod construct;
 mod formats;
+mod file;
 mod growing;
 mod memory;
 mod operators;

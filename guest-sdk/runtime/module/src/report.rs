@@ -64,6 +64,7 @@ pub extern "C" fn fail(statement: i32, kind: u32) -> &'static [u32; 8] {
         ),
         1 => (FailureKind::Expression, message),
         2 => (FailureKind::Runtime, message),
+        3 => (FailureKind::Assertion, message),
         _ => (FailureKind::Action, message),
     };
     let trace = canonical::pairs(&STATE.trace.take());

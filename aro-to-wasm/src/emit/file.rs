@@ -1,0 +1,93 @@
+//! The helpers of `aro:files`. All their functions but one answer a result whose error is a sentence.
+
+use wasm_encoder::ValType;
+
+use super::host::{Body, Helper};
+use crate::ir::HostFunction;
+use aro_wit::interface::{FILES_READING as READING, FILES_WRITING as WRITING};
+
+const I32: ValType = ValType::I32;
+
+/// What a function of `aro:files` answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    /// A flag, and it cannot fail.
+    Flag,
+    /// Nothing, or a sentence.
+    Done,
+    /// Contents of a file, or a sentence.
+    Contents,
+    /// An encoded value, or a sentence.
+    Encoded,
+}
+
+/// Core parameters, the imported function, what it answers.
+type Row = (
+    &'static [ValType],
+    &'static [(&'static str, &'static str)],
+    Answer,
+);
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the caller passes functions of files only"
+)]
+fn row(function: HostFunction) -> Row {
+    use HostFunction as H;
+    match function {
+        H::FileRead => (&[I32; 2], &[(READING, "read")], Answer::Contents),
+        H::FileList => (&[I32; 5], &[(READING, "list")], Answer::Encoded),
+        H::FileStat => (&[I32; 2], &[(READING, "stat")], Answer::Encoded),
+        H::FileExists => (&[I32; 3], &[(READING, "exists")], Answer::Flag),
+        H::FileWrite => (&[I32; 4], &[(WRITING, "write")], Answer::Done),
+        H::FileAppend => (&[I32; 4], &[(WRITING, "append")], Answer::Done),
+        H::FileMakeDirectory => (&[I32; 2], &[(WRITING, "make-directory")], Answer::Done),
+        H::FileTouch => (&[I32; 2], &[(WRITING, "touch")], Answer::Done),
+        H::FileCopy => (&[I32; 4], &[(WRITING, "copy")], Answer::Done),
+        H::FileMove => (&[I32; 4], &[(WRITING, "move")], Answer::Done),
+        H::FileRemove => (&[I32; 2], &[(WRITING, "remove")], Answer::Done),
+        other => unreachable!("{other:?} is no function of files"),
+    }
+}
+
+/// The parts of a helper for files.
+pub(super) fn helper(function: HostFunction) -> Helper {
+    let (params, imports, answer) = row(function);
+    Helper {
+        params,
+        results: &[I32],
+        imports,
+        runtime: match answer {
+            Answer::Flag => &[],
+            Answer::Done => &["raise"],
+            Answer::Contents => &["data", "raise"],
+            Answer::Encoded => &["decode", "raise"],
+        },
+        helpers: &[],
+    }
+}
+
+impl Body<'_> {
+    /// Calls the function with the parameters as they are; an error becomes zero and a message.
+    pub(super) fn file(&mut self, function: HostFunction) -> &mut Self {
+        let (params, imports, answer) = row(function);
+        self.locals(params.len() as u32);
+        if answer != Answer::Flag {
+            self.scratch();
+        }
+        for (interface, name) in imports {
+            self.import(interface, name);
+        }
+        if answer == Answer::Flag {
+            return self;
+        }
+        self.load8(0).when(Some(I32)).load32(4).load32(8);
+        self.runtime("raise").number(0).otherwise();
+        match answer {
+            Answer::Contents => self.load32(4).load32(8).runtime("data"),
+            Answer::Encoded => self.load32(4).load32(8).runtime("decode"),
+            Answer::Flag | Answer::Done => self.number(1),
+        };
+        self.end()
+    }
+}

@@ -1,0 +1,191 @@
+//! `aro:files`.
+
+use super::Pending;
+use super::wait::block;
+use crate::engine::state::GuestState;
+use crate::engine::types::WitWanted;
+use crate::files::{Files, Refused, Wanted};
+use std::io::ErrorKind;
+use std::result::Result as Outcome;
+use std::sync::Arc;
+use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
+use wasmtime::{Result, StoreContextMut};
+
+type Store<'a> = StoreContextMut<'a, GuestState>;
+
+/// How the sentences of an action begin (actions.md 17.0).
+#[derive(Clone, Copy)]
+struct Words {
+    /// When there is nothing at the path.
+    missing: &'static str,
+    /// When something else is wrong.
+    failing: &'static str,
+}
+
+const READ: Words = Words {
+    missing: "File not found",
+    failing: "Error reading",
+};
+const WRITE: Words = Words {
+    missing: "File not found",
+    failing: "Error writing",
+};
+const LIST: Words = Words {
+    missing: "Directory not found",
+    failing: "Error listing",
+};
+const STAT: Words = Words {
+    missing: "Path not found",
+    failing: "Error getting stats for",
+};
+const MAKE: Words = Words {
+    missing: "Directory not found",
+    failing: "Error creating directory",
+};
+const COPY: Words = Words {
+    missing: "File not found",
+    failing: "Error copying",
+};
+const MOVE: Words = Words {
+    missing: "File not found",
+    failing: "Error moving",
+};
+const REMOVE: Words = Words {
+    missing: "Path not found",
+    failing: "Error deleting",
+};
+
+impl Words {
+    /// The sentence for `path`; `shown` names all paths that take part.
+    fn say(self, refused: &Refused, path: &str, shown: &str) -> String {
+        match refused {
+            Refused::Io(error) => match error.kind() {
+                ErrorKind::NotFound => format!("{}: {path}", self.missing),
+                ErrorKind::PermissionDenied => format!("Permission denied: {path}"),
+                kind => format!("{} {shown}: {kind}", self.failing),
+            },
+            Refused::Outside | Refused::Root => format!("Permission denied: {path}: {refused}"),
+            other => format!("{} {shown}: {other}", self.failing),
+        }
+    }
+}
+
+pub(super) fn define_reading(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+    interface.func_wrap_async("read", |store: Store<'_>, (path,): (WasmStr,)| {
+        one(store, path, READ, Files::read)
+    })?;
+    interface.func_wrap_async(
+        "list",
+        |store: Store<'_>, (path, recursively, pattern): (WasmStr, bool, WasmStr)| {
+            let pattern = owned(&store, pattern);
+            one(store, path, LIST, move |files, path| {
+                files.list(path, recursively, &pattern.map_err(|_| invalid())?)
+            })
+        },
+    )?;
+    interface.func_wrap_async("stat", |store: Store<'_>, (path,): (WasmStr,)| {
+        one(store, path, STAT, Files::stat)
+    })?;
+    interface.func_wrap_async("exists", exists)
+}
+
+pub(super) fn define_writing(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+    interface.func_wrap_async(
+        "write",
+        |store: Store<'_>, (path, data): (WasmStr, WasmList<u8>)| {
+            let data = data.as_le_slice(&store).to_vec();
+            one(store, path, WRITE, move |files, path| {
+                files.write(path, &data)
+            })
+        },
+    )?;
+    interface.func_wrap_async(
+        "append",
+        |store: Store<'_>, (path, data): (WasmStr, WasmList<u8>)| {
+            let data = data.as_le_slice(&store).to_vec();
+            one(store, path, WRITE, move |files, path| {
+                files.append(path, &data)
+            })
+        },
+    )?;
+    interface.func_wrap_async("make-directory", |store: Store<'_>, (path,): (WasmStr,)| {
+        one(store, path, MAKE, Files::make_directory)
+    })?;
+    interface.func_wrap_async("touch", |store: Store<'_>, (path,): (WasmStr,)| {
+        one(store, path, WRITE, Files::touch)
+    })?;
+    interface.func_wrap_async(
+        "copy",
+        |store: Store<'_>, (source, target): (WasmStr, WasmStr)| {
+            two(store, source, target, COPY, Files::copy)
+        },
+    )?;
+    interface.func_wrap_async(
+        "move",
+        |store: Store<'_>, (source, target): (WasmStr, WasmStr)| {
+            two(store, source, target, MOVE, Files::rename)
+        },
+    )?;
+    interface.func_wrap_async("remove", |store: Store<'_>, (path,): (WasmStr,)| {
+        one(store, path, REMOVE, Files::remove)
+    })
+}
+
+fn owned(store: &Store<'_>, text: WasmStr) -> Result<String> {
+    text.to_str(store).map(std::borrow::Cow::into_owned)
+}
+
+/// A text that is no text never reaches a file.
+fn invalid() -> Refused {
+    Refused::Io(ErrorKind::InvalidInput.into())
+}
+
+/// Does something with one path.
+fn one<'a, T: Send + 'static>(
+    store: Store<'a>,
+    path: WasmStr,
+    words: Words,
+    work: impl FnOnce(&Files, &str) -> Outcome<T, Refused> + Send + 'static,
+) -> Pending<'a, (Outcome<T, String>,)> {
+    let path = owned(&store, path);
+    let files = Arc::clone(&store.data().scope.tenant.files);
+    Box::new(async move {
+        let path = path?;
+        let work = move || work(&files, &path).map_err(|refused| words.say(&refused, &path, &path));
+        Ok((block(store, work).await?,))
+    })
+}
+
+/// Does something with two paths.
+fn two<'a>(
+    store: Store<'a>,
+    source: WasmStr,
+    target: WasmStr,
+    words: Words,
+    work: fn(&Files, &str, &str) -> Outcome<(), Refused>,
+) -> Pending<'a, (Outcome<(), String>,)> {
+    let paths = owned(&store, source).and_then(|source| Ok((source, owned(&store, target)?)));
+    let files = Arc::clone(&store.data().scope.tenant.files);
+    Box::new(async move {
+        let (source, target) = paths?;
+        let work = move || {
+            let shown = format!("{source} to {target}");
+            work(&files, &source, &target).map_err(|refused| words.say(&refused, &source, &shown))
+        };
+        Ok((block(store, work).await?,))
+    })
+}
+
+fn exists<'a>(store: Store<'a>, (path, wanted): (WasmStr, WitWanted)) -> Pending<'a, (bool,)> {
+    let path = owned(&store, path);
+    let files = Arc::clone(&store.data().scope.tenant.files);
+    let wanted = match wanted {
+        WitWanted::Any => Wanted::Any,
+        WitWanted::File => Wanted::File,
+        WitWanted::Directory => Wanted::Directory,
+    };
+    Box::new(async move {
+        let path = path?;
+        Ok((block(store, move || files.exists(&path, wanted)).await?,))
+    })
+}
