@@ -5,6 +5,7 @@ pub mod check;
 mod compile;
 pub mod diagnostic;
 mod emit;
+pub mod format;
 mod ir;
 mod lower;
 mod nested;
