@@ -66,7 +66,7 @@ pub fn compile(input: Input) -> Result<Compiled, RefusedComponent> {
         program,
         files,
         diagnostics,
-    } = crate::front(input.files, true);
+    } = crate::read(input.files, true);
     let mut linker = Linker {
         contract: Contract::load(),
         runtime: Runtime::committed(),

@@ -51,6 +51,7 @@ pub enum FormatError {
 /// # Errors
 /// [`FormatError::Broken`] if the text has syntax errors.
 pub fn format(source: &str, verbs: Verbs) -> Result<String, FormatError> {
+    let source = source.strip_prefix('\u{FEFF}').unwrap_or(source);
     let source = source.replace("\r\n", "\n");
     let parsed = parse(0, &source);
     if parsed.diagnostics.iter().any(Diagnostic::is_error) {

@@ -12,6 +12,20 @@ use crate::syntax::walk::{self, Use};
 use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
 
+/// Names of services, which are bound for what they do (14.4).
+const SERVICES: &[&str] = &[
+    "http-client",
+    "server",
+    "client",
+    "file-watcher",
+    "database-connections",
+    "database",
+    "db-connection",
+    "socket-client",
+    "log-buffer",
+    "cache",
+];
+
 pub(super) fn check(
     program: &Program,
     set: &FeatureSet,
@@ -219,7 +233,10 @@ impl<'a> Flow<'a, '_> {
             .map(|(name, span)| (*name, *span))
             .collect();
         for (name, span) in unused {
-            if name.starts_with('_') || names::provided(self.program, self.set, name) {
+            if name.starts_with('_')
+                || SERVICES.contains(&name)
+                || names::provided(self.program, self.set, name)
+            {
                 continue;
             }
             let message = format!("variable `{name}` is defined but never used");
