@@ -182,7 +182,12 @@ impl<'a> Flow<'a, '_> {
             }
             _ => format!("variable `{name}` is not defined here"),
         };
-        let diagnostic = Diagnostic::new(missing.code, missing.span, message);
+        let label = match missing.code {
+            Code::NotPublished => "nothing gives it a value",
+            _ => "nothing has bound this name before",
+        };
+        let diagnostic =
+            Diagnostic::new(missing.code, missing.span, message).label(missing.span, label);
         if let Some(later) = self
             .first
             .get(name)
@@ -240,8 +245,12 @@ impl<'a> Flow<'a, '_> {
                 continue;
             }
             let message = format!("variable `{name}` is defined but never used");
-            self.found
-                .push(Diagnostic::new(Code::UnusedName, span, message));
+            let warning = Diagnostic::new(Code::UnusedName, span, message)
+                .label(span, "bound here, and read nowhere")
+                .help(format!(
+                    "leave the statement out, or call it `<_{name}>` if only its effect matters"
+                ));
+            self.found.push(warning);
         }
     }
 
