@@ -90,7 +90,7 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
         program,
         mut files,
         diagnostics,
-    } = crate::front(input.files, build == Build::Program);
+    } = crate::read(input.files, build == Build::Program);
     let templates = add_templates(&mut files, input.templates);
     let mut linker = Linker {
         contract: Contract::load(),

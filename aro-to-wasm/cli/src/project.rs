@@ -66,7 +66,7 @@ pub fn read(path: &Path) -> Result<Input, ReadError> {
     let mut seen = BTreeSet::new();
     if is_file {
         files.push(read_source(path, path.file_name().map_or(path, Path::new))?);
-        seen.insert(canonical(root)?);
+        seen.insert(canonical(path)?);
         import_all(root, &mut files, 0, &mut seen)?;
     } else {
         read_directory(root, "", &mut files, &mut seen)?;
@@ -90,6 +90,21 @@ pub fn read(path: &Path) -> Result<Input, ReadError> {
     })
 }
 
+/// The source files of a directory in program order, without those that they import; or the one file.
+///
+/// # Errors
+/// [`ReadError`] if the directory cannot be read or holds too much.
+pub fn sources(path: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    if metadata(path)?.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut paths = Vec::new();
+    walk(path, 0, &mut paths, is_source)?;
+    let stem_is_main = |path: &Path| path.file_stem().is_some_and(|stem| stem == "main");
+    paths.sort_by(|left, right| (!stem_is_main(left), left).cmp(&(!stem_is_main(right), right)));
+    Ok(paths)
+}
+
 fn program_name(path: &Path) -> Result<String, ReadError> {
     let full = canonical(path)?;
     Ok(full.file_stem().map_or_else(
@@ -108,12 +123,12 @@ fn read_directory(
     if !seen.insert(canonical(root)?) {
         return Ok(());
     }
-    let mut paths = Vec::new();
-    walk(root, 0, &mut paths, is_source)?;
-    let stem_is_main = |path: &Path| path.file_stem().is_some_and(|stem| stem == "main");
-    paths.sort_by(|left, right| (!stem_is_main(left), left).cmp(&(!stem_is_main(right), right)));
     let first = files.len();
-    for path in paths {
+    for path in sources(root)? {
+        // A folder below the application may be imported as well: its files are there once.
+        if !seen.insert(canonical(&path)?) {
+            continue;
+        }
         let relative = path.strip_prefix(root).unwrap_or(&path);
         files.push(read_source(&path, &Path::new(prefix).join(relative))?);
         if files.len() > FILES_MAX {
@@ -334,6 +349,16 @@ mod tests {
         let input = read(&root.path().join("app")).unwrap();
         let names: Vec<_> = input.files.iter().map(|file| file.path.as_str()).collect();
         assert_eq!(names, ["main.aro", "../shared/lib.aro"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_imported_as_well_is_read_once() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "main.aro", "import ./sources\n");
+        write(root.path(), "sources/more.aro", "");
+        let input = read(root.path()).unwrap();
+        let names: Vec<_> = input.files.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(names, ["main.aro", "sources/more.aro"]);
     }
 
     #[test]

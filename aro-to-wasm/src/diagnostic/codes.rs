@@ -93,6 +93,8 @@ codes! {
     NeverTriggered "W0017" "a handler whose name selects no event",
     IgnoredInterpolation "W0018" "an interpolation that contributes nothing",
     UnterminatedComment "W0019" "a comment without its end",
+    UnknownOperation "W0021" "an operation that Compute does not have",
+    CountsFromEnd "W0022" "an index that counts from the end of a list",
     NeverRun "W0030" "a feature set that nothing runs",
     LoopRebinding "W0020" "a name bound again inside a loop that counts",
 }

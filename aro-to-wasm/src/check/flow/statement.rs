@@ -126,7 +126,8 @@ impl<'a> Flow<'a, '_> {
                 Code::PublishUndefined,
                 publish.internal.span,
                 format!("cannot publish undefined variable `{internal}`"),
-            );
+            )
+            .label(publish.internal.span, "nothing has bound this name before");
             let near = super::nearest(internal, self.first.keys().copied());
             self.found.push(match near {
                 Some(near) => mistake.help(format!("did you mean `<{near}>`?")),
