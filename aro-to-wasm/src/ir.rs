@@ -56,6 +56,8 @@ pub(crate) enum Role {
     TcpData,
     /// `aro:net/tcp-disconnected`: two halves of the socket, address and length of the reason.
     TcpDisconnected,
+    /// `aro:events/handler`: address and length of the encoded payload.
+    Event,
     /// A user-defined action: its input as value; answers a value, or nothing after a failure.
     Action,
 }
@@ -69,6 +71,7 @@ impl Role {
             Role::End => &[Flag, Flag, Flag],
             Role::TcpConnected => &[Long, Long],
             Role::TcpData | Role::TcpDisconnected => &[Long, Long, Flag, Flag],
+            Role::Event => &[Flag, Flag],
             Role::Action => &[Value],
         }
     }
@@ -295,6 +298,14 @@ pub(crate) enum HostFunction {
     Delete,
     /// (repository text) → number of rows
     Count,
+    /// (subject text, payload) → 1, or 0 and a message
+    Emit,
+    /// (event text, interval value, milliseconds of its unit, once flag, message text for an interval that is no number) → seconds, or zero and a message
+    Schedule,
+    /// (event text)
+    CancelTimer,
+    /// (): waits until the program is to end
+    Keep,
     /// () → date
     Now,
     /// () → text of the time

@@ -22,6 +22,7 @@ use crate::ir::{
     Argument, Expr, Function, HostFunction, Kind, LocalId, LoopId, Node, OnFailure, Role, TextId,
     Unit,
 };
+use crate::program::GuardCondition;
 use crate::source::SourceFile;
 use crate::syntax::ast::FeatureSet;
 use scope::Scope;
@@ -62,8 +63,20 @@ pub(crate) struct Lowered {
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
+/// How a feature set is run.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) role: Role,
+    /// Whether an `Application-End` is the one for success.
+    pub(crate) success: bool,
+    /// The name under which the payload of an event is bound.
+    pub(crate) event: &'static str,
+    /// What the event must be like for the feature set to run.
+    pub(crate) guards: Vec<GuardCondition>,
+}
+
 /// Lowers a feature set and the actions it calls.
-pub(crate) fn lower(set: &FeatureSet, role: Role, success: bool, facts: &Facts<'_>) -> Lowered {
+pub(crate) fn lower(set: &FeatureSet, job: Job, facts: &Facts<'_>) -> Lowered {
     let mut shared = Shared {
         facts,
         unit: Unit::default(),
@@ -71,12 +84,17 @@ pub(crate) fn lower(set: &FeatureSet, role: Role, success: bool, facts: &Facts<'
         diagnostics: Vec::new(),
         actions: IndexMap::new(),
     };
-    let function = Body::new(&mut shared, set, role, success).lower();
+    let function = Body::new(&mut shared, set, &job).lower();
     shared.unit.functions.push(function);
     let mut next = 0;
     // Lowering an action may reach further actions, so the list grows while it is walked.
     while let Some(action) = shared.actions.get_index(next).map(|(_, action)| *action) {
-        let function = Body::new(&mut shared, action, Role::Action, success).lower();
+        let callee = Job {
+            role: Role::Action,
+            guards: Vec::new(),
+            ..job
+        };
+        let function = Body::new(&mut shared, action, &callee).lower();
         shared.unit.functions.push(function);
         next += 1;
     }
@@ -104,6 +122,9 @@ struct Body<'s, 'a> {
     role: Role,
     /// Whether an `Application-End` is the one for success.
     success: bool,
+    /// The name under which the payload of an event is bound.
+    event: &'static str,
+    guards: Vec<GuardCondition>,
     locals: Vec<Kind>,
     scopes: Vec<Scope>,
     /// Steps of the block being lowered.
@@ -117,13 +138,15 @@ struct Body<'s, 'a> {
 }
 
 impl<'s, 'a> Body<'s, 'a> {
-    fn new(shared: &'s mut Shared<'a>, set: &'a FeatureSet, role: Role, success: bool) -> Self {
+    fn new(shared: &'s mut Shared<'a>, set: &'a FeatureSet, job: &Job) -> Self {
         Body {
             shared,
             set,
-            role,
-            success,
-            locals: role.parameters().to_vec(),
+            role: job.role,
+            success: job.success,
+            event: job.event,
+            guards: job.guards.clone(),
+            locals: job.role.parameters().to_vec(),
             scopes: Vec::new(),
             nodes: Vec::new(),
             implicit: IndexMap::new(),
@@ -138,6 +161,7 @@ impl<'s, 'a> Body<'s, 'a> {
         if self.role == Role::Action {
             self.declare("input", LocalId(0));
         }
+        self.activity_guard();
         self.header_guard();
         self.block(&self.set.body);
         self.default_finish();
@@ -150,6 +174,26 @@ impl<'s, 'a> Body<'s, 'a> {
             role: self.role,
             locals: self.locals,
             body: nodes,
+        }
+    }
+
+    /// `(name: Handler<field:value>)`: an event that is not like that is skipped (runtime.md 3.7.1).
+    fn activity_guard(&mut self) {
+        for condition in std::mem::take(&mut self.guards) {
+            let Some(event) = self.guarded_event() else {
+                return;
+            };
+            let path = self.text(&condition.field.join("."));
+            let values = self.text(&condition.values.join(","));
+            let passes = Expr::runtime(
+                "event_guard",
+                vec![Expr::Local(event).into(), path.into(), values.into()],
+            );
+            self.nodes.push(Node::If {
+                condition: passes.negated(),
+                then: vec![Node::Finish(None)],
+                otherwise: Vec::new(),
+            });
         }
     }
 
@@ -197,9 +241,11 @@ impl<'s, 'a> Body<'s, 'a> {
                 let map = self.result_map("OK", "success");
                 self.nodes.push(Node::Finish(Some(Expr::Local(map))));
             }
-            Role::End | Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => {
-                self.nodes.push(Node::Finish(None))
-            }
+            Role::End
+            | Role::Event
+            | Role::TcpConnected
+            | Role::TcpData
+            | Role::TcpDisconnected => self.nodes.push(Node::Finish(None)),
         }
     }
 

@@ -7,13 +7,16 @@ mod config;
 mod conn;
 mod console;
 mod engine;
+mod event;
 mod failure;
 mod net;
 mod observe;
+mod permit;
 mod route;
 mod serve;
 mod store;
 mod tenant;
+mod timer;
 
 pub use artifact::{ArtifactError, InvalidWasm};
 pub use config::{ArtifactLimits, Isolation, Limits, Prefix, Settings, SettingsError, SlowPeer};

@@ -16,6 +16,7 @@ pub mod cbor;
 pub mod compare;
 pub mod date;
 pub mod error;
+pub mod event;
 pub mod human;
 pub mod json;
 pub mod number;

@@ -105,9 +105,11 @@ impl Body<'_, '_> {
                 self.nodes.push(Node::Finish(Some(Expr::Local(map))));
             }
             // Nobody sees what a handler returns (runtime.md 3.1.7).
-            Role::End | Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => {
-                self.nodes.push(Node::Finish(None))
-            }
+            Role::End
+            | Role::Event
+            | Role::TcpConnected
+            | Role::TcpData
+            | Role::TcpDisconnected => self.nodes.push(Node::Finish(None)),
         }
     }
 

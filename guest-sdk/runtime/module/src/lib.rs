@@ -12,6 +12,7 @@ extern crate alloc;
 
 mod arena;
 mod construct;
+mod event;
 mod growing;
 mod memory;
 mod operators;
