@@ -71,7 +71,7 @@ impl Body<'_, '_> {
         let implicit = match self.role {
             Role::Event => Implicit::Payload,
             Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => Implicit::Event,
-            Role::Start | Role::End | Role::Action => return None,
+            Role::Start | Role::End | Role::Action | Role::Test | Role::Tested => return None,
         };
         Some(self.implicit(implicit))
     }

@@ -85,7 +85,7 @@ fn build(name: &str, files: Vec<SourceFile>) -> anyhow::Result<Artifact> {
     let input = Input {
         name: name.to_owned(),
         files,
-        components: Vec::new(),
+        ..Input::default()
     };
     let compiled = compile(input)?;
     let first = compiled.diagnostics.iter().find(|one| one.is_error());

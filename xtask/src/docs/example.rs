@@ -56,7 +56,7 @@ fn drawn(code: Code, program: &str) -> String {
         let input = Input {
             name: "main".to_owned(),
             files: files(),
-            components: Vec::new(),
+            ..Input::default()
         };
         found = compile(input).map_or_else(|_| Vec::new(), |compiled| compiled.diagnostics);
         found.retain(|one| one.code == code);

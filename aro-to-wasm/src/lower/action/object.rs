@@ -107,7 +107,7 @@ impl Body<'_, '_> {
             // A noun that is not bound gives the empty text.
             Some(noun) if object_expression(action).is_none() => {
                 let empty = self.constant_text("");
-                self.bound_or(&noun.base, empty)
+                self.name_or(&noun.base, empty)
             }
             _ => match self.object_value(action) {
                 Some(value) => value,
@@ -117,17 +117,10 @@ impl Body<'_, '_> {
     }
 
     /// The value of a name; another one if it is not bound.
-    fn bound_or(&mut self, name: &str, otherwise: Expr) -> Expr {
+    fn name_or(&mut self, name: &str, otherwise: Expr) -> Expr {
         match self.variable_or_unbound(name) {
             Expr::Unbound => otherwise,
-            value => {
-                let value = self.keep(value, Kind::Value);
-                Expr::Choose {
-                    condition: Box::new(Expr::Local(value)),
-                    then: Box::new(Expr::Local(value)),
-                    otherwise: Box::new(otherwise),
-                }
-            }
+            value => self.bound_or(value, otherwise),
         }
     }
 
@@ -161,7 +154,7 @@ impl Body<'_, '_> {
         }
         let value = self.new_value(action);
         let value = self.keep(value, Kind::Value);
-        let entity = self.bound_or(&result.base, Expr::Constant(Constant::Null));
+        let entity = self.name_or(&result.base, Expr::Constant(Constant::Null));
         let updated = match &result.qualifier {
             None => Expr::runtime("overlay", vec![entity.into(), Expr::Local(value).into()]),
             Some(qualifier) => {
@@ -180,7 +173,7 @@ impl Body<'_, '_> {
         match object_noun(action) {
             Some(noun) if noun.qualifier.is_none() && object_expression(action).is_none() => {
                 let name = self.constant_text(&noun.base);
-                self.bound_or(&noun.base, name)
+                self.name_or(&noun.base, name)
             }
             _ => self
                 .object_value(action)
@@ -232,7 +225,7 @@ impl Body<'_, '_> {
             // `Merge the <target> with <b>.`
             _ => self.object_value(action).and_then(|source| {
                 let source = self.keep(source, Kind::Value);
-                match self.bound_or(&result.base, Expr::Unbound) {
+                match self.name_or(&result.base, Expr::Unbound) {
                     Expr::Unbound => None,
                     base => Some((self.required_base(base), Expr::Local(source))),
                 }
