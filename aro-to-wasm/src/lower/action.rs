@@ -9,7 +9,7 @@ mod state;
 
 use super::Body;
 use super::expression::Path;
-use crate::actions::{ActionKind, BareObject, lookup};
+use crate::actions::{ActionKind, BareObject, Role, lookup};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Callee, Expr, Fails, FailureKind, Kind};
 use crate::source::Span;
@@ -25,7 +25,8 @@ impl Body<'_, '_> {
         let Some(known) = lookup(&action.verb.text) else {
             return self.unknown(action);
         };
-        if known.kind != ActionKind::Return && self.binds_directly(action, known.bare_object) {
+        // Actions that give values away run whatever their object is.
+        if known.role != Role::Response && self.binds_directly(action, known.bare_object) {
             return;
         }
         match known.kind {
