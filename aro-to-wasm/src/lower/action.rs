@@ -22,7 +22,7 @@ pub(super) use template::Rendering;
 
 use super::Body;
 use super::expression::Path;
-use crate::actions::{ActionKind, BareObject, lookup};
+use crate::actions::{self, ActionKind, BareObject, lookup};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Callee, Expr, Fails, FailureKind, HostFunction, Kind, Node, Role};
 use crate::lower::Called;
@@ -39,10 +39,9 @@ impl Body<'_, '_> {
         let Some(known) = lookup(&action.verb.text) else {
             return self.unknown(action);
         };
-        let binds_itself = matches!(
-            known.kind,
-            ActionKind::Return | ActionKind::Validate | ActionKind::Compare
-        );
+        // Actions that give values away, and those that check, run whatever their object is.
+        let binds_itself = known.role == actions::Role::Response
+            || matches!(known.kind, ActionKind::Validate | ActionKind::Compare);
         if !binds_itself && self.binds_directly(action, known.bare_object) {
             return;
         }

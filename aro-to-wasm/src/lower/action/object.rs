@@ -1,8 +1,7 @@
 //! Actions on values: Extract, Receive, Create, Update, Merge, Delete.
 
-use super::{Body, Path, kind, lone_reference, object_noun, plain_with, result_noun};
-use crate::actions::ActionKind;
-use crate::ir::{Argument, Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Node};
+use super::{Body, Path, lone_reference, object_noun, plain_with, result_noun};
+use crate::ir::{Argument, Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Node, TextId};
 use crate::syntax::ast::{Action, Expression, ExpressionKind, Noun, Operand, Qualifier};
 
 /// Names of types, which as the qualifier of a result say nothing to an action (language.md 10.8, EXT-31).
@@ -118,6 +117,9 @@ impl Body<'_, '_> {
 
     /// The value of a name; another one if it is not bound.
     fn name_or(&mut self, name: &str, otherwise: Expr) -> Expr {
+        if let Some((local, true)) = self.lookup(name) {
+            return Expr::Local(local);
+        }
         match self.variable_or_unbound(name) {
             Expr::Unbound => otherwise,
             value => self.bound_or(value, otherwise),
@@ -181,23 +183,34 @@ impl Body<'_, '_> {
         }
     }
 
-    /// A copy of `entity` in which the end of a path is `value`.
+    /// A copy of `entity` in which the end of a path is `value`: down to the innermost map, and back with a copy of each.
     fn set_inside(&mut self, entity: LocalId, path: &[String], value: LocalId) -> Expr {
-        let Some((key, rest)) = path.split_first() else {
+        let Some((first, inner)) = path.split_first() else {
             return Expr::Local(value);
         };
-        let key = self.text(key);
-        let value = if rest.is_empty() {
-            Expr::Local(value)
-        } else {
-            let inner = Expr::runtime("entry", vec![Expr::Local(entity).into(), key.into()]);
-            let inner = self.keep(inner, Kind::Value);
-            self.set_inside(inner, rest, value)
+        let mut key = self.text(first);
+        let mut map = entity;
+        let mut outer = Vec::new();
+        for part in inner {
+            outer.push((map, key));
+            let entry = Expr::runtime("entry", vec![Expr::Local(map).into(), key.into()]);
+            map = self.keep(entry, Kind::Value);
+            key = self.text(part);
+        }
+        let with_entry = |map: LocalId, key: TextId, value: LocalId| {
+            let arguments = vec![
+                Expr::Local(map).into(),
+                key.into(),
+                Expr::Local(value).into(),
+            ];
+            Expr::runtime("with_entry", arguments)
         };
-        Expr::runtime(
-            "with_entry",
-            vec![Expr::Local(entity).into(), key.into(), value.into()],
-        )
+        let mut changed = with_entry(map, key, value);
+        for (map, key) in outer.into_iter().rev() {
+            let inner = self.keep(changed, Kind::Value);
+            changed = with_entry(map, key, inner);
+        }
+        changed
     }
 
     /// actions.md 6.3 and quirk Q-09: base and source of the three forms.
@@ -313,7 +326,7 @@ fn may_lack_id(action: &Action) -> bool {
             | ExpressionKind::Is { .. }
             | ExpressionKind::Exists(_),
         ) => false,
-        _ => kind(action) == Some(ActionKind::Create),
+        _ => true,
     }
 }
 

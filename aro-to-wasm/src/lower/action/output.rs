@@ -71,8 +71,15 @@ impl Body<'_, '_> {
             (Target::Noun(thrown), None) => (thrown.base.as_str(), ""),
             _ => ("error", ""),
         };
-        let cause = format!("{thrown} in {}: {reason}", self.set.name);
-        match plain_with(action).or(with_object(action)) {
+        let mut cause = format!("{thrown} in {}", self.set.name);
+        if !reason.is_empty() {
+            cause = format!("{cause}: {reason}");
+        }
+        let object = match action.object.as_ref().map(|object| &object.operand) {
+            Some(Operand::Expression(value)) if !super::lone_reference(value) => Some(value),
+            _ => None,
+        };
+        match plain_with(action).or(with_object(action)).or(object) {
             None => self.fail(&cause),
             Some(with) => {
                 let value = self.expression(with);
