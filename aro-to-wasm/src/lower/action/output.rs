@@ -28,7 +28,7 @@ impl Body<'_, '_> {
             {
                 ERROR
             }
-            Some(noun) if noun.base == "template" && self.lookup("template").is_none() => {
+            Some(noun) if self.means_template(noun) => {
                 return self.print_to_template(message);
             }
             _ => OUTPUT,

@@ -30,10 +30,15 @@ pub(in crate::lower) struct Rendering {
 type Given = Vec<(String, LocalId)>;
 
 impl Body<'_, '_> {
+    /// Whether a noun is the system's `template` and no variable of that name.
+    pub(super) fn means_template(&self, noun: &Noun) -> bool {
+        // `Include the <template: row.tpl>.` looks like a binding, and is none.
+        noun.base == "template" && !matches!(self.lookup("template"), Some((_, true)))
+    }
+
     /// Whether the object of Transform is a template.
     pub(super) fn is_template(&self, action: &Action) -> bool {
-        object_noun(action)
-            .is_some_and(|noun| noun.base == "template" && self.lookup("template").is_none())
+        object_noun(action).is_some_and(|noun| self.means_template(noun))
     }
 
     /// actions.md 8.2

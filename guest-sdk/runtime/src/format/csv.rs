@@ -42,23 +42,25 @@ pub fn write(out: &mut String, value: Value, dialect: Dialect) {
             return;
         };
         if dialect.header {
-            write_row(out, columns.iter().map(|(key, _)| *key), dialect);
+            write_row(out, &mut columns.iter().map(|(key, _)| *key), dialect);
         }
         rows.by_ref()
             .for_each(|row| write_columns(out, columns, row, dialect));
     } else if let Value::List(items) = value {
         for item in items {
             match item.as_list() {
-                Some(cells) => write_row(out, cells.iter().map(|cell| text::of(*cell)), dialect),
-                None => write_row(out, [text::of(*item)].into_iter(), dialect),
+                Some(cells) => {
+                    write_row(out, &mut cells.iter().map(|cell| text::of(*cell)), dialect)
+                }
+                None => write_row(out, &mut [text::of(*item)].into_iter(), dialect),
             }
         }
     } else if let Value::Map(entries) = value {
         if dialect.header {
-            write_row(out, ["key", "value"].into_iter(), dialect);
+            write_row(out, &mut ["key", "value"].into_iter(), dialect);
         }
         for (key, item) in entries {
-            write_row(out, [*key, text::of(*item)].into_iter(), dialect);
+            write_row(out, &mut [*key, text::of(*item)].into_iter(), dialect);
         }
     } else {
         text::write(out, value);
@@ -71,13 +73,13 @@ pub fn write(out: &mut String, value: Value, dialect: Dialect) {
 
 fn write_columns(out: &mut String, columns: &[Entry], row: &'static [Entry], dialect: Dialect) {
     let row = Value::Map(row);
-    let cells = columns
+    let mut cells = columns
         .iter()
         .map(|(key, _)| row.entry(key).map_or("", text::of));
-    write_row(out, cells, dialect);
+    write_row(out, &mut cells, dialect);
 }
 
-fn write_row(out: &mut String, cells: impl Iterator<Item = &'static str>, dialect: Dialect) {
+fn write_row(out: &mut String, cells: &mut dyn Iterator<Item = &'static str>, dialect: Dialect) {
     for (index, cell) in cells.enumerate() {
         if index > 0 {
             out.push(dialect.delimiter);

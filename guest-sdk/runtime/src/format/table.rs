@@ -11,12 +11,12 @@ use crate::value::{Entry, Value};
 pub fn write_markdown(out: &mut String, value: Value) {
     if let Some(rows) = scalar::rows(value) {
         let columns = rows.clone().next().unwrap_or(&[]);
-        markdown_row(out, columns.iter().map(|(key, _)| *key));
+        markdown_row(out, &mut columns.iter().map(|(key, _)| *key));
         out.push_str("\n|");
         columns.iter().for_each(|_| out.push_str("---|"));
         for row in rows {
             out.push('\n');
-            markdown_row(out, cells(columns, row));
+            markdown_row(out, &mut cells(columns, row));
         }
     } else if let Value::List(items) = value {
         for (index, item) in items.iter().enumerate() {
@@ -27,14 +27,14 @@ pub fn write_markdown(out: &mut String, value: Value) {
         out.push_str("| Key | Value |\n|-----|-------|");
         for (key, item) in entries {
             out.push('\n');
-            markdown_row(out, [*key, text::of(*item)].into_iter());
+            markdown_row(out, &mut [*key, text::of(*item)].into_iter());
         }
     } else {
         text::write(out, value);
     }
 }
 
-fn markdown_row(out: &mut String, cells: impl Iterator<Item = &'static str>) {
+fn markdown_row(out: &mut String, cells: &mut dyn Iterator<Item = &'static str>) {
     out.push('|');
     for cell in cells {
         out.push(' ');
@@ -61,9 +61,9 @@ pub fn write_html(out: &mut String, value: Value) {
     if let Some(rows) = scalar::rows(value) {
         let columns = rows.clone().next().unwrap_or(&[]);
         out.push_str("<table>\n  <thead>\n");
-        html_row(out, "th", columns.iter().map(|(key, _)| *key));
+        html_row(out, "th", &mut columns.iter().map(|(key, _)| *key));
         out.push_str("  </thead>\n  <tbody>\n");
-        rows.for_each(|row| html_row(out, "td", cells(columns, row)));
+        rows.for_each(|row| html_row(out, "td", &mut cells(columns, row)));
         out.push_str("  </tbody>\n</table>");
     } else if let Value::List(items) = value {
         out.push_str("<ul>\n");
@@ -74,10 +74,10 @@ pub fn write_html(out: &mut String, value: Value) {
         out.push_str("</ul>");
     } else if let Value::Map(entries) = value {
         out.push_str("<table>\n  <thead>\n");
-        html_row(out, "th", ["Key", "Value"].into_iter());
+        html_row(out, "th", &mut ["Key", "Value"].into_iter());
         out.push_str("  </thead>\n  <tbody>\n");
         for (key, item) in entries {
-            html_row(out, "td", [*key, text::of(*item)].into_iter());
+            html_row(out, "td", &mut [*key, text::of(*item)].into_iter());
         }
         out.push_str("  </tbody>\n</table>");
     } else {
@@ -85,7 +85,7 @@ pub fn write_html(out: &mut String, value: Value) {
     }
 }
 
-fn html_row(out: &mut String, tag: &str, cells: impl Iterator<Item = &'static str>) {
+fn html_row(out: &mut String, tag: &str, cells: &mut dyn Iterator<Item = &'static str>) {
     out.push_str("    <tr>\n");
     for cell in cells {
         out.push_str("      ");

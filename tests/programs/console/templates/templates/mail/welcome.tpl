@@ -1,0 +1,1 @@
+Welcome, {{ <user: name> }}. {{ for each <t> in <user: tags> { }}{{ Include the <template: mail/row.tpl> with { label: <t>, person: <user> }. }}{{ } }}

@@ -1,0 +1,1 @@
+row {{ <person: n> }}{{ Create the <own> with <person: n> * 10. }} {{ <own> }}
