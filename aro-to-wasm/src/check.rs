@@ -4,9 +4,11 @@ mod calls;
 mod events;
 mod flow;
 mod names;
+mod quirk;
 mod shape;
 mod spelling;
 
+pub(crate) use quirk::check as quirks;
 pub(crate) use spelling::{SUGGESTIONS_MAX, nearest};
 
 use crate::diagnostic::Diagnostic;

@@ -14,6 +14,7 @@ use crate::nested::{self, ComponentError};
 use crate::program::{FeatureSet, Program, SocketEvent, Trigger as Kind};
 use crate::runtime::Runtime;
 use crate::source::SourceFile;
+use crate::template::FOLDER;
 
 /// What is compiled.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +23,8 @@ pub struct Input {
     pub name: String,
     /// Sources in program order (runtime.md 1.1).
     pub files: Vec<SourceFile>,
+    /// Templates, with paths that begin with `templates/`.
+    pub templates: Vec<SourceFile>,
     /// Hand-written components as file stem and bytes, in name order.
     pub components: Vec<(String, Vec<u8>)>,
 }
@@ -85,9 +88,10 @@ enum Build {
 fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
     let crate::Checked {
         program,
-        files,
+        mut files,
         diagnostics,
-    } = crate::front(input.files, build == Build::Program);
+    } = crate::read(input.files, build == Build::Program);
+    let templates = add_templates(&mut files, input.templates);
     let mut linker = Linker {
         contract: Contract::load(),
         runtime: Runtime::committed(),
@@ -96,7 +100,7 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
         components: Vec::new(),
         diagnostics,
     };
-    let mut facts = facts(&program, &files);
+    let mut facts = facts(&program, &files, templates);
     if build == Build::Tests {
         facts.tested = program
             .feature_sets
@@ -234,9 +238,27 @@ fn owned(imports: &IndexMap<&'static str, Vec<&'static str>>) -> IndexMap<String
         .collect()
 }
 
-fn facts<'a>(program: &'a Program, files: &'a [SourceFile]) -> Facts<'a> {
+/// Puts templates behind the sources, so that failures can cite them; answers where each is.
+fn add_templates(files: &mut Vec<SourceFile>, templates: Vec<SourceFile>) -> IndexMap<String, u32> {
+    let first = files.len();
+    let places = templates.iter().enumerate().map(|(index, template)| {
+        let path = template.path.strip_prefix(FOLDER);
+        let path = path.unwrap_or(&template.path).to_owned();
+        (path, (first + index) as u32)
+    });
+    let places = places.collect();
+    files.extend(templates);
+    places
+}
+
+fn facts<'a>(
+    program: &'a Program,
+    files: &'a [SourceFile],
+    templates: IndexMap<String, u32>,
+) -> Facts<'a> {
     Facts {
         files,
+        templates,
         published: program.published.keys().map(String::as_str).collect(),
         stores: program.store_names.iter().map(String::as_str).collect(),
         listeners: program.resources.iter().map(String::as_str).collect(),

@@ -87,6 +87,8 @@ pub(crate) enum Kind {
     Flag,
     /// A 64-bit integer.
     Long,
+    /// A 64-bit float.
+    Float,
     /// Address and length of bytes, in one.
     Slice,
 }
@@ -112,8 +114,8 @@ pub(crate) enum Node {
     Statement {
         /// Index into the manifest's statements.
         index: u32,
-        /// Names whose values a failure shows.
-        trace: Vec<(TextId, LocalId)>,
+        /// Names and values that a failure shows, as far as they are bound.
+        trace: Vec<(TextId, Expr)>,
         /// What a failure does.
         on_failure: OnFailure,
         /// The steps.
@@ -142,6 +144,8 @@ pub(crate) enum Node {
     Finish(Option<Expr>),
     /// Fails the statement with the message that is set.
     Fail(FailureKind),
+    /// Frees what was allocated since a mark (a flag), save for what later steps read.
+    Collect(LocalId),
 }
 
 /// What a failing statement does.
@@ -199,6 +203,63 @@ pub(crate) enum Expr {
     Extend(Box<Expr>),
     /// Whether the first is at least the second, as a flag.
     AtLeast(Box<Expr>, Box<Expr>),
+    /// A 64-bit float.
+    Float(f64),
+    /// An operation on numbers that cannot fail.
+    Native(Native, Vec<Expr>),
+    /// An operation on integers that can fail.
+    Checked(Box<Checked>),
+}
+
+/// Operations on numbers. The operands are of one kind; comparisons answer a flag.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Native {
+    /// The float of an integer.
+    ToFloat,
+    /// Floats: sum.
+    Add,
+    /// Floats: difference.
+    Subtract,
+    /// Floats: product.
+    Multiply,
+    /// Floats: quotient.
+    Divide,
+    /// Float: the number with the other sign.
+    Negate,
+    /// Integers or floats.
+    Equal(Number),
+    /// Integers or floats.
+    Less(Number),
+    /// Integers or floats.
+    LessOrEqual(Number),
+    /// Integers or floats.
+    Greater(Number),
+    /// Integers or floats.
+    GreaterOrEqual(Number),
+}
+
+/// Kinds of numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Number {
+    /// 64-bit integers.
+    Int,
+    /// 64-bit floats.
+    Float,
+}
+
+/// An operation on integers: where it overflows or divides by zero, the function of the value runtime is called with the boxed operands, and fails.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Checked {
+    /// Which: `add`, `sub`, `mul`, `div` or `rem`.
+    pub function: &'static str,
+    /// An integer.
+    pub left: Expr,
+    /// An integer.
+    pub right: Expr,
+    /// Locals of kind `Long` for the operands and the result.
+    pub temporaries: [LocalId; 3],
+    /// How it fails.
+    pub kind: FailureKind,
 }
 
 /// Arithmetic on flags.
@@ -379,6 +440,45 @@ impl Expr {
             callee: Callee::Host(function),
             arguments,
             fails: Fails::OnZero(FailureKind::Action),
+        }
+    }
+
+    /// Calls `visit` with each part of this expression.
+    pub(crate) fn parts<'a>(&'a self, mut visit: impl FnMut(&'a Expr)) {
+        match self {
+            Expr::Call { arguments, .. } => {
+                for argument in arguments {
+                    if let Argument::Expr(expr) | Argument::Slice(expr) = argument {
+                        visit(expr);
+                    }
+                }
+            }
+            Expr::Choose {
+                condition,
+                then,
+                otherwise,
+            } => [condition, then, otherwise]
+                .into_iter()
+                .for_each(|part| visit(part)),
+            Expr::Flags(_, operands) | Expr::Native(_, operands) => {
+                operands.iter().for_each(visit);
+            }
+            Expr::Extend(operand) => visit(operand),
+            Expr::AddLong(left, right) | Expr::AtLeast(left, right) => {
+                visit(left);
+                visit(right);
+            }
+            Expr::Checked(checked) => {
+                visit(&checked.left);
+                visit(&checked.right);
+            }
+            Expr::Local(_)
+            | Expr::Unbound
+            | Expr::Flag(_)
+            | Expr::Long(_)
+            | Expr::Float(_)
+            | Expr::Constant(_)
+            | Expr::Undefined { .. } => {}
         }
     }
 

@@ -5,13 +5,16 @@ pub mod check;
 mod compile;
 pub mod diagnostic;
 mod emit;
+pub mod format;
 mod ir;
 mod lower;
 mod nested;
+mod optimise;
 pub mod program;
 mod runtime;
 pub mod source;
 pub mod syntax;
+mod template;
 
 pub use compile::{Artifact, Compiled, Input, RefusedComponent, compile, compile_tests};
 use diagnostic::Diagnostic;
@@ -49,11 +52,35 @@ impl Checked {
 /// assert!(!checked.has_errors());
 /// ```
 pub fn front(files: Vec<SourceFile>, whole_program: bool) -> Checked {
+    let mut checked = read(files, whole_program);
+    check::quirks(&checked.program, &mut checked.diagnostics);
+    order(&mut checked.diagnostics);
+    checked
+}
+
+/// Whether a file has the entry point of a program.
+pub fn has_start(file: &SourceFile) -> bool {
+    // Most files need not be read for that.
+    file.text.contains("Application-Start")
+        && Program::new(vec![syntax::parse(0, &file.text).program])
+            .feature_sets
+            .iter()
+            .any(|set| set.trigger == program::Trigger::Start)
+}
+
+/// Reads and checks; leaves out what is only worth knowing to whoever asks for a check.
+pub(crate) fn read(files: Vec<SourceFile>, whole_program: bool) -> Checked {
     let mut diagnostics = Vec::new();
     let mut parsed = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
-        let one = syntax::parse(index as u32, &file.text);
+        let mut one = syntax::parse(index as u32, &file.text);
         diagnostics.extend(one.diagnostics);
+        if is_imported(file) {
+            // Of an imported application all but its entry point becomes part of the program (language 1.2).
+            one.program
+                .feature_sets
+                .retain(|set| set.name != program::START);
+        }
         parsed.push(one.program);
     }
     let broken = diagnostics.iter().any(Diagnostic::is_error);
@@ -64,15 +91,25 @@ pub fn front(files: Vec<SourceFile>, whole_program: bool) -> Checked {
         (true, true) => check::Scope::Broken,
     };
     diagnostics.extend(check::check(&program, scope));
+    order(&mut diagnostics);
+    Checked {
+        program,
+        files,
+        diagnostics,
+    }
+}
+
+/// By file and place, and no more than anybody reads.
+fn order(diagnostics: &mut Vec<Diagnostic>) {
     if diagnostics.len() > DIAGNOSTICS_MAX {
         // Errors decide whether the program compiles: warnings give way first.
         diagnostics.sort_by_key(|diagnostic| !diagnostic.is_error());
         diagnostics.truncate(DIAGNOSTICS_MAX);
     }
     diagnostics.sort_by_key(|diagnostic| diagnostic.primary.map(|span| (span.file, span.start)));
-    Checked {
-        program,
-        files,
-        diagnostics,
-    }
+}
+
+/// Whether a file lies outside of the application's directory, so that only an import can have brought it.
+fn is_imported(file: &SourceFile) -> bool {
+    file.path.starts_with("../") || file.path.starts_with('/')
 }

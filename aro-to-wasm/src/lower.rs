@@ -40,6 +40,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) listeners: IndexSet<&'a str>,
     /// Whether the program has sockets at all.
     pub(crate) has_sockets: bool,
+    /// Templates by their path in the folder of templates, with their place among the files.
+    pub(crate) templates: IndexMap<String, u32>,
     /// Feature sets that tests may run, by plain name; empty in a normal build.
     pub(crate) tested: IndexMap<String, &'a FeatureSet>,
     /// User-defined actions by lower-case name.
@@ -99,6 +101,11 @@ pub(crate) fn lower(set: &FeatureSet, role: Role, success: bool, facts: &Facts<'
         shared.unit.functions.push(function);
         next += 1;
     }
+    shared
+        .unit
+        .functions
+        .iter_mut()
+        .for_each(crate::optimise::optimise);
     Lowered {
         unit: shared.unit,
         statements: shared.statements,
@@ -146,6 +153,8 @@ struct Body<'s, 'a> {
     /// Open `while` loops.
     loops: Vec<LoopId>,
     next_loop: u32,
+    /// The template that is being rendered.
+    rendering: action::Rendering,
 }
 
 impl<'s, 'a> Body<'s, 'a> {
@@ -163,6 +172,7 @@ impl<'s, 'a> Body<'s, 'a> {
             published: IndexMap::new(),
             loops: Vec::new(),
             next_loop: 0,
+            rendering: action::Rendering::default(),
         }
     }
 
@@ -297,6 +307,11 @@ impl<'s, 'a> Body<'s, 'a> {
     fn loop_id(&mut self) -> LoopId {
         self.next_loop += 1;
         LoopId(self.next_loop - 1)
+    }
+
+    /// Notes how much memory is taken; `Node::Collect` frees what comes after it.
+    fn mark(&mut self) -> LocalId {
+        self.keep(Expr::runtime("mark", Vec::new()), Kind::Flag)
     }
 
     /// Lowers into a block of its own.

@@ -13,6 +13,9 @@ use crate::syntax::walk;
 use indexmap::{IndexMap, IndexSet};
 use rustc_hash::FxHashSet;
 
+/// Name of the feature set that a program begins with.
+pub const START: &str = "Application-Start";
+
 /// A feature set and what follows from its header.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FeatureSet {

@@ -65,7 +65,7 @@ fn fixture(path: &Path, folder: &str) -> Result<(), Failed> {
         let input = Input {
             name: stem.clone(),
             files,
-            components: Vec::new(),
+            ..Input::default()
         };
         let compiled = compile(input)?;
         expect(

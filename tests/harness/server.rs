@@ -21,7 +21,7 @@ pub fn sources(files: &[(&str, &str)]) -> Input {
     Input {
         name: "test".to_owned(),
         files: files.iter().map(file).collect(),
-        components: Vec::new(),
+        ..Input::default()
     }
 }
 

@@ -1,9 +1,11 @@
-//! `cargo xtask bench tcp`: what a sandboxed echo costs, beside a plain tokio echo on the same machine in the same run.
+//! `cargo xtask bench`: what compiling costs (`compile.rs`), and with `tcp` what a sandboxed echo costs, beside a plain tokio echo on the same machine in the same run.
 //!
 //! Each server is a process of its own, so that its CPU time can be told from that of the clients, which live here. The servers take turns over several rounds and the median counts, so that a busy moment of the machine hits none of them alone.
 
+mod compile;
 mod load;
 mod machine;
+mod page;
 mod plain;
 mod report;
 mod server;
@@ -47,6 +49,12 @@ enum What {
         #[arg(long)]
         no_page: bool,
     },
+    /// Compile time of programs of 10, 100 and 1,000 feature sets, and the size of the examples' components.
+    Compile {
+        /// Prints the result and leaves docs/benchmarks.md as it is.
+        #[arg(long)]
+        no_page: bool,
+    },
     /// The plain server, started by the benchmark.
     #[command(hide = true)]
     PlainEcho,
@@ -57,6 +65,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     match options.what {
         What::PlainEcho => plain::serve(),
         What::Tcp { no_page } => tcp(no_page),
+        What::Compile { no_page } => compile::run(no_page),
     }
 }
 
@@ -90,9 +99,7 @@ fn tcp(no_page: bool) -> anyhow::Result<()> {
     let table = measured.table();
     println!("\n{table}");
     if !no_page {
-        let page = report::page(&table, &machine::describe());
-        std::fs::write(crate::root().join(PAGE), page)
-            .with_context(|| format!("cannot write {PAGE}"))?;
+        page::put("Echo over TCP", &report::section(&table))?;
         println!("written to {PAGE}");
     }
     Ok(())

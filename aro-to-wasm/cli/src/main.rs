@@ -1,6 +1,8 @@
 //! `aro-to-wasm`: files in, `app.wasm` and diagnostics out.
 
+mod fmt;
 mod inspect;
+mod new;
 mod test;
 
 use std::io::IsTerminal;
@@ -30,6 +32,9 @@ enum Command {
         /// Where to write it
         #[arg(short, long, default_value = "app.wasm")]
         output: PathBuf,
+        /// How to print mistakes: as text on standard error, or as JSON on standard output
+        #[arg(long, value_enum, default_value_t = Format::Text)]
+        format: Format,
     },
     /// Report mistakes without building
     Check {
@@ -53,6 +58,10 @@ enum Command {
         #[arg(long)]
         no_color: bool,
     },
+    /// Lay source files out in the one canonical way
+    Fmt(fmt::Options),
+    /// Begin a program
+    New(new::Options),
     /// Show what an app.wasm holds and what it may do
     Inspect {
         /// The artifact
@@ -94,7 +103,13 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> anyhow::Result<u8> {
     match command {
-        Command::Build { program, output } => build(&program, &output),
+        Command::Build {
+            program,
+            output,
+            format,
+        } => build(&program, &output, format),
+        Command::Fmt(options) => fmt::run(&options),
+        Command::New(options) => new::run(&options),
         Command::Check {
             program,
             format,
@@ -115,10 +130,13 @@ fn run(command: Command) -> anyhow::Result<u8> {
     }
 }
 
-fn build(program: &Path, output: &Path) -> anyhow::Result<u8> {
+fn build(program: &Path, output: &Path, format: Format) -> anyhow::Result<u8> {
     let input = project::read(program)?;
     let compiled = aro_to_wasm::compile(input)?;
-    report(&compiled.diagnostics, &compiled.files);
+    match format {
+        Format::Text => report(&compiled.diagnostics, &compiled.files),
+        Format::Json => report_json(&compiled.diagnostics, &compiled.files)?,
+    }
     let Some(artifact) = compiled.artifact else {
         return Ok(WRONG);
     };
@@ -134,8 +152,9 @@ fn build(program: &Path, output: &Path) -> anyhow::Result<u8> {
 }
 
 fn check(program: &Path, format: Format, no_warnings: bool) -> anyhow::Result<u8> {
-    let whole = program.is_dir();
     let input = project::read(program)?;
+    // A single file is a program if it has an entry point, else a part of one.
+    let whole = program.is_dir() || input.files.iter().any(aro_to_wasm::has_start);
     let mut checked = aro_to_wasm::front(input.files, whole);
     if no_warnings {
         checked.diagnostics.retain(Diagnostic::is_error);
@@ -145,12 +164,15 @@ fn check(program: &Path, format: Format, no_warnings: bool) -> anyhow::Result<u8
             report(&checked.diagnostics, &checked.files);
             summary(&checked.diagnostics, checked.files.len());
         }
-        Format::Json => {
-            let json = diagnostic::to_json(&checked.diagnostics, &checked.files);
-            anstream::println!("{}", serde_json::to_string_pretty(&json)?);
-        }
+        Format::Json => report_json(&checked.diagnostics, &checked.files)?,
     }
     Ok(if checked.has_errors() { WRONG } else { 0 })
+}
+
+fn report_json(diagnostics: &[Diagnostic], files: &[SourceFile]) -> anyhow::Result<()> {
+    let json = diagnostic::to_json(diagnostics, files);
+    anstream::println!("{}", serde_json::to_string_pretty(&json)?);
+    Ok(())
 }
 
 fn report(diagnostics: &[Diagnostic], files: &[SourceFile]) {

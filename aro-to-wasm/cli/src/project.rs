@@ -56,7 +56,9 @@ pub enum ReadError {
 pub fn read(path: &Path) -> Result<Input, ReadError> {
     let is_file = metadata(path)?.is_file();
     let root = if is_file {
-        path.parent().unwrap_or(Path::new("."))
+        path.parent()
+            .filter(|parent| !parent.as_os_str().is_empty())
+            .unwrap_or(Path::new("."))
     } else {
         path
     };
@@ -64,7 +66,7 @@ pub fn read(path: &Path) -> Result<Input, ReadError> {
     let mut seen = BTreeSet::new();
     if is_file {
         files.push(read_source(path, path.file_name().map_or(path, Path::new))?);
-        seen.insert(canonical(root)?);
+        seen.insert(canonical(path)?);
         import_all(root, &mut files, 0, &mut seen)?;
     } else {
         read_directory(root, "", &mut files, &mut seen)?;
@@ -79,11 +81,28 @@ pub fn read(path: &Path) -> Result<Input, ReadError> {
     } else {
         read_components(&root.join("components"))?
     };
+    let templates = read_templates(root)?;
     Ok(Input {
         name: program_name(path)?,
         files,
+        templates,
         components,
     })
+}
+
+/// The source files of a directory in program order, without those that they import; or the one file.
+///
+/// # Errors
+/// [`ReadError`] if the directory cannot be read or holds too much.
+pub fn sources(path: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    if metadata(path)?.is_file() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut paths = Vec::new();
+    walk(path, 0, &mut paths, is_source)?;
+    let stem_is_main = |path: &Path| path.file_stem().is_some_and(|stem| stem == "main");
+    paths.sort_by(|left, right| (!stem_is_main(left), left).cmp(&(!stem_is_main(right), right)));
+    Ok(paths)
 }
 
 fn program_name(path: &Path) -> Result<String, ReadError> {
@@ -104,12 +123,12 @@ fn read_directory(
     if !seen.insert(canonical(root)?) {
         return Ok(());
     }
-    let mut paths = Vec::new();
-    walk(root, 0, &mut paths)?;
-    let stem_is_main = |path: &Path| path.file_stem().is_some_and(|stem| stem == "main");
-    paths.sort_by(|left, right| (!stem_is_main(left), left).cmp(&(!stem_is_main(right), right)));
     let first = files.len();
-    for path in paths {
+    for path in sources(root)? {
+        // A folder below the application may be imported as well: its files are there once.
+        if !seen.insert(canonical(&path)?) {
+            continue;
+        }
         let relative = path.strip_prefix(root).unwrap_or(&path);
         files.push(read_source(&path, &Path::new(prefix).join(relative))?);
         if files.len() > FILES_MAX {
@@ -145,7 +164,12 @@ fn import_all(
     Ok(())
 }
 
-fn walk(directory: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), ReadError> {
+fn walk(
+    directory: &Path,
+    depth: usize,
+    paths: &mut Vec<PathBuf>,
+    wanted: fn(&Path) -> bool,
+) -> Result<(), ReadError> {
     if depth > DEPTH_MAX {
         return Err(too_large(
             directory,
@@ -163,9 +187,9 @@ fn walk(directory: &Path, depth: usize, paths: &mut Vec<PathBuf>) -> Result<(), 
         }
         if entry.is_dir() {
             if name != "Plugins" {
-                walk(&entry, depth + 1, paths)?;
+                walk(&entry, depth + 1, paths, wanted)?;
             }
-        } else if is_source(&entry) {
+        } else if wanted(&entry) {
             paths.push(entry);
         }
         if paths.len() > FILES_MAX {
@@ -192,6 +216,28 @@ fn read_source(path: &Path, name: &Path) -> Result<SourceFile, ReadError> {
         .to_string_lossy()
         .replace(std::path::MAIN_SEPARATOR, "/");
     Ok(SourceFile { path, text })
+}
+
+/// Everything below `templates/` that is text, in path order.
+fn read_templates(root: &Path) -> Result<Vec<SourceFile>, ReadError> {
+    let directory = root.join("templates");
+    let mut templates = Vec::new();
+    if !directory.is_dir() {
+        return Ok(templates);
+    }
+    let mut paths = Vec::new();
+    walk(&directory, 0, &mut paths, |path| !is_source(path))?;
+    paths.sort();
+    for path in paths {
+        let relative = path.strip_prefix(&directory).unwrap_or(&path);
+        match read_source(&path, &Path::new("templates").join(relative)) {
+            Ok(template) => templates.push(template),
+            // A picture beside the templates is none.
+            Err(ReadError::NotText { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(templates)
 }
 
 /// `components/*.wasm`, in name order.
@@ -303,6 +349,16 @@ mod tests {
         let input = read(&root.path().join("app")).unwrap();
         let names: Vec<_> = input.files.iter().map(|file| file.path.as_str()).collect();
         assert_eq!(names, ["main.aro", "../shared/lib.aro"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_imported_as_well_is_read_once() {
+        let root = tempfile::tempdir().unwrap();
+        write(root.path(), "main.aro", "import ./sources\n");
+        write(root.path(), "sources/more.aro", "");
+        let input = read(root.path()).unwrap();
+        let names: Vec<_> = input.files.iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(names, ["main.aro", "sources/more.aro"]);
     }
 
     #[test]

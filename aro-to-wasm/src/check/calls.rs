@@ -39,7 +39,8 @@ fn verb(program: &Program, scope: Scope, action: &Action, found: &mut Vec<Diagno
         None if text.starts_with("Application.") => user_action(program, scope, action, found),
         None if program.user_actions.contains_key(text) => {}
         None => {
-            let mut unknown = Diagnostic::new(Code::UnknownVerb, action.verb.span, format!("unknown action verb `{text}`"));
+            let mut unknown = Diagnostic::new(Code::UnknownVerb, action.verb.span, format!("unknown action verb `{text}`"))
+                .label(action.verb.span, "no built-in action, and no action of this program");
             if let Some(near) = actions::suggest(text) {
                 unknown = unknown.help(format!("did you mean `{near}`?"));
             }
@@ -65,6 +66,7 @@ fn preposition(known: &actions::Action, action: &Action, found: &mut Vec<Diagnos
     );
     found.push(
         Diagnostic::new(Code::WrongPreposition, object.span, message)
+            .label(object.span, format!("expected {}", words.join(" or ")))
             .help(format!("it takes {}", words.join(", "))),
     );
 }
@@ -86,14 +88,16 @@ fn user_action(program: &Program, scope: Scope, action: &Action, found: &mut Vec
                 Code::UnknownUserAction,
                 action.verb.span,
                 format!("unknown user-defined action `{text}`"),
-            );
-            found.push(if known.is_empty() {
-                unknown.help(format!(
+            )
+            .label(action.verb.span, "no feature set defines it");
+            let near = super::nearest(text, known.iter().map(|name| name.trim_matches('`')));
+            found.push(match near {
+                Some(near) => unknown.help(format!("did you mean `{near}`?")),
+                None if known.is_empty() => unknown.help(format!(
                     "define it: `({}: Action) {{ … }}`",
                     text.trim_start_matches("Application.")
-                ))
-            } else {
-                unknown.help(format!("known are {}", known.join(", ")))
+                )),
+                None => unknown.help(format!("known are {}", known.join(", "))),
             });
         }
         return;

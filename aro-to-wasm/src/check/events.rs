@@ -95,7 +95,8 @@ fn unhandled(emitted: &[&Noun], handled: &FxHashSet<&str>, found: &mut Vec<Diagn
             Code::NoHandler,
             noun.span,
             format!("event `{event}` is emitted but no handler exists"),
-        );
+        )
+        .label(noun.span, "nobody receives it");
         let suggest = reported.len() <= super::SUGGESTIONS_MAX;
         let near = names.iter().copied().take_while(|_| suggest);
         found.push(match super::nearest(event, near) {

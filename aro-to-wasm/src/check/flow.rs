@@ -5,12 +5,26 @@ mod statement;
 
 use super::{SUGGESTIONS_MAX, Scope, names, nearest};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::program::{FeatureSet, Program, Trigger};
+use crate::program::{FeatureSet, Program};
 use crate::source::Span;
 use crate::syntax::ast::{Expression, Noun};
 use crate::syntax::walk::{self, Use};
 use indexmap::IndexMap;
 use rustc_hash::{FxHashMap, FxHashSet};
+
+/// Names of services, which are bound for what they do (14.4).
+const SERVICES: &[&str] = &[
+    "http-client",
+    "server",
+    "client",
+    "file-watcher",
+    "database-connections",
+    "database",
+    "db-connection",
+    "socket-client",
+    "log-buffer",
+    "cache",
+];
 
 pub(super) fn check(
     program: &Program,
@@ -168,7 +182,12 @@ impl<'a> Flow<'a, '_> {
             }
             _ => format!("variable `{name}` is not defined here"),
         };
-        let diagnostic = Diagnostic::new(missing.code, missing.span, message);
+        let label = match missing.code {
+            Code::NotPublished => "nothing gives it a value",
+            _ => "nothing has bound this name before",
+        };
+        let diagnostic =
+            Diagnostic::new(missing.code, missing.span, message).label(missing.span, label);
         if let Some(later) = self
             .first
             .get(name)
@@ -219,17 +238,24 @@ impl<'a> Flow<'a, '_> {
             .map(|(name, span)| (*name, *span))
             .collect();
         for (name, span) in unused {
-            if name.starts_with('_') || names::provided(self.program, self.set, name) {
+            if name.starts_with('_')
+                || SERVICES.contains(&name)
+                || names::provided(self.program, self.set, name)
+            {
                 continue;
             }
             let message = format!("variable `{name}` is defined but never used");
-            self.found
-                .push(Diagnostic::new(Code::UnusedName, span, message));
+            let warning = Diagnostic::new(Code::UnusedName, span, message)
+                .label(span, "bound here, and read nowhere")
+                .help(format!(
+                    "leave the statement out, or call it `<_{name}>` if only its effect matters"
+                ));
+            self.found.push(warning);
         }
     }
 
     /// A template may use any name.
     fn renders_template(&self) -> bool {
-        self.set.trigger != Trigger::Start && self.used.contains("template")
+        self.used.contains("template")
     }
 }

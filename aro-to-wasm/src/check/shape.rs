@@ -106,11 +106,10 @@ fn ends(set: &FeatureSet, scope: Scope, found: &mut Vec<Diagnostic>) {
     }
     if set.syntax.body.statements.is_empty() {
         let message = format!("feature set `{name}` has no statements");
-        found.push(Diagnostic::new(
-            Code::NoStatements,
-            set.syntax.header,
-            message,
-        ));
+        found.push(
+            Diagnostic::new(Code::NoStatements, set.syntax.header, message)
+                .help("add a statement, or leave the feature set out"),
+        );
         return;
     }
     let mut returns = false;

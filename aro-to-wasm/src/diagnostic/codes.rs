@@ -73,6 +73,7 @@ codes! {
     SeveralStarts "E0030" "a program with several Application-Start",
     NotCompiled "E0040" "a part of the language that is not compiled yet",
     InvalidPort "E0041" "a port that does not exist",
+    Template "E0050" "a template that cannot be read",
     ReversedRange "W0001" "a range whose start is greater than its end",
     Concurrency "W0002" "a concurrency limit below one",
     UndefinedName "W0003" "a name that nothing defines",
@@ -92,6 +93,8 @@ codes! {
     NeverTriggered "W0017" "a handler whose name selects no event",
     IgnoredInterpolation "W0018" "an interpolation that contributes nothing",
     UnterminatedComment "W0019" "a comment without its end",
+    UnknownOperation "W0021" "an operation that Compute does not have",
+    CountsFromEnd "W0022" "an index that counts from the end of a list",
     NeverRun "W0030" "a feature set that nothing runs",
     LoopRebinding "W0020" "a name bound again inside a loop that counts",
 }

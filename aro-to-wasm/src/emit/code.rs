@@ -1,11 +1,18 @@
 //! Function bodies: structured IR to instructions.
 
+#![expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "expressions without a part in what is asked have one treatment"
+)]
+
+mod number;
+
 use indexmap::{IndexMap, IndexSet};
 use wasm_encoder::{BlockType, Function as Body, ValType};
 
 use crate::ir::{
-    Argument, Callee, Constant, Expr, Fails, FailureKind, FlagOperator, Function, HostFunction,
-    Kind, LocalId, LoopId, Node, OnFailure, Role, TextId,
+    Argument, Callee, Checked, Constant, Expr, Fails, FailureKind, FlagOperator, Function,
+    HostFunction, Kind, LoopId, Node, OnFailure, Role, TextId,
 };
 use aro_wit::manifest::CodeRange;
 
@@ -79,8 +86,9 @@ impl Calls {
                 Node::Statement { body, trace, .. } => {
                     if fails(body) {
                         self.runtime.insert("fail");
-                        if !trace.is_empty() {
+                        for (_, value) in trace {
                             self.runtime.insert("trace");
+                            self.expr(value);
                         }
                     }
                     self.nodes(body);
@@ -96,7 +104,7 @@ impl Calls {
                     self.nodes(then);
                     self.nodes(otherwise);
                 }
-                Node::Break(_) | Node::Finish(None) | Node::Fail(_) => {}
+                Node::Break(_) | Node::Finish(None) | Node::Fail(_) | Node::Collect(_) => {}
             }
         }
     }
@@ -104,46 +112,29 @@ impl Calls {
     fn expr(&mut self, expr: &Expr) {
         match expr {
             Expr::Call {
-                callee, arguments, ..
+                callee: Callee::Runtime(name),
+                ..
             } => {
-                match callee {
-                    Callee::Runtime(name) => {
-                        self.runtime.insert(name);
-                    }
-                    Callee::Host(function) => {
-                        self.helpers.insert(*function);
-                    }
-                    Callee::Action(_) => {}
-                }
-                for argument in arguments {
-                    if let Argument::Expr(expr) | Argument::Slice(expr) = argument {
-                        self.expr(expr);
-                    }
-                }
+                self.runtime.insert(name);
+            }
+            Expr::Call {
+                callee: Callee::Host(function),
+                ..
+            } => {
+                self.helpers.insert(*function);
             }
             Expr::Constant(constant) => {
                 self.runtime.insert(constructor(*constant));
             }
-            Expr::Choose {
-                condition,
-                then,
-                otherwise,
-            } => {
-                self.expr(condition);
-                self.expr(then);
-                self.expr(otherwise);
-            }
             Expr::Undefined { kind, .. } => {
                 self.runtime.insert(undefined_setter(*kind));
             }
-            Expr::Flags(_, operands) => operands.iter().for_each(|operand| self.expr(operand)),
-            Expr::Extend(operand) => self.expr(operand),
-            Expr::AddLong(left, right) | Expr::AtLeast(left, right) => {
-                self.expr(left);
-                self.expr(right);
+            Expr::Checked(checked) => {
+                self.runtime.extend(["int", checked.function]);
             }
-            Expr::Local(_) | Expr::Unbound | Expr::Flag(_) | Expr::Long(_) => {}
+            _ => {}
         }
+        expr.parts(|part| self.expr(part));
     }
 }
 
@@ -176,34 +167,23 @@ fn fails(nodes: &[Node]) -> bool {
         } => expr_fails(condition) || fails(then) || fails(otherwise),
         Node::Loop(_, body) => fails(body),
         Node::Fail(_) => true,
-        Node::Statement { .. } | Node::Attempt(_) | Node::Break(_) | Node::Finish(None) => false,
+        Node::Statement { .. }
+        | Node::Attempt(_)
+        | Node::Break(_)
+        | Node::Finish(None)
+        | Node::Collect(_) => false,
     })
 }
 
 fn expr_fails(expr: &Expr) -> bool {
-    match expr {
-        Expr::Call {
-            arguments, fails, ..
-        } => {
-            *fails != Fails::Never
-                || arguments.iter().any(|argument| match argument {
-                    Argument::Expr(expr) | Argument::Slice(expr) => expr_fails(expr),
-                    Argument::Text(_) => false,
-                })
-        }
-        Expr::Choose {
-            condition,
-            then,
-            otherwise,
-        } => expr_fails(condition) || expr_fails(then) || expr_fails(otherwise),
-        Expr::Undefined { .. } => true,
-        Expr::Flags(_, operands) => operands.iter().any(expr_fails),
-        Expr::Extend(operand) => expr_fails(operand),
-        Expr::AddLong(left, right) | Expr::AtLeast(left, right) => {
-            expr_fails(left) || expr_fails(right)
-        }
-        Expr::Local(_) | Expr::Unbound | Expr::Flag(_) | Expr::Long(_) | Expr::Constant(_) => false,
-    }
+    let itself = match expr {
+        Expr::Call { fails, .. } => *fails != Fails::Never,
+        Expr::Undefined { .. } | Expr::Checked(_) => true,
+        _ => false,
+    };
+    let mut any = itself;
+    expr.parts(|part| any = any || expr_fails(part));
+    any
 }
 
 /// The core type of a kind.
@@ -211,6 +191,7 @@ pub(crate) fn core_type(kind: Kind) -> ValType {
     match kind {
         Kind::Value | Kind::Flag => ValType::I32,
         Kind::Long | Kind::Slice => ValType::I64,
+        Kind::Float => ValType::F64,
     }
 }
 
@@ -239,6 +220,7 @@ pub(crate) fn encode(function: &Function, index: u32, symbols: &Symbols) -> (Bod
     let mut writer = Writer {
         body: Body::new_with_locals_types(declared),
         role: function.role,
+        kinds: &function.locals,
         index,
         symbols,
         depth: 0,
@@ -258,6 +240,7 @@ pub(crate) fn encode(function: &Function, index: u32, symbols: &Symbols) -> (Bod
 struct Writer<'a> {
     body: Body,
     role: Role,
+    kinds: &'a [Kind],
     index: u32,
     symbols: &'a Symbols,
     /// Open blocks.
@@ -335,6 +318,8 @@ impl Writer<'_> {
             }
             Node::Finish(value) => self.finish(value.as_ref()),
             Node::Fail(kind) => self.fail(*kind),
+            // The optimiser has replaced it, or it is not worth while.
+            Node::Collect(_) => {}
         }
     }
 
@@ -360,7 +345,7 @@ impl Writer<'_> {
     fn statement(
         &mut self,
         index: u32,
-        trace: &[(TextId, LocalId)],
+        trace: &[(TextId, Expr)],
         on_failure: OnFailure,
         body: &[Node],
     ) {
@@ -387,23 +372,22 @@ impl Writer<'_> {
         self.close();
     }
 
-    fn report(&mut self, index: u32, trace: &[(TextId, LocalId)]) {
+    fn report(&mut self, index: u32, trace: &[(TextId, Expr)]) {
         if matches!(self.role, Role::Action | Role::Tested) {
             // The message stays; the calling statement takes it as its cause.
             self.body.instructions().i32_const(0).return_();
             return;
         }
-        for (name, local) in trace {
+        for (name, value) in trace {
             let (address, length) = self.symbols.text(*name);
+            self.expr(value);
             self.body
                 .instructions()
-                .local_get(local.0)
+                .local_tee(self.tested)
                 .if_(BlockType::Empty)
                 .i32_const(address)
-                .i32_const(length);
-            self.body
-                .instructions()
-                .local_get(local.0)
+                .i32_const(length)
+                .local_get(self.tested)
                 .call(self.symbols.runtime("trace"))
                 .end();
         }
@@ -481,8 +465,9 @@ impl Writer<'_> {
                 otherwise,
             } => {
                 self.expr(condition);
+                let ty = self.type_of(then, otherwise);
                 self.open(|body| {
-                    body.instructions().if_(BlockType::Result(ValType::I32));
+                    body.instructions().if_(BlockType::Result(ty));
                 });
                 self.expr(then);
                 self.body.instructions().else_();
@@ -514,6 +499,68 @@ impl Writer<'_> {
                 self.expr(right);
                 self.body.instructions().i64_ge_s();
             }
+            Expr::Float(number) => {
+                self.body.instructions().f64_const((*number).into());
+            }
+            Expr::Native(operator, operands) => {
+                for operand in operands {
+                    self.expr(operand);
+                }
+                number::native(&mut self.body, *operator);
+            }
+            Expr::Checked(checked) => self.checked(checked),
+        }
+    }
+
+    fn checked(&mut self, checked: &Checked) {
+        let [left, right, _] = checked.temporaries;
+        self.expr(&checked.left);
+        self.body.instructions().local_set(left.0);
+        self.expr(&checked.right);
+        self.body.instructions().local_set(right.0);
+        number::compute(&mut self.body, checked);
+        self.open(|body| {
+            body.instructions().if_(BlockType::Empty);
+        });
+        let int = self.symbols.runtime("int");
+        self.body
+            .instructions()
+            .local_get(left.0)
+            .call(int)
+            .local_get(right.0)
+            .call(int)
+            .call(self.symbols.runtime(checked.function))
+            .drop();
+        self.fail(checked.kind);
+        self.close();
+        number::result(&mut self.body, checked);
+    }
+
+    /// The core type of a choice.
+    fn type_of(&self, then: &Expr, otherwise: &Expr) -> ValType {
+        match then {
+            Expr::Local(local) => self
+                .kinds
+                .get(local.0 as usize)
+                .map_or(ValType::I32, |kind| core_type(*kind)),
+            Expr::Long(_) | Expr::Extend(_) | Expr::AddLong(..) | Expr::Checked(_) => ValType::I64,
+            Expr::Float(_) => ValType::F64,
+            Expr::Native(operator, _) => number::type_of(*operator),
+            Expr::Choose {
+                then, otherwise, ..
+            } => self.type_of(then, otherwise),
+            Expr::Undefined { .. } if !matches!(otherwise, Expr::Undefined { .. }) => {
+                self.type_of(otherwise, then)
+            }
+            Expr::Call {
+                callee: Callee::Runtime(name),
+                ..
+            } => super::module::runtime_signature(name)
+                .1
+                .first()
+                .copied()
+                .unwrap_or(ValType::I32),
+            _ => ValType::I32,
         }
     }
 
@@ -609,17 +656,7 @@ impl Writer<'_> {
                 ..
             } => !super::host::helper(*function).results.is_empty(),
             Expr::Undefined { .. } => false,
-            Expr::Local(_)
-            | Expr::Unbound
-            | Expr::Flag(_)
-            | Expr::Long(_)
-            | Expr::Constant(_)
-            | Expr::Call { .. }
-            | Expr::Choose { .. }
-            | Expr::Flags(..)
-            | Expr::Extend(_)
-            | Expr::AddLong(..)
-            | Expr::AtLeast(..) => true,
+            _ => true,
         }
     }
 }

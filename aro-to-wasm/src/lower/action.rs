@@ -1,19 +1,29 @@
 //! Actions: each verb's form to calls of the value runtime and the host.
 
+mod check;
+mod collection;
+mod compute;
 mod data;
 mod environment;
 mod file;
+mod format;
+mod object;
 mod output;
 mod socket;
 mod state;
+mod template;
 mod test;
+mod text;
+mod time;
 mod time_wait;
+
+pub(super) use template::Rendering;
 
 use super::Body;
 use super::expression::Path;
 use crate::actions::{ActionKind, BareObject, lookup};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::ir::{Callee, Expr, Fails, FailureKind, HostFunction, Kind, Role};
+use crate::ir::{Callee, Expr, Fails, FailureKind, HostFunction, Kind, Node, Role};
 use crate::lower::Called;
 use crate::source::Span;
 use crate::syntax::ast::{
@@ -28,15 +38,30 @@ impl Body<'_, '_> {
         let Some(known) = lookup(&action.verb.text) else {
             return self.unknown(action);
         };
-        if known.kind != ActionKind::Return && self.binds_directly(action, known.bare_object) {
+        let binds_itself = matches!(
+            known.kind,
+            ActionKind::Return | ActionKind::Validate | ActionKind::Compare
+        );
+        if !binds_itself && self.binds_directly(action, known.bare_object) {
+            return;
+        }
+        if self.checked_or_collected(action, known.kind) {
             return;
         }
         match known.kind {
             ActionKind::Extract => self.extract(action),
             ActionKind::Receive | ActionKind::Process => self.copy(action),
+            ActionKind::Create if time::creates(action) => self.create_time(action),
             ActionKind::Create => self.create(action),
+            ActionKind::Update => self.update(action),
+            ActionKind::Merge => self.merge(action),
+            ActionKind::Compute if time::computes(action) => self.compute_time(action),
             ActionKind::Compute => self.compute(action),
-            ActionKind::Parse => self.parse(action),
+            ActionKind::Transform if self.is_template(action) => self.transform_template(action),
+            ActionKind::Transform => self.transform(action),
+            ActionKind::Include => self.include(action),
+            ActionKind::Parse => self.parse_format(action),
+            ActionKind::ParseHtml => self.parse_html(action),
             ActionKind::Log => self.log(action),
             ActionKind::Return => self.return_(action),
             ActionKind::Throw => self.throw(action),
@@ -68,6 +93,28 @@ impl Body<'_, '_> {
                 &format!("the action `{}`", action.verb.text),
             ),
         }
+    }
+
+    /// Actions on collections, texts and checks, whose prepositions are enforced; answers whether the action is one.
+    fn checked_or_collected(&mut self, action: &Action, kind: ActionKind) -> bool {
+        let lower = match kind {
+            ActionKind::Filter => Self::filter_list,
+            ActionKind::Map => Self::map,
+            ActionKind::Reduce => Self::reduce,
+            ActionKind::Group => Self::group,
+            ActionKind::Sort => Self::sort,
+            ActionKind::Split => Self::split,
+            ActionKind::Join => Self::join,
+            ActionKind::Validate => Self::validate,
+            ActionKind::Compare => Self::compare,
+            ActionKind::Accept => Self::accept,
+            _ => return false,
+        };
+        match collection::wrong_preposition(action) {
+            Some(cause) => self.fail(&cause),
+            None => lower(self, action),
+        }
+        true
     }
 
     /// Reports a form that the language has and this compiler does not compile yet.
@@ -102,7 +149,7 @@ impl Body<'_, '_> {
         let runs = match bare {
             BareObject::Runs => true,
             BareObject::Qualified => {
-                result.qualifier.is_some() || data::is_operation(action, result)
+                result.qualifier.is_some() || compute::is_operation(action, result)
             }
             BareObject::Binds => {
                 lone_reference(expression)
@@ -127,6 +174,7 @@ impl Body<'_, '_> {
             // The checker has reported the unknown action.
             return self.fail(&format!("Unknown action verb: '{}'", action.verb.text));
         };
+        let mark = self.mark();
         let input = self.action_input(action, set.takes.as_ref().map(|takes| takes.field.as_str()));
         let called = Called {
             set,
@@ -139,10 +187,14 @@ impl Body<'_, '_> {
             arguments: vec![input.into()],
             fails: Fails::OnZero(FailureKind::Action),
         };
+        let entered = self.act("enter", Vec::new());
+        self.perform(entered);
         match result_noun(action) {
             Some(result) => self.bind(&result.base, call, false),
             None => self.perform(call),
         }
+        self.perform(Expr::runtime("leave", Vec::new()));
+        self.nodes.push(Node::Collect(mark));
     }
 
     /// Input of a user-defined action (language.md 13.7).

@@ -35,6 +35,8 @@ pub(super) enum Path {
     Get,
     /// As the object of an action (actions.md 5.1).
     Step,
+    /// As the source of a collection action: through lists too.
+    Project,
 }
 
 impl Body<'_, '_> {
@@ -322,6 +324,7 @@ impl Body<'_, '_> {
         match path {
             Path::Get => Expr::fallible("get", arguments, EXPRESSION),
             Path::Step => Expr::fallible("step", arguments, FailureKind::Action),
+            Path::Project => Expr::fallible("project", arguments, FailureKind::Action),
         }
     }
 }

@@ -147,23 +147,32 @@ impl Body<'_, '_> {
         }
     }
 
-    /// The value of a name, or zero.
+    /// The value of a name, or zero. A context that may bind the name hides those around it only once it has.
     pub(super) fn variable_or_unbound(&mut self, name: &str) -> Expr {
-        let local = match self.lookup(name) {
-            Some((local, true)) => return Expr::Local(local),
-            Some((local, false)) => Some(local),
-            None => None,
-        };
-        let elsewhere = self.elsewhere(name);
-        match (local, elsewhere) {
-            (None, elsewhere) => elsewhere,
-            (Some(local), Expr::Unbound) => Expr::Local(local),
-            (Some(local), elsewhere) => Expr::Choose {
-                condition: Box::new(Expr::Local(local)),
-                then: Box::new(Expr::Local(local)),
-                otherwise: Box::new(elsewhere),
-            },
+        let mut maybe_bound = Vec::new();
+        let mut value = None;
+        for scope in self.scopes.iter().rev() {
+            match scope.names.get(name) {
+                Some(local) if scope.bound.contains(local) => {
+                    value = Some(Expr::Local(*local));
+                    break;
+                }
+                Some(local) => maybe_bound.push(*local),
+                None => {}
+            }
         }
+        let value = value.unwrap_or_else(|| self.elsewhere(name));
+        maybe_bound
+            .into_iter()
+            .rev()
+            .fold(value, |otherwise, local| match otherwise {
+                Expr::Unbound => Expr::Local(local),
+                otherwise => Expr::Choose {
+                    condition: Box::new(Expr::Local(local)),
+                    then: Box::new(Expr::Local(local)),
+                    otherwise: Box::new(otherwise),
+                },
+            })
     }
 
     /// A name that no statement of the feature set has bound: trigger, named sockets, published variables.
@@ -191,7 +200,7 @@ impl Body<'_, '_> {
     }
 
     /// Names that have a value everywhere (language.md 9.3, runtime.md 1.9).
-    fn magic(&mut self, name: &str) -> Option<Expr> {
+    pub(super) fn magic(&mut self, name: &str) -> Option<Expr> {
         if let Some(object) = self.constant_object(name) {
             return Some(object);
         }

@@ -3,7 +3,7 @@
 use aro_wit::manifest;
 
 use super::Body;
-use crate::ir::{LocalId, TextId};
+use crate::ir::{Expr, TextId};
 use crate::source::Span;
 use crate::syntax::ast::{Action, Noun, Object, Operand, Target};
 
@@ -32,7 +32,7 @@ impl Body<'_, '_> {
     }
 
     /// Names of the statement that may be bound, with their locals (runtime.md 2.7.2).
-    pub(super) fn traced(&mut self, action: &Action) -> Vec<(TextId, LocalId)> {
+    pub(super) fn traced(&mut self, action: &Action) -> Vec<(TextId, Expr)> {
         let mut names: Vec<&str> = Vec::new();
         let nouns = [result_noun(action), object_noun(action)];
         for noun in nouns.into_iter().flatten() {
@@ -48,7 +48,7 @@ impl Body<'_, '_> {
             .filter_map(|name| Some((name, self.lookup(name)?.0)))
             .collect::<Vec<_>>()
             .into_iter()
-            .map(|(name, local)| (self.text(name), local))
+            .map(|(name, local)| (self.text(name), Expr::Local(local)))
             .collect()
     }
 }

@@ -3,8 +3,8 @@
 use super::Body;
 use super::expression::{KIND_NULL, KIND_TEXT};
 use crate::ir::{
-    Argument, Constant, Expr, Fails, FailureKind, FlagOperator, HostFunction, Kind, LocalId, Node,
-    OnFailure,
+    Argument, Constant, Expr, Fails, FailureKind, FlagOperator, HostFunction, Kind, LocalId,
+    LoopId, Node, OnFailure,
 };
 use crate::source::Span;
 use crate::syntax::ast::{
@@ -398,7 +398,7 @@ impl Body<'_, '_> {
         nodes.push(next);
         self.close_scope();
         self.restore_bound(bound);
-        self.nodes.push(Node::Loop(id, nodes));
+        self.collecting_loop(id, nodes);
     }
 
     /// Binds a loop variable in the innermost context.
@@ -426,6 +426,13 @@ impl Body<'_, '_> {
             this.loops.pop();
         });
         self.restore_bound(bound);
+        self.collecting_loop(id, nodes);
+    }
+
+    /// A loop whose rounds are whole statements, so that nothing is half built at the end of one.
+    fn collecting_loop(&mut self, id: LoopId, mut nodes: Vec<Node>) {
+        let mark = self.mark();
+        nodes.push(Node::Collect(mark));
         self.nodes.push(Node::Loop(id, nodes));
     }
 

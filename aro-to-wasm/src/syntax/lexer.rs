@@ -128,7 +128,9 @@ impl<'a> Lexer<'a> {
     /// White space and comments.
     fn skip_space(&mut self) {
         while let Some(char) = self.char() {
-            if char.is_whitespace() {
+            // Some editors begin a file with a byte order mark.
+            let mark = char == '\u{FEFF}' && self.at == 0;
+            if char.is_whitespace() || mark {
                 self.starts_line |= char == '\n';
                 self.at += char.len_utf8();
             } else if self.rest().starts_with("//") {

@@ -16,7 +16,7 @@ mod noun;
 mod operand;
 mod statement;
 
-use super::ast::{Name, Program};
+use super::ast::{Block, Name, Program};
 use super::lexer::lex;
 use super::token::{Token, TokenKind, Word};
 use crate::diagnostic::{Code, Diagnostic};
@@ -56,25 +56,7 @@ pub fn parse(file: u32, source: &str) -> Parsed {
             diagnostics: vec![Diagnostic::new(Code::FileTooLarge, span, message)],
         };
     }
-    let lexed = lex(file, source, 0..source.len());
-    let mut parser = Parser {
-        source,
-        file,
-        tokens: lexed.tokens,
-        at: 0,
-        lexical: lexed
-            .diagnostics
-            .iter()
-            .filter(|diagnostic| diagnostic.is_error())
-            .filter_map(|diagnostic| diagnostic.primary.map(|span| span.start))
-            .collect(),
-        diagnostics: lexed.diagnostics,
-        depth: 0,
-        height: 0,
-        conditions: 0,
-        parenthesised: None,
-        bound: FxHashSet::default(),
-    };
+    let mut parser = Parser::new(file, source, 0..source.len());
     let program = parser.program();
     let mut diagnostics = parser.diagnostics;
     diagnostics.sort_by_key(|diagnostic| diagnostic.primary.map(|span| span.start));
@@ -83,6 +65,17 @@ pub fn parse(file: u32, source: &str) -> Parsed {
         program,
         diagnostics,
     }
+}
+
+/// Reads the statements in the bytes `range` of `source`, which are those of a template.
+pub(crate) fn parse_statements(
+    file: u32,
+    source: &str,
+    range: std::ops::Range<usize>,
+) -> (Block, Vec<Diagnostic>) {
+    let mut parser = Parser::new(file, source, range);
+    let block = parser.fragment();
+    (block, parser.diagnostics)
 }
 
 /// The result of a parser function that must find something: the caller reports the mistake or gives up as well.
@@ -109,6 +102,28 @@ struct Parser<'a> {
 }
 
 impl<'a> Parser<'a> {
+    fn new(file: u32, source: &'a str, range: std::ops::Range<usize>) -> Self {
+        let lexed = lex(file, source, range);
+        Parser {
+            source,
+            file,
+            tokens: lexed.tokens,
+            at: 0,
+            lexical: lexed
+                .diagnostics
+                .iter()
+                .filter(|diagnostic| diagnostic.is_error())
+                .filter_map(|diagnostic| diagnostic.primary.map(|span| span.start))
+                .collect(),
+            diagnostics: lexed.diagnostics,
+            depth: 0,
+            height: 0,
+            conditions: 0,
+            parenthesised: None,
+            bound: FxHashSet::default(),
+        }
+    }
+
     fn peek(&self, ahead: usize) -> &TokenKind {
         self.tokens
             .get(self.at + ahead)

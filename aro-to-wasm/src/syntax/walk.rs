@@ -159,3 +159,35 @@ pub fn actions<'a>(block: &'a Block, visit: &mut dyn FnMut(&'a Action, bool)) {
         | Statement::Break(_) => {}
     });
 }
+
+/// Calls `visit` for `expression` and every expression in it, outer before inner.
+pub fn parts<'a>(expression: &'a Expression, visit: &mut dyn FnMut(&'a Expression)) {
+    visit(expression);
+    match &expression.kind {
+        ExpressionKind::Interpolated(segments) => {
+            for segment in segments {
+                if let Segment::Expression(inner) = segment {
+                    parts(inner, visit);
+                }
+            }
+        }
+        ExpressionKind::List(items) => items.iter().for_each(|item| parts(item, visit)),
+        ExpressionKind::Map(entries) => entries.iter().for_each(|(_, value)| parts(value, visit)),
+        ExpressionKind::Unary(_, inner)
+        | ExpressionKind::Member(inner, _)
+        | ExpressionKind::Exists(inner)
+        | ExpressionKind::Is { subject: inner, .. } => parts(inner, visit),
+        ExpressionKind::Binary(_, left, right) | ExpressionKind::Index(left, right) => {
+            parts(left, visit);
+            parts(right, visit);
+        }
+        ExpressionKind::Null
+        | ExpressionKind::Bool(_)
+        | ExpressionKind::Int(_)
+        | ExpressionKind::Float(_)
+        | ExpressionKind::Text(_)
+        | ExpressionKind::Regex { .. }
+        | ExpressionKind::Reference(_)
+        | ExpressionKind::Name(_) => {}
+    }
+}

@@ -6,6 +6,8 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod format;
+mod generate;
 mod properties;
 mod seeds;
 mod vectors;

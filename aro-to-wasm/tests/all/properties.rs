@@ -1,8 +1,10 @@
 //! Whatever the input: no panic, no hang, and every place lies inside the text between two characters.
 
+use crate::generate;
+use aro_to_wasm::format::{FormatError, Verbs, format};
 use aro_to_wasm::source::{SourceFile, Span};
 use aro_to_wasm::syntax::parse;
-use aro_to_wasm::{diagnostic, front};
+use aro_to_wasm::{Input, compile, diagnostic, front};
 use proptest::prelude::*;
 
 const PROGRAM: &str = r#"import ../shared
@@ -50,6 +52,54 @@ fn survives(source: &str) {
     for set in &parse(0, source).program.feature_sets {
         assert!(whole(&checked.files, set.span) && whole(&checked.files, set.header));
     }
+}
+
+/// Compiles, and validates what comes out.
+fn compiles_or_says_why(source: &str) -> bool {
+    let file = SourceFile {
+        path: "main.aro".to_owned(),
+        text: source.to_owned(),
+    };
+    let input = Input {
+        name: "fuzzed".to_owned(),
+        files: vec![file],
+        components: Vec::new(),
+    };
+    let compiled = compile(input).unwrap();
+    let Some(artifact) = compiled.artifact else {
+        assert!(compiled.diagnostics.iter().any(|one| one.is_error()));
+        return false;
+    };
+    wasmparser::Validator::new_with_features(wasmparser::WasmFeatures::all())
+        .validate_all(&artifact.bytes)
+        .unwrap_or_else(|error| panic!("{error}:\n{source}"));
+    true
+}
+
+/// Cuts and inserts at any place between two characters.
+fn damaged(program: &str, at: usize, cut: usize, insert: &str) -> String {
+    let at = at % program.len();
+    let start = (0..=at)
+        .rev()
+        .find(|at| program.is_char_boundary(*at))
+        .unwrap_or(0);
+    let end = (start + cut..program.len())
+        .find(|at| program.is_char_boundary(*at))
+        .unwrap_or(program.len());
+    format!("{}{insert}{}", &program[..start], &program[end..])
+}
+
+/// Programs that compile.
+const COMPILED: [&str; 4] = [
+    include_str!("../fixtures/emit/ok/echo.aro"),
+    include_str!("../fixtures/emit/ok/state.aro"),
+    include_str!("../fixtures/emit/ok/control.aro"),
+    include_str!("../fixtures/emit/ok/action.aro"),
+];
+
+#[test]
+fn the_undamaged_programs_compile() {
+    assert!(COMPILED.iter().all(|program| compiles_or_says_why(program)));
 }
 
 #[test]
@@ -117,9 +167,35 @@ proptest! {
 
     #[test]
     fn a_damaged_program_survives(at in 0..PROGRAM.len(), cut in 0..40_usize, insert in "[<>(){}\\[\\].:\"'/a-zA-Z0-9 \r\n$é]{0,6}") {
-        let start = (0..=at).rev().find(|at| PROGRAM.is_char_boundary(*at)).unwrap_or(0);
-        let end = (start + cut..PROGRAM.len()).find(|at| PROGRAM.is_char_boundary(*at)).unwrap_or(PROGRAM.len());
-        survives(&format!("{}{insert}{}", &PROGRAM[..start], &PROGRAM[end..]));
+        survives(&damaged(PROGRAM, at, cut, &insert));
         survives(&PROGRAM.replace('\n', "\r\n")[..].replacen("\r\n", &insert, 1 + cut % 5));
+    }
+
+    #[test]
+    fn any_bytes_survive(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        survives(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn a_damaged_program_compiles_to_something_valid_or_not_at_all(which in 0..4_usize, at in any::<u16>(), cut in 0..30_usize, insert in "[<>(){}.:\"'a-z0-9 \n$-]{0,5}") {
+        compiles_or_says_why(&damaged(COMPILED[which], at.into(), cut, &insert));
+    }
+
+    #[test]
+    fn a_damaged_program_is_formatted_or_refused(source in generate::program(), at in any::<u16>(), cut in 0..30_usize, insert in "[<>(){}\\[\\].:\"'/a-zA-Z0-9 \r\n$é*]{0,6}") {
+        let source = damaged(&source, at.into(), cut, &insert);
+        for verbs in [Verbs::AsWritten, Verbs::Bare] {
+            match format(&source, verbs) {
+                Ok(text) => prop_assert_eq!(&format(&text, verbs).unwrap(), &text, "from\n{}", source),
+                Err(FormatError::Broken(found)) => prop_assert!(!found.is_empty()),
+                Err(error) => panic!("{error}:\n{source}"),
+            }
+        }
+    }
+
+    #[test]
+    fn any_program_is_checked_and_compiled_without_panic(source in generate::program()) {
+        survives(&source);
+        compiles_or_says_why(&source);
     }
 }

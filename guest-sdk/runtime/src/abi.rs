@@ -52,6 +52,14 @@ pub const EXPORTS: &[Export] = &[
     export(REALLOC, &[I32, I32, I32, I32], &[I32]),
     export("start", &[I32], &[]),
     export("reset", &[], &[]),
+    // Loops and calls.
+    export("mark", &[], &[I32]),
+    export("crowded", &[I32], &[I32]),
+    export("root", &[I32], &[]),
+    export("collect", &[I32], &[]),
+    export("rooted", &[], &[I32]),
+    export("enter", &[], &[I32]),
+    export("leave", &[], &[]),
     // Construction: -> v.
     export("null", &[], &[I32]),
     export("bool", &[I32], &[I32]),
@@ -102,6 +110,21 @@ pub const EXPORTS: &[Export] = &[
     // v -> v?
     export("parse_json", &[I32], &[I32]),
     export("target", &[I32], &[I32]),
+    // Actions on values. (s operation, v, v or 0) -> v?
+    export("compute", &[I32, I32, I32, I32], &[I32]),
+    // (s kind, v) -> v?
+    export("convert", &[I32, I32, I32], &[I32]),
+    // (v, v) -> v
+    export("overlay", &[I32, I32], &[I32]),
+    export("combine", &[I32, I32], &[I32]),
+    // (v, s key, v) -> v
+    export("with_entry", &[I32, I32, I32, I32], &[I32]),
+    // (v, s key) -> v
+    export("entry", &[I32, I32, I32], &[I32]),
+    export("without", &[I32, I32, I32], &[I32]),
+    // (v) -> flag; (v, v date, v uuid) -> v
+    export("lacks_id", &[I32], &[I32]),
+    export("with_id", &[I32, I32, I32], &[I32]),
     // Operators: (v, v) -> v?
     export("add", &[I32, I32], &[I32]),
     export("sub", &[I32, I32], &[I32]),
@@ -157,6 +180,58 @@ pub const EXPORTS: &[Export] = &[
     // (f, s field, operator, v)
     export("compare", &[I32, I32, I32, I32, I32], &[]),
     export("filter_list", &[I32], &[I64]),
+    // Formats: (v, s extension) -> p; -> v?
+    export("serialize", &[I32, I32, I32], &[I64]),
+    export("serialize_as", &[I32, I32, I32, I32, I32, I32], &[I64]),
+    export("deserialize", &[I32, I32, I32], &[I32]),
+    export("deserialize_as", &[I32, I32, I32, I32], &[I32]),
+    // (v, s mode, v selector) -> v?
+    export("parse_html", &[I32, I32, I32, I32], &[I32]),
+    export("markdown", &[I32], &[I32]),
+    // Times: -> v?
+    export("to_date", &[I32], &[I32]),
+    // (v, s offset)
+    export("shift", &[I32, I32, I32], &[I32]),
+    // (v, v)
+    export("format_date", &[I32, I32], &[I32]),
+    export("distance", &[I32, I32], &[I32]),
+    export("date_range", &[I32, I32], &[I32]),
+    export("recurrence", &[I32, I32], &[I32]),
+    // Templates: (v list) -> v; (v, s filter, s argument) -> v; (v, v, operator) -> v?
+    export("render", &[I32], &[I32]),
+    export("filter_text", &[I32, I32, I32, I32, I32], &[I32]),
+    export("calculate", &[I32, I32, I32], &[I32]),
+    // v -> v list
+    export("values", &[I32], &[I32]),
+    // Collections: c is the address of a condition.
+    export("condition", &[], &[I32]),
+    export("alternative", &[I32], &[]),
+    // (c, s field, operator, v)
+    export("test", &[I32, I32, I32, I32, I32], &[]),
+    // (v, c) -> v
+    export("select_where", &[I32, I32], &[I32]),
+    // (v, s) -> v?
+    export("project", &[I32, I32, I32], &[I32]),
+    export("pluck", &[I32, I32, I32], &[I32]),
+    // (v, s function, s field, s path) -> v?
+    export("reduce", &[I32, I32, I32, I32, I32, I32, I32], &[I32]),
+    // (v, s field, v or 0) -> v
+    export("group_by", &[I32, I32, I32, I32], &[I32]),
+    // (v, descending) -> v
+    export("sort", &[I32, I32], &[I32]),
+    // (v, s field, v or 0, descending) -> v
+    export("sort_by", &[I32, I32, I32, I32, I32], &[I32]),
+    // (v, v separator)
+    export("split", &[I32, I32], &[I32]),
+    export("join", &[I32, I32], &[I32]),
+    // Checks: (v, s rule) -> v, (v, v) -> v, (v, s object, s field, s from, s to) -> v?
+    export("validate", &[I32, I32, I32], &[I32]),
+    export("relation", &[I32, I32], &[I32]),
+    export(
+        "accept",
+        &[I32, I32, I32, I32, I32, I32, I32, I32, I32],
+        &[I32],
+    ),
     // Failures.
     export("raise", &[I32, I32], &[]),
     export("undefined", &[I32, I32], &[]),

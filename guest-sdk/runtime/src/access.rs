@@ -3,21 +3,23 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::compute;
 use crate::date::{self, Date};
 use crate::error::Error;
 use crate::json;
 use crate::text;
+use crate::time;
 use crate::value::Value;
 
-/// `<value: property>` in an expression.
+/// `<value: property>` in an expression; what is no property may be an operation on the value (quirk Q-52).
 ///
 /// # Errors
 /// [`Error::UndefinedMember`] on maps and dates, [`Error::CannotAccessProperty`] on kinds without properties.
 pub fn get(value: Value, property: &'static str) -> Result<Value, Error> {
-    match value {
-        Value::Map(_) => value
+    let found = match value {
+        Value::Map(entries) => value
             .entry(property)
-            .ok_or(Error::UndefinedMember(property)),
+            .or_else(|| time::property(entries, property)),
         Value::Date {
             millis,
             offset_minutes,
@@ -27,22 +29,33 @@ pub fn get(value: Value, property: &'static str) -> Result<Value, Error> {
                 offset_minutes,
             },
             property,
-        )
-        .ok_or(Error::UndefinedMember(property)),
-        Value::Socket(_) => {
-            socket_property(value, property).ok_or(Error::UndefinedMember(property))
-        }
+        ),
+        Value::Socket(_) => socket_property(value, property),
         Value::Null
         | Value::Bool(_)
         | Value::Int(_)
         | Value::Float(_)
         | Value::Text(_)
         | Value::Bytes(_)
-        | Value::List(_) => Err(Error::CannotAccessProperty {
-            property,
-            kind: value.type_name(),
-        }),
-    }
+        | Value::List(_) => None,
+    };
+    found
+        .or_else(|| compute::property(value, property))
+        .ok_or(match value {
+            Value::Map(_) | Value::Date { .. } | Value::Socket(_) => {
+                Error::UndefinedMember(property)
+            }
+            Value::Null
+            | Value::Bool(_)
+            | Value::Int(_)
+            | Value::Float(_)
+            | Value::Text(_)
+            | Value::Bytes(_)
+            | Value::List(_) => Error::CannotAccessProperty {
+                property,
+                kind: value.type_name(),
+            },
+        })
 }
 
 /// What a handle knows by itself; the host knows the rest.
@@ -103,7 +116,9 @@ fn from_end(items: &'static [Value], index: i64) -> Option<Value> {
 /// [`Error::PropertyNotFound`].
 pub fn step(value: Value, property: &'static str) -> Result<Value, Error> {
     let found = match value {
-        Value::Map(_) => value.entry(property),
+        Value::Map(entries) => value
+            .entry(property)
+            .or_else(|| time::property(entries, property)),
         Value::List(items) => number(property).and_then(|index| from_end(items, index)),
         Value::Text(text) => lookup(text, property),
         Value::Bytes(bytes) => core::str::from_utf8(bytes)
@@ -130,8 +145,8 @@ pub fn step(value: Value, property: &'static str) -> Result<Value, Error> {
 
 /// Kind of a value in the text of a step that failed.
 fn property_owner(value: Value) -> &'static str {
-    if value.as_map().is_some() {
-        "object"
+    if let Some(entries) = value.as_map() {
+        time::Span::of(entries).map_or("object", time::Span::name)
     } else {
         value.type_name()
     }
@@ -188,12 +203,22 @@ pub fn parse_json(value: Value) -> Result<Value, Error> {
 pub fn select(value: Value, selector: &'static str) -> Result<Value, Error> {
     match value {
         Value::List(items) => Ok(select_items(items, selector).unwrap_or(value)),
-        Value::Map(_) => Ok(value.entry(selector).unwrap_or(value)),
+        Value::Map(entries) if time::Span::of(entries).is_some() => step(value, selector),
+        Value::Map(_) => Ok(inside(value, selector).unwrap_or(value)),
         Value::Text(text) => Ok(lookup(text, selector).unwrap_or(value)),
         Value::Date { .. } => step(value, selector),
         Value::Bytes(_) | Value::Socket(_) => Ok(step(value, selector).unwrap_or(value)),
         Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) => Ok(value),
     }
+}
+
+/// An entry, or the end of a dotted path of entries.
+fn inside(map: Value, selector: &str) -> Option<Value> {
+    map.entry(selector).or_else(|| {
+        selector
+            .contains('.')
+            .then(|| selector.split('.').try_fold(map, |map, key| map.entry(key)))?
+    })
 }
 
 fn select_items(items: &'static [Value], selector: &str) -> Option<Value> {

@@ -6,6 +6,7 @@ use crate::date;
 use crate::error::Error;
 use crate::operate;
 use crate::text;
+use crate::time;
 use crate::value::{NESTING_MAX, Value};
 
 /// `left == right`.
@@ -88,6 +89,9 @@ pub fn order(left: Value, right: Value) -> Result<Option<Ordering>, Error> {
 
 /// `left contains right`.
 pub fn contains(left: Value, right: Value) -> bool {
+    if let Some(held) = time::contains(left, right).or_else(|| time::contains(right, left)) {
+        return held;
+    }
     match (left, right) {
         (Value::List(items), _) => items.iter().any(|item| equal(*item, right)),
         (Value::Text(text), Value::Text(part)) => text.contains(part),

@@ -42,6 +42,37 @@ struct Civil {
     days: i64,
 }
 
+/// [`Civil`] as numbers to calculate with.
+pub(crate) struct Fields {
+    pub(crate) year: i64,
+    pub(crate) month: i64,
+    pub(crate) day: i64,
+    pub(crate) hour: i64,
+    pub(crate) minute: i64,
+    pub(crate) second: i64,
+    pub(crate) millis: i64,
+    /// Days since 1970-01-01.
+    pub(crate) days: i64,
+    /// From 1 on.
+    pub(crate) day_of_year: i64,
+}
+
+/// The date and time of day of an instant in its zone.
+pub(crate) fn civil_of(date: Date) -> Fields {
+    let civil = civil(date);
+    Fields {
+        year: civil.year,
+        month: civil.month.into(),
+        day: civil.day.into(),
+        hour: civil.hour.into(),
+        minute: civil.minute.into(),
+        second: civil.second.into(),
+        millis: civil.millis.into(),
+        days: civil.days,
+        day_of_year: civil.days - days_from_civil(civil.year, 1, 1) + 1,
+    }
+}
+
 impl From<Date> for Value {
     fn from(date: Date) -> Value {
         Value::Date {
@@ -273,7 +304,7 @@ fn week_of_year(year: i64, new_year: i64, days: i64) -> i64 {
     (days - new_year + weekday(new_year)) / 7 + 1
 }
 
-fn days_in_month(year: i64, month: i64) -> i64 {
+pub(crate) fn days_in_month(year: i64, month: i64) -> i64 {
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
     match month {
         2 if leap => 29,
@@ -284,7 +315,7 @@ fn days_in_month(year: i64, month: i64) -> i64 {
 }
 
 /// Days since 1970-01-01 of a date of the proleptic Gregorian calendar, counted in years that begin in March.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;

@@ -57,11 +57,40 @@ pub enum Error {
     TextTooLong,
     /// Nested deeper than [`crate::value::NESTING_MAX`].
     TooDeep,
+    /// An operation on a kind that it does not take.
+    Mismatch {
+        /// What it takes.
+        expected: &'static str,
+        /// Kind of the value.
+        kind: &'static str,
+    },
+    /// A variable, or what an action reads like one.
+    UndefinedVariable(&'static str),
+    /// A pattern that is malformed or not supported.
+    PatternInvalid(&'static str),
+    /// A state transition from another state than the object is in.
+    StateMismatch {
+        /// The transition.
+        transition: crate::check::Transition,
+        /// The state the object is in.
+        state: &'static str,
+    },
     /// Text that is no JSON document.
     Json {
         /// Offset of the first wrong byte.
         offset: usize,
     },
+    /// Text that a reader of its format does not understand.
+    Format {
+        /// Name of the format.
+        format: &'static str,
+        /// Line, counted from 1.
+        line: usize,
+        /// What is wrong there.
+        what: &'static str,
+    },
+    /// Any other failure of formats and times, in full.
+    Message(&'static str),
     /// Bytes that are no value as `wit/state/README.md` encodes them.
     Cbor {
         /// Offset of the first wrong byte.
@@ -107,7 +136,23 @@ impl fmt::Display for Error {
             Error::Overflow => f.write_str("Arithmetic overflow"),
             Error::TextTooLong => write!(f, "Text longer than {TEXT_BYTES_MAX} bytes"),
             Error::TooDeep => write!(f, "Value nested deeper than {NESTING_MAX}"),
+            Error::Mismatch { expected, kind } => {
+                write!(f, "Type mismatch: expected '{expected}', got '{kind}'")
+            }
+            Error::UndefinedVariable(name) => write!(f, "Undefined variable: '{name}'"),
+            Error::PatternInvalid(pattern) => {
+                write!(f, "Invalid regular expression: '{pattern}'")
+            }
+            Error::StateMismatch { transition, state } => write!(
+                f,
+                "Cannot accept state {}->{} on {}: {}. Current state is \"{state}\".",
+                transition.from, transition.to, transition.object, transition.field
+            ),
             Error::Json { offset } => write!(f, "Invalid JSON at byte {offset}"),
+            Error::Format { format, line, what } => {
+                write!(f, "Invalid {format} at line {line}: {what}")
+            }
+            Error::Message(message) => f.write_str(message),
             Error::Cbor { offset } => write!(f, "Invalid value encoding at byte {offset}"),
         }
     }

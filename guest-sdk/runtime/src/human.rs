@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 
 use crate::number;
 use crate::text;
+use crate::time;
 use crate::value::{Entry, NESTING_MAX, Value};
 
 /// The human form of `value`; a text is not copied.
@@ -23,6 +24,7 @@ fn write(out: &mut String, value: Value, depth: usize) {
         Value::List(_) | Value::Map(_) if depth >= NESTING_MAX => {
             text::write_nested(out, value, depth)
         }
+        Value::Map(entries) if time::write_range(out, entries) => {}
         Value::Map(entries) => write_lines(out, entries),
         Value::List(items) if items.iter().any(|item| item.as_map().is_some()) => {
             write_joined(out, items, "\n\n", depth)
@@ -75,7 +77,7 @@ fn flatten(
             path.push('.');
         }
         path.push_str(key);
-        match value.as_map() {
+        match value.as_map().filter(|inner| !time::is_range(inner)) {
             Some(inner) if depth < NESTING_MAX => flatten(lines, path, inner, depth + 1),
             Some(_) | None => lines.push((path.clone(), *value)),
         }

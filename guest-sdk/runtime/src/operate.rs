@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 
+use crate::check;
 use crate::error::Error;
 use crate::number;
 use crate::text;
@@ -208,12 +209,10 @@ pub fn truthy(value: Value) -> bool {
         Value::Int(number) => number != 0,
         Value::Text(text) => !text.is_empty(),
         Value::List(items) => !items.is_empty(),
-        Value::Null
-        | Value::Float(_)
-        | Value::Bytes(_)
-        | Value::Map(_)
-        | Value::Date { .. }
-        | Value::Socket(_) => true,
+        Value::Map(_) => check::outcome(value).unwrap_or(true),
+        Value::Null | Value::Float(_) | Value::Bytes(_) | Value::Date { .. } | Value::Socket(_) => {
+            true
+        }
     }
 }
 
@@ -245,25 +244,21 @@ pub fn type_test(value: Value, name: &str) -> Option<bool> {
     })
 }
 
-/// `value is WORD`: a type test, an outcome word for a Bool, or the same text in any letter case.
+/// `value is WORD`: a type test, an outcome word for a Bool or a record of Validate, or the same text in any letter case.
 pub fn is_word(value: Value, word: &str) -> bool {
     if let Some(answer) = type_test(value, word) {
         return answer;
     }
     let is = |names: &[&str]| names.iter().any(|known| word.eq_ignore_ascii_case(known));
-    match value {
-        Value::Bool(truth) if is(&["valid", "success", "successful", "ok", "passed"]) => truth,
-        Value::Bool(truth) if is(&["invalid", "failed", "failure", "error"]) => !truth,
-        Value::Null
-        | Value::Bool(_)
-        | Value::Int(_)
-        | Value::Float(_)
-        | Value::Text(_)
-        | Value::Bytes(_)
-        | Value::List(_)
-        | Value::Map(_)
-        | Value::Date { .. }
-        | Value::Socket(_) => equals_ignoring_case(text::of(value), word),
+    let outcome = if let Value::Bool(truth) = value {
+        Some(truth)
+    } else {
+        check::outcome(value)
+    };
+    match outcome {
+        Some(truth) if is(&["valid", "success", "successful", "ok", "passed"]) => truth,
+        Some(truth) if is(&["invalid", "failed", "failure", "error"]) => !truth,
+        Some(_) | None => equals_ignoring_case(text::of(value), word),
     }
 }
 

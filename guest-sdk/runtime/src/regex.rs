@@ -5,9 +5,11 @@
 mod parse;
 mod search;
 
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::value::Value;
+use search::{Search, Until};
 
 /// Most instructions of a compiled pattern: bounds counted repetition.
 const INSTRUCTIONS_MAX: usize = 4096;
@@ -106,7 +108,29 @@ impl Regex {
 
     /// Whether `text` contains a match.
     pub fn is_match(&self, text: &str) -> bool {
-        search::search(&self.program, text)
+        Search::new(&self.program)
+            .run(text, 0, Until::Found)
+            .is_some()
+    }
+
+    /// The pieces of `text` between matches: one more than there are matches, empty ones included. After an empty match the search goes on one character later.
+    pub fn split<'t>(&self, text: &'t str) -> Vec<&'t str> {
+        let mut pieces = Vec::new();
+        let mut search = Search::new(&self.program);
+        let (mut piece, mut from) = (0, 0);
+        while let Some((start, end)) = search.run(text, from, Until::Best) {
+            pieces.push(text.get(piece..start).unwrap_or_default());
+            piece = end;
+            from = end;
+            if start == end {
+                match text.get(end..).and_then(|rest| rest.chars().next()) {
+                    Some(next) => from += next.len_utf8(),
+                    None => break,
+                }
+            }
+        }
+        pieces.push(text.get(piece..).unwrap_or_default());
+        pieces
     }
 }
 
@@ -121,6 +145,24 @@ pub fn pattern(value: Value) -> Option<(&'static str, &'static str)> {
     }
 }
 
+/// A regex literal as one text, its flags inside as `(?i)`; every other value as it is.
+pub fn inline(value: Value) -> Value {
+    match pattern(value) {
+        Some((source, flags)) if value.as_text().is_none() => {
+            let mut text = String::new();
+            let known: String = flags.chars().filter(|flag| "ism".contains(*flag)).collect();
+            if !known.is_empty() {
+                text.push_str("(?");
+                text.push_str(&known);
+                text.push(')');
+            }
+            text.push_str(source);
+            Value::text(text)
+        }
+        Some(_) | None => value,
+    }
+}
+
 /// `subject matches pattern`: false for a subject that is no text and for a pattern that does not compile.
 pub fn matches(subject: Value, regex: Value) -> bool {
     let (Some(subject), Some((pattern, flags))) = (subject.as_text(), pattern(regex)) else {
@@ -132,7 +174,6 @@ pub fn matches(subject: Value, regex: Value) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::string::String;
     use alloc::vec;
     use proptest::prelude::*;
 
@@ -205,6 +246,28 @@ mod tests {
     }
 
     #[test]
+    fn split_prefers_as_a_backtracking_engine_does() {
+        for (text, pattern, flags, pieces) in [
+            ("a,b,,c,", ",", "", &["a", "b", "", "c", ""][..]),
+            ("one  two   three", r"\s+", "", &["one", "two", "three"]),
+            ("aXbxc", "x", "i", &["a", "b", "c"]),
+            ("<a><b>", "<.*>", "", &["", ""]),
+            ("<a><b>", "<.*?>", "", &["", "", ""]),
+            ("xaaby", "a|aa|aab", "", &["x", "", "by"]),
+            ("xaaby", "aab|aa|a", "", &["x", "y"]),
+            ("abc", "", "", &["", "a", "b", "c", ""]),
+            ("a b", r"\s*", "", &["", "a", "", "b", ""]),
+            ("äbä", "b", "", &["ä", "ä"]),
+            ("none", ",", "", &["none"]),
+            ("", ",", "", &[""]),
+            ("a\nb\nc", "^", "m", &["", "a\n", "b\n", "c"]),
+        ] {
+            let regex = Regex::new(pattern, flags).unwrap();
+            assert_eq!(regex.split(text), pieces, "{pattern} on {text}");
+        }
+    }
+
+    #[test]
     fn refused_patterns_match_nothing() {
         for pattern in [
             "(",
@@ -246,6 +309,14 @@ mod tests {
         assert!(
             !matches(Value::Int(5), Value::Text("5")) && !matches(Value::Text("5"), Value::Int(5))
         );
+    }
+
+    #[test]
+    fn literals_become_texts() {
+        assert_eq!(inline(Value::regex("^a", "ig")), Value::Text("(?i)^a"));
+        assert_eq!(inline(Value::regex("^a", "")), Value::Text("^a"));
+        assert_eq!(inline(Value::Text("b")), Value::Text("b"));
+        assert_eq!(inline(Value::Int(1)), Value::Int(1));
     }
 
     /// Patterns of the syntax that the oracle reads alike.
@@ -293,6 +364,15 @@ mod tests {
         fn search_agrees_with_the_oracle(pattern in pattern_text(), text in "[abcAB1 -]{0,12}", flags in "[ism]{0,2}") {
             let oracle = regex_lite::RegexBuilder::new(&pattern).case_insensitive(flags.contains('i')).multi_line(flags.contains('m')).dot_matches_new_line(flags.contains('s')).build().unwrap();
             prop_assert_eq!(is_match(&text, &pattern, &flags), oracle.is_match(&text), "{} on {:?}", pattern, text);
+        }
+
+        #[test]
+        fn best_match_agrees_with_the_oracle(pattern in pattern_text(), text in "[abcAB1 -]{0,12}", from in 0usize..12) {
+            let from = from.min(text.len());
+            let oracle = regex_lite::Regex::new(&pattern).unwrap();
+            let expected = oracle.find_at(&text, from).map(|found| (found.start(), found.end()));
+            let regex = Regex::new(&pattern, "").unwrap();
+            prop_assert_eq!(Search::new(&regex.program).run(&text, from, Until::Best), expected, "{} on {:?}", pattern, text);
         }
 
         #[test]

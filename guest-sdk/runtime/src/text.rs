@@ -4,6 +4,7 @@ use alloc::string::String;
 
 use crate::date::{self, Date, Precision};
 use crate::number;
+use crate::time;
 use crate::uuid;
 use crate::value::{NESTING_MAX, Value};
 
@@ -90,6 +91,7 @@ pub(crate) fn write_nested(out: &mut String, value: Value, depth: usize) {
             out.push(']');
         }
         Value::Map([]) => out.push_str("[:]"),
+        Value::Map(entries) if time::write_range(out, entries) => {}
         Value::Map(entries) => {
             out.push('[');
             for (index, (key, item)) in entries.iter().enumerate() {

@@ -13,6 +13,12 @@ pub const NESTING_MAX: usize = 128;
 /// Longest text that repetition makes, in bytes.
 pub const TEXT_BYTES_MAX: usize = 16 << 20;
 
+/// Sorts by key, entries of equal keys staying in order. One copy of the sort for all: it is large.
+#[inline(never)]
+pub(crate) fn sort(entries: &mut [Entry]) {
+    entries.sort_by_key(|(key, _)| *key);
+}
+
 /// One value.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Value {
@@ -84,7 +90,7 @@ impl Value {
     pub fn map(mut entries: Vec<Entry>) -> Value {
         if !entries.is_sorted_by(|(left, _), (right, _)| left < right) {
             entries.reverse();
-            entries.sort_by_key(|(key, _)| *key);
+            sort(&mut entries);
             entries.dedup_by(|(right, _), (left, _)| left == right);
         }
         Value::Map(entries.leak())

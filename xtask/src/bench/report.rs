@@ -96,13 +96,10 @@ impl Measured {
     }
 }
 
-/// `docs/benchmarks.md`.
-pub(crate) fn page(table: &str, machine: &[String]) -> String {
-    let machine: String = machine.iter().map(|line| format!("- {line}\n")).collect();
+/// The section about TCP.
+pub(crate) fn section(table: &str) -> String {
     format!(
-        "# Benchmarks\n\nWritten by `cargo xtask bench tcp`; run it to get the figures of your machine.\n\n\
-        ## Echo over TCP\n\n{CONNECTIONS} connections, messages of {MESSAGE_BYTES} bytes, `depth` messages under way on each connection. A plain tokio echo is compared with `examples/echo` in the sandbox, once with a fresh instance for every event and once with instances that are used again. The servers take turns; each figure is the median of {ROUNDS} rounds of {} s after a warm-up. CPU is user and system time of the server's process alone; the clients run beside it on the same machine, so messages/s and latency are those of a machine that does both. At depth 16 messages arrive together, and one event carries all that have arrived.\n\n\
-        {table}\n## Machine\n\n{machine}- dev profile of this repository: dependencies and the host at `opt-level = 3`\n",
+        "{CONNECTIONS} connections, messages of {MESSAGE_BYTES} bytes, `depth` messages under way on each connection. A plain tokio echo is compared with `examples/echo` in the sandbox, once with a fresh instance for every event and once with instances that are used again. The servers take turns; each figure is the median of {ROUNDS} rounds of {} s after a warm-up. CPU is user and system time of the server's process alone; the clients run beside it on the same machine, so messages/s and latency are those of a machine that does both. At depth 16 messages arrive together, and one event carries all that have arrived.\n\n{table}",
         WINDOW.as_secs()
     )
 }

@@ -237,3 +237,92 @@ fn inspect_refuses_what_is_no_artifact() {
         );
     }
 }
+
+const UGLY: &str = "(A: B) { <Log> \"x\"   to the <console>. // keep\n}";
+
+#[test]
+fn fmt_writes_the_canonical_layout_and_check_only_names_files() {
+    let directory = program(UGLY);
+    let main = directory.path().join("main.aro");
+    let answer = run(&["fmt", "--check", "."], directory.path());
+    assert_eq!((answer.code, answer.output.as_str()), (1, "./main.aro\n"));
+    assert_eq!(std::fs::read_to_string(&main).unwrap(), UGLY);
+
+    assert_eq!(run(&["fmt", "main.aro"], directory.path()).code, 0);
+    let canonical = "(A: B) {\n    <Log> \"x\" to the <console>. // keep\n}\n";
+    assert_eq!(std::fs::read_to_string(&main).unwrap(), canonical);
+    let answer = run(&["fmt", "--check", "."], directory.path());
+    assert_eq!((answer.code, answer.output.as_str()), (0, ""));
+
+    assert_eq!(run(&["fmt", "--modern", "."], directory.path()).code, 0);
+    let modern = "(A: B) {\n    Log \"x\" to the <console>. // keep\n}\n";
+    assert_eq!(std::fs::read_to_string(&main).unwrap(), modern);
+}
+
+#[test]
+fn fmt_leaves_a_broken_file_alone() {
+    let directory = program("(A: B) { Log");
+    let answer = run(&["fmt", "."], directory.path());
+    assert_eq!((answer.code, answer.output.as_str()), (1, ""));
+    assert!(answer.error.contains("error[E00"), "{}", answer.error);
+    let text = std::fs::read_to_string(directory.path().join("main.aro")).unwrap();
+    assert_eq!(text, "(A: B) { Log");
+}
+
+#[test]
+fn build_answers_tools_in_json() {
+    let answer = run(
+        &["build", "--format", "json", "."],
+        program(MISTAKES).path(),
+    );
+    assert_eq!(answer.code, 1, "{}", answer.error);
+    let diagnostics: serde_json::Value = serde_json::from_str(&answer.output).unwrap();
+    assert_eq!(diagnostics[0]["code"], "E0021");
+    assert_eq!(
+        diagnostics[0]["help"][0],
+        "use a new name, for example `<total-updated>`"
+    );
+}
+
+#[test]
+fn a_new_program_of_every_template_is_formatted_checked_and_built() {
+    for template in ["echo", "chat", "console"] {
+        let directory = tempfile::tempdir().unwrap();
+        let new = ["new", "my-shop", "--template", template];
+        assert_eq!(run(&new, directory.path()).code, 0);
+        assert_eq!(run(&new, directory.path()).code, 2);
+        let answer = run(&["check", "my-shop"], directory.path());
+        assert_eq!(answer.error, "1 files checked: 0 errors, 0 warnings\n");
+        assert_eq!(
+            run(&["fmt", "--check", "my-shop"], directory.path()).code,
+            0
+        );
+        let answer = run(&["build", "my-shop"], directory.path());
+        assert_eq!(answer.code, 0, "{}", answer.error);
+    }
+}
+
+#[test]
+fn only_the_own_application_is_started() {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in [("app", "import ../shared\n"), ("shared", "")] {
+        std::fs::create_dir(directory.path().join(name)).unwrap();
+        let text = format!("{text}{GREETING}");
+        std::fs::write(directory.path().join(name).join("main.aro"), text).unwrap();
+    }
+    let answer = run(&["build", "app"], directory.path());
+    assert_eq!(answer.code, 0, "{}", answer.error);
+    assert!(answer.error.contains("1 feature sets"), "{}", answer.error);
+}
+
+#[test]
+fn a_single_file_is_a_program_if_it_has_an_entry_point() {
+    let start = "(Application-Start: A) {\n    Log <missing> to the <console>.\n    Return an <OK: status>.\n}\n";
+    let part = start.replace("Application-Start", "Other");
+    for (text, warnings) in [(start, 1), (part.as_str(), 0)] {
+        let answer = run(&["check", "main.aro"], program(text).path());
+        assert_eq!(answer.code, 0);
+        let summary = format!("0 errors, {warnings} warnings");
+        assert!(answer.error.contains(&summary), "{}", answer.error);
+    }
+}

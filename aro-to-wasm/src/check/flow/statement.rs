@@ -126,7 +126,8 @@ impl<'a> Flow<'a, '_> {
                 Code::PublishUndefined,
                 publish.internal.span,
                 format!("cannot publish undefined variable `{internal}`"),
-            );
+            )
+            .label(publish.internal.span, "nothing has bound this name before");
             let near = super::nearest(internal, self.first.keys().copied());
             self.found.push(match near {
                 Some(near) => mistake.help(format!("did you mean `<{near}>`?")),
@@ -172,6 +173,8 @@ fn object_use(kind: Option<ActionKind>, preposition: Preposition) -> ObjectUse {
     use ActionKind as Kind;
     // `for the <reason>` and `on the <service>` mostly say why and where.
     match kind {
+        // `Sort the <rows> by the <field>.`
+        Some(Kind::Sort) if preposition == Preposition::By => ObjectUse::Word,
         Some(Kind::Retrieve | Kind::Delete) => ObjectUse::Repository,
         Some(
             Kind::Compute

@@ -28,8 +28,8 @@ impl Body<'_, '_> {
             {
                 ERROR
             }
-            Some(noun) if noun.base == "template" => {
-                return self.not_yet(noun.span, "`Log` to a template");
+            Some(noun) if noun.base == "template" && self.lookup("template").is_none() => {
+                return self.print_to_template(message);
             }
             _ => OUTPUT,
         };

@@ -104,10 +104,10 @@ impl Body<'_, '_> {
     /// runtime.md 7.4
     pub(super) fn delete(&mut self, action: &Action) {
         let (Some(result), Some(object)) = (result_noun(action), object_noun(action)) else {
-            return self.not_yet(action.span, "this form of Delete");
+            return self.delete_from_value(action);
         };
         if !self.is_repository_position(object, action) {
-            return self.not_yet(action.span, "`Delete` from a value");
+            return self.delete_from_value(action);
         }
         let rows = self.query(HostFunction::Delete, object, action);
         let value = Expr::runtime("pick", vec![rows.into(), Expr::Flag(1).into()]);
@@ -171,10 +171,10 @@ impl Body<'_, '_> {
     }
 }
 
-type Compared<'a> = (&'a Name, Comparison, &'a Expression);
+pub(super) type Compared<'a> = (&'a Name, Comparison, &'a Expression);
 
 /// The condition as alternatives of conjunctions, each comparison by index.
-fn groups<'a>(
+pub(super) fn groups<'a>(
     condition: &'a Condition,
     comparisons: &mut Vec<Compared<'a>>,
 ) -> Option<Vec<Vec<usize>>> {
@@ -207,7 +207,7 @@ fn groups<'a>(
 }
 
 /// Position of an operator in `aro:state/repositories.operator`.
-fn operator_number(comparison: Comparison) -> i32 {
+pub(super) fn operator_number(comparison: Comparison) -> i32 {
     match comparison {
         Comparison::Equal => 0,
         Comparison::NotEqual => 1,

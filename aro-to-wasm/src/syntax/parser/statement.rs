@@ -44,6 +44,30 @@ impl Parser<'_> {
         }
     }
 
+    /// Statements up to the end of the text.
+    pub(super) fn fragment(&mut self) -> Block {
+        let mut block = Block::default();
+        while !self.at(&TokenKind::End) {
+            let start = self.at;
+            let since = self.span().start;
+            match self.statement() {
+                Ok(statement) => block.statements.push(statement),
+                Err(diagnostic) => {
+                    self.report(*diagnostic, since);
+                    // A brace that closes nothing would stop the recovery, and ends what can be read.
+                    if self.at(&TokenKind::RightBrace) && self.at == start {
+                        return block;
+                    }
+                    self.recover(start);
+                    if self.at(&TokenKind::RightBrace) {
+                        return block;
+                    }
+                }
+            }
+        }
+        block
+    }
+
     /// Reported once, for the innermost block.
     pub(super) fn unclosed_block(&mut self, open: Span) {
         let here = self.span();

@@ -131,6 +131,33 @@ pub extern "C" fn reset() {
     crate::state::clear();
 }
 
+/// The first free byte.
+#[inline]
+pub(crate) fn end() -> usize {
+    ARENA.next.get()
+}
+
+/// Where a block may begin that has any value in it.
+pub(crate) fn aligned(address: usize) -> usize {
+    address.next_multiple_of(BASE_ALIGN)
+}
+
+/// Aligns the first free byte, and answers it.
+pub(crate) fn align_end() -> usize {
+    ARENA.claim(aligned(ARENA.next.get()));
+    ARENA.next.get()
+}
+
+/// A new block.
+pub(crate) fn take(size: usize, align: usize) -> usize {
+    ARENA.allocate(size, align)
+}
+
+/// Gives back everything from `end` on: nobody refers to it.
+pub(crate) fn set_end(end: usize) {
+    ARENA.next.set(end);
+}
+
 /// The canonical ABI's allocator: what the host lowers into the guest is placed here.
 #[unsafe(no_mangle)]
 pub extern "C" fn realloc(old: usize, old_size: usize, align: usize, new_size: usize) -> usize {

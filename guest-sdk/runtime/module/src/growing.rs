@@ -32,6 +32,13 @@ impl Growing {
         self.limit.set(0);
     }
 
+    /// Forgets the block if it reaches behind `mark`.
+    pub(crate) fn forget(&self, mark: usize) {
+        if self.limit.get() > mark {
+            self.clear();
+        }
+    }
+
     /// `left` followed by `right`.
     pub(crate) fn join<T: Copy>(&self, left: &'static [T], right: &[T]) -> &'static [T] {
         let added = size_of_val(right);

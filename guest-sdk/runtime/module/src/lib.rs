@@ -11,7 +11,12 @@
 extern crate alloc;
 
 mod arena;
+mod change;
+mod check;
+mod collect;
+mod collections;
 mod construct;
+mod formats;
 mod file;
 mod growing;
 mod memory;
@@ -19,6 +24,7 @@ mod operators;
 mod reading;
 mod report;
 mod state;
+mod times;
 mod transfer;
 
 /// There is nobody to tell: the trap ends the instance.

@@ -61,6 +61,15 @@ pub(crate) fn clear() {
     core::mem::forget(STATE.patterns.take());
     STATE.text.clear();
     STATE.list.clear();
+    crate::collect::clear();
+}
+
+/// Forgets what may refer to the arena behind `mark`: whatever is kept here between statements and is neither value nor response.
+pub(crate) fn forget(mark: usize) {
+    STATE.message.set(("", false));
+    core::mem::forget(STATE.patterns.take());
+    STATE.text.forget(mark);
+    STATE.list.forget(mark);
 }
 
 /// Puts a value into the arena.
@@ -90,18 +99,23 @@ pub(crate) fn refuse(error: Error) {
         .set((error.to_string().leak(), error.is_runtime()));
 }
 
-/// `subject matches pattern`, compiling each pattern once for an execution.
+/// `subject matches pattern`.
 pub(crate) fn matches(subject: Value, pattern: Value) -> bool {
     let (Some(subject), Some(source)) = (subject.as_text(), regex::pattern(pattern)) else {
         return false;
     };
+    compiled(source).is_some_and(|regex| regex.is_match(subject))
+}
+
+/// The compiled form of a pattern and its flags, made once for an execution; none if it is malformed.
+pub(crate) fn compiled(source: (&'static str, &'static str)) -> Option<&'static Regex> {
     let known = STATE
         .patterns
         .borrow()
         .iter()
         .find(|(known, _)| *known == source)
         .map(|(_, compiled)| *compiled);
-    let compiled = known.unwrap_or_else(|| {
+    known.unwrap_or_else(|| {
         let compiled = Regex::new(source.0, source.1)
             .map(|regex| &*alloc::boxed::Box::leak(alloc::boxed::Box::new(regex)));
         let mut patterns = STATE.patterns.borrow_mut();
@@ -110,6 +124,5 @@ pub(crate) fn matches(subject: Value, pattern: Value) -> bool {
         }
         patterns.push((source, compiled));
         compiled
-    });
-    compiled.is_some_and(|regex| regex.is_match(subject))
+    })
 }

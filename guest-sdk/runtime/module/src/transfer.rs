@@ -9,10 +9,13 @@ use alloc::vec::Vec;
 use core::cell::RefCell;
 
 use aro_runtime::canonical::{self, Comparison, Span};
-use aro_runtime::{Value, cbor, human, json as writer, shape, text};
+use aro_runtime::{Value, cbor, human, json as writer, regex, shape, text};
 
 use crate::memory;
 use crate::state::{answer, refuse};
+
+/// Number of `matches` in `aro:state/repositories.operator`.
+const MATCHES: u32 = 9;
 
 /// What Log prints.
 #[unsafe(no_mangle)]
@@ -88,6 +91,14 @@ pub extern "C" fn compare(
     operator: u32,
     value: &'static Value,
 ) {
+    // The host reads patterns as texts.
+    let inlined;
+    let value = if operator == MATCHES {
+        inlined = regex::inline(*value);
+        &inlined
+    } else {
+        value
+    };
     let comparison = canonical::comparison(
         memory::text(field, field_length),
         operator,

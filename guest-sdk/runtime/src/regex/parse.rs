@@ -62,23 +62,39 @@ fn append(code: &mut Code, part: &[Instruction]) -> Option<()> {
     Some(())
 }
 
-/// `part` between `min` and `max` times.
-fn repeat(part: &[Instruction], min: usize, max: Option<usize>) -> Option<Code> {
+/// How often an atom is repeated.
+#[derive(Clone, Copy)]
+struct Bounds {
+    min: usize,
+    max: Option<usize>,
+    /// Rather seldom than often.
+    lazy: bool,
+}
+
+/// `part` as often as the bounds say.
+fn repeat(part: &[Instruction], bounds: Bounds) -> Option<Code> {
+    let Bounds { min, max, lazy } = bounds;
+    let choose = |again, end| match lazy {
+        false => Instruction::Split(again, end),
+        true => Instruction::Split(end, again),
+    };
     let mut code = Code::new();
     for _ in 0..min {
         append(&mut code, part)?;
     }
     match max {
         None => {
-            let start = code.len();
-            code.push(Instruction::Split(start + 1, start + part.len() + 2));
+            // The way back goes to the part and not to the choice before it, so that an empty turn ends the loop, as it does in a backtracking engine.
+            let start = code.len() + 1;
+            let end = start + part.len() + 1;
+            code.push(choose(start, end));
             append(&mut code, part)?;
-            code.push(Instruction::Jump(start));
+            code.push(choose(start, end));
         }
         Some(max) => {
             let end = code.len() + (max - min) * (part.len() + 1);
             for _ in min..max {
-                code.push(Instruction::Split(code.len() + 1, end));
+                code.push(choose(code.len() + 1, end));
                 append(&mut code, part)?;
             }
         }
@@ -113,7 +129,7 @@ impl Parser<'_> {
         {
             let part = self.atom()?;
             let part = match self.bounds()? {
-                Some((min, max)) => repeat(&part, min, max)?,
+                Some(bounds) => repeat(&part, bounds)?,
                 None => part,
             };
             append(&mut code, &part)?;
@@ -123,8 +139,8 @@ impl Parser<'_> {
 
     /// The repetition behind an atom, if there is one; `None` if it is malformed.
     #[expect(clippy::option_option, reason = "the outer one is failure")]
-    fn bounds(&mut self) -> Option<Option<(usize, Option<usize>)>> {
-        let bounds = match self.rest.peek() {
+    fn bounds(&mut self) -> Option<Option<Bounds>> {
+        let (min, max) = match self.rest.peek() {
             Some('*') => (0, None),
             Some('+') => (1, None),
             Some('?') => (0, Some(1)),
@@ -146,11 +162,11 @@ impl Parser<'_> {
             Some(_) | None => return Some(None),
         };
         self.rest.next();
-        self.take('?');
+        let lazy = self.take('?');
         if matches!(self.rest.peek(), Some('*' | '+' | '?' | '{')) {
             return None;
         }
-        Some(Some(bounds))
+        Some(Some(Bounds { min, max, lazy }))
     }
 
     fn number(&mut self) -> Option<usize> {

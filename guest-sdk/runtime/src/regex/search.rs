@@ -1,21 +1,36 @@
-//! Running a program: all alternatives side by side, each instruction at most once for each character.
+//! Running a program: all alternatives side by side, each instruction at most once for each character. Of several matches the leftmost is found, and of those that begin there the one that a backtracking engine would find.
 
 use alloc::vec;
 use alloc::vec::Vec;
 
 use super::{Anchor, Instruction, is_line_break, is_word};
 
-/// The threads at one place of the text: instructions that wait for a character.
+/// A search and its buffers, which serve any number of runs.
 ///
 /// The buffers are made at their full size and dropped in the reverse order, so that an arena gets them back.
-struct Threads<'a> {
+pub(super) struct Search<'a> {
     program: &'a [Instruction],
+    /// Threads that take the next character, preferred ones first: instruction and where the match began.
+    current: Vec<Thread>,
     /// Instructions still to follow.
     pending: Vec<usize>,
-    /// Place at which an instruction was last reached, plus one.
+    /// Place at which an instruction was last reached.
     reached: Vec<usize>,
-    /// Instructions that take a character, as they were reached.
-    waiting: Vec<usize>,
+    /// Threads that wait for the next character, as they were reached.
+    waiting: Vec<Thread>,
+    /// Number of places visited so far.
+    mark: usize,
+}
+
+type Thread = (usize, usize);
+
+/// When a search is content.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// As soon as there is some match.
+    Found,
+    /// When no better match can follow.
+    Best,
 }
 
 /// The neighbourhood of a place in the text.
@@ -43,18 +58,87 @@ impl Place<'_> {
     }
 }
 
-impl Threads<'_> {
-    /// Follows a thread from `start` to the instructions that wait; answers whether it is done.
-    fn follow(&mut self, start: usize, mark: usize, place: &Place<'_>) -> bool {
-        self.pending.push(start);
+impl<'a> Search<'a> {
+    pub(super) fn new(program: &'a [Instruction]) -> Self {
+        let size = program.len();
+        let waiting = Vec::with_capacity(size);
+        let reached = vec![0; size];
+        // Every instruction is followed once for each character, and adds two at most.
+        let pending = Vec::with_capacity(2 * size + 1);
+        Search {
+            program,
+            current: Vec::with_capacity(size),
+            pending,
+            reached,
+            waiting,
+            mark: 0,
+        }
+    }
+
+    /// First and last place of a match in `text` that begins at `from` or later.
+    pub(super) fn run(&mut self, text: &str, from: usize, until: Until) -> Option<(usize, usize)> {
+        let (before, rest) = text.split_at_checked(from)?;
+        let mut found = None;
+        let mut place = Place {
+            before: before.chars().next_back(),
+            rest,
+        };
+        let mut at = from;
+        self.waiting.clear();
+        self.mark += 1;
+        if self.follow(0, at, &place) {
+            found = Some((at, at));
+        }
+        let mut chars = rest.chars();
+        while found.is_none() || until == Until::Best && !self.waiting.is_empty() {
+            let Some(char) = chars.next() else {
+                break;
+            };
+            place = Place {
+                before: Some(char),
+                rest: chars.as_str(),
+            };
+            at += char.len_utf8();
+            self.mark += 1;
+            found = self.advance(char, at, &place).or(found);
+            // A match that begins here is worse than one that began before.
+            if found.is_none() && self.follow(0, at, &place) {
+                found = Some((at, at));
+            }
+        }
+        found
+    }
+
+    /// Lets all threads take a character; answers the match that the most preferred of them completes, and forgets those behind it.
+    fn advance(&mut self, char: char, at: usize, place: &Place<'_>) -> Option<(usize, usize)> {
+        let mut threads = core::mem::take(&mut self.current);
+        core::mem::swap(&mut threads, &mut self.waiting);
+        self.waiting.clear();
+        let found = threads
+            .iter()
+            .find(|(instruction, start)| {
+                matches!(self.program.get(*instruction), Some(Instruction::Take(set)) if set.has(char))
+                    && self.follow(instruction + 1, *start, place)
+            })
+            .map(|(_, start)| (*start, at));
+        self.current = threads;
+        found
+    }
+
+    /// Follows a thread from `first` to the instructions that wait; answers whether it is done, and then leaves out what it prefers less.
+    fn follow(&mut self, first: usize, start: usize, place: &Place<'_>) -> bool {
+        self.pending.push(first);
         while let Some(at) = self.pending.pop() {
             match self.reached.get_mut(at) {
-                Some(reached) if *reached != mark => *reached = mark,
+                Some(reached) if *reached != self.mark => *reached = self.mark,
                 Some(_) | None => continue,
             }
             match self.program.get(at) {
-                Some(Instruction::Done) => return true,
-                Some(Instruction::Take(_)) => self.waiting.push(at),
+                Some(Instruction::Done) => {
+                    self.pending.clear();
+                    return true;
+                }
+                Some(Instruction::Take(_)) => self.waiting.push((at, start)),
                 Some(Instruction::Jump(place)) => self.pending.push(*place),
                 Some(Instruction::Split(left, right)) => self.pending.extend([*right, *left]),
                 Some(Instruction::Assert(anchor)) if place.is(*anchor) => self.pending.push(at + 1),
@@ -63,49 +147,4 @@ impl Threads<'_> {
         }
         false
     }
-}
-
-/// Whether the program matches anywhere in `text`.
-pub(super) fn search(program: &[Instruction], text: &str) -> bool {
-    let size = program.len();
-    let waiting = Vec::with_capacity(size);
-    let reached = vec![0; size];
-    // Every instruction is followed once for each character, and adds two at most.
-    let pending = Vec::with_capacity(2 * size + 1);
-    let mut threads = Threads {
-        program,
-        pending,
-        reached,
-        waiting,
-    };
-    let mut current = Vec::with_capacity(size);
-    let mut place = Place {
-        before: None,
-        rest: text,
-    };
-    let mut mark = 1;
-    if threads.follow(0, mark, &place) {
-        return true;
-    }
-    let mut chars = text.chars();
-    while let Some(char) = chars.next() {
-        core::mem::swap(&mut current, &mut threads.waiting);
-        threads.waiting.clear();
-        place = Place {
-            before: Some(char),
-            rest: chars.as_str(),
-        };
-        mark += 1;
-        for at in &current {
-            if matches!(program.get(*at), Some(Instruction::Take(set)) if set.has(char))
-                && threads.follow(at + 1, mark, &place)
-            {
-                return true;
-            }
-        }
-        if threads.follow(0, mark, &place) {
-            return true;
-        }
-    }
-    false
 }
