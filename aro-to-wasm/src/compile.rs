@@ -1,6 +1,8 @@
 //! A whole program to one `app.wasm`.
 
-use aro_wit::manifest::{FORMAT, FeatureSet as Entry, Manifest, Origin, Trigger};
+use aro_wit::manifest::{
+    FORMAT, FeatureSet as Entry, Manifest, NOTIFICATION_SENT, Origin, STATE_CHANGED, Trigger,
+};
 use indexmap::{IndexMap, IndexSet};
 
 use crate::diagnostic::{Code, Diagnostic};
@@ -9,9 +11,9 @@ use crate::emit::component;
 use crate::emit::module;
 use crate::emit::wit::Contract;
 use crate::ir::Role;
-use crate::lower::{Facts, lower};
+use crate::lower::{Facts, Job, lower};
 use crate::nested::{self, ComponentError};
-use crate::program::{FeatureSet, Program, SocketEvent, Trigger as Kind};
+use crate::program::{FeatureSet, GuardCondition, Program, SocketEvent, Trigger as Kind};
 use crate::runtime::Runtime;
 use crate::source::SourceFile;
 use crate::template::FOLDER;
@@ -111,12 +113,12 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
     for set in &program.feature_sets {
         if build == Build::Tests {
             if set.trigger == Kind::Test {
-                linker.feature_set(set, Role::Test, Trigger::Test, &facts);
+                linker.feature_set(set, Job::of(Role::Test), Trigger::Test, &facts);
             }
             continue;
         }
-        match role(set) {
-            Some((role, trigger)) => linker.feature_set(set, role, trigger, &facts),
+        match job(set) {
+            Some((job, trigger)) => linker.feature_set(set, job, trigger, &facts),
             None => linker.diagnostics.extend(not_compiled(set)),
         }
     }
@@ -171,8 +173,8 @@ struct Linker {
 }
 
 impl Linker {
-    fn feature_set(&mut self, set: &FeatureSet, role: Role, trigger: Trigger, facts: &Facts<'_>) {
-        let lowered = lower(&set.syntax, role, trigger != Trigger::EndError, facts);
+    fn feature_set(&mut self, set: &FeatureSet, job: Job, trigger: Trigger, facts: &Facts<'_>) {
+        let lowered = lower(&set.syntax, job, facts);
         self.diagnostics.extend(lowered.diagnostics);
         if self.diagnostics.iter().any(Diagnostic::is_error) {
             return;
@@ -282,21 +284,69 @@ fn facts<'a>(
     reason = "every other trigger is not compiled yet"
 )]
 /// How a feature set is run; none for those that are only called, only tested, or not compiled yet.
-fn role(set: &FeatureSet) -> Option<(Role, Trigger)> {
-    if set.guard.is_some() {
-        return None;
-    }
-    match &set.trigger {
-        Kind::Start => Some((Role::Start, Trigger::Start)),
-        Kind::EndSuccess => Some((Role::End, Trigger::EndSuccess)),
-        Kind::EndError => Some((Role::End, Trigger::EndError)),
-        Kind::Tcp(event) | Kind::Socket(Some(event)) => Some(match event {
+fn job(set: &FeatureSet) -> Option<(Job, Trigger)> {
+    let mut event = "event";
+    let mut guards: Vec<GuardCondition> = set
+        .guard
+        .as_ref()
+        .map_or_else(Vec::new, |guard| guard.conditions.clone());
+    let (role, trigger) = match &set.trigger {
+        Kind::Start => (Role::Start, Trigger::Start),
+        Kind::EndSuccess => (Role::End, Trigger::EndSuccess),
+        Kind::EndError => (Role::End, Trigger::EndError),
+        Kind::Tcp(event) | Kind::Socket(Some(event)) => match event {
             SocketEvent::Connected => (Role::TcpConnected, Trigger::TcpConnected),
             SocketEvent::Data => (Role::TcpData, Trigger::TcpData),
             SocketEvent::Disconnected => (Role::TcpDisconnected, Trigger::TcpDisconnected),
-        }),
-        _ => None,
-    }
+        },
+        Kind::Domain(event) => (Role::Event, Trigger::Event(event.clone())),
+        Kind::Notification => (Role::Event, Trigger::Event(NOTIFICATION_SENT.to_owned())),
+        Kind::State {
+            field,
+            transition,
+            observer,
+        } => {
+            if *observer {
+                event = "transition";
+            }
+            // A key that no transition has guards nothing (runtime.md 3.7.1).
+            guards.retain(|guard| STATE_FIELDS.iter().any(|field| guard.field == [*field]));
+            guards.extend(state_guards(field.as_deref(), transition.as_deref()));
+            (Role::Event, Trigger::Event(STATE_CHANGED.to_owned()))
+        }
+        _ => return None,
+    };
+    let success = trigger != Trigger::EndError;
+    Some((
+        Job {
+            role,
+            success,
+            event,
+            guards,
+        },
+        trigger,
+    ))
+}
+
+/// Fields of the event of a transition that a guard may name.
+const STATE_FIELDS: &[&str] = &["toState", "fromState", "fieldName", "objectName"];
+
+/// `status StateObserver<draft_to_sent>` as conditions on the event of the transition.
+fn state_guards(field: Option<&str>, transition: Option<&str>) -> Vec<GuardCondition> {
+    let states = transition.and_then(|transition| transition.split_once("_to_"));
+    let rows = [
+        ("fieldName", field),
+        ("fromState", states.map(|(from, _)| from)),
+        ("toState", states.map(|(_, to)| to)),
+    ];
+    rows.into_iter()
+        .filter_map(|(field, value)| {
+            Some(GuardCondition {
+                field: vec![field.to_owned()],
+                values: vec![value?.to_owned()],
+            })
+        })
+        .collect()
 }
 
 #[expect(
@@ -316,7 +366,6 @@ fn not_compiled(set: &FeatureSet) -> Option<Diagnostic> {
                     .help("its activity is no handler, and no contract names it: it is left out of the program"),
             );
         }
-        _ if set.guard.is_some() => "guards in the activity",
         _ => "handlers of this event",
     };
     Some(

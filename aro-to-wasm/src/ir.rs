@@ -60,6 +60,8 @@ pub(crate) enum Role {
     Test,
     /// A feature set that a test runs: the test's variables as a map; answers a value, or nothing after a failure.
     Tested,
+    /// `aro:events/handler`: address and length of the encoded payload.
+    Event,
     /// A user-defined action: its input as value; answers a value, or nothing after a failure.
     Action,
 }
@@ -73,6 +75,7 @@ impl Role {
             Role::End => &[Flag, Flag, Flag],
             Role::TcpConnected => &[Long, Long],
             Role::TcpData | Role::TcpDisconnected => &[Long, Long, Flag, Flag],
+            Role::Event => &[Flag, Flag],
             Role::Action | Role::Tested => &[Value],
         }
     }
@@ -394,6 +397,14 @@ pub(crate) enum HostFunction {
     FileMove,
     /// (path slice) → 1, or 0 and a message
     FileRemove,
+    /// (subject text, payload) → 1, or 0 and a message
+    Emit,
+    /// (event text, interval value, milliseconds of its unit, once flag, message text for an interval that is no number) → seconds, or zero and a message
+    Schedule,
+    /// (event text)
+    CancelTimer,
+    /// (): waits until the program is to end
+    Keep,
     /// () → date
     Now,
     /// () → text of the time

@@ -22,6 +22,7 @@ use crate::ir::{
     Argument, Expr, Function, HostFunction, Kind, LocalId, LoopId, Node, OnFailure, Role, TextId,
     Unit,
 };
+use crate::program::GuardCondition;
 use crate::source::SourceFile;
 use crate::syntax::ast::FeatureSet;
 use scope::Scope;
@@ -76,8 +77,32 @@ pub(crate) struct Lowered {
     pub(crate) diagnostics: Vec<Diagnostic>,
 }
 
+/// How a feature set is run.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) role: Role,
+    /// Whether an `Application-End` is the one for success.
+    pub(crate) success: bool,
+    /// The name under which the payload of an event is bound.
+    pub(crate) event: &'static str,
+    /// What the event must be like for the feature set to run.
+    pub(crate) guards: Vec<GuardCondition>,
+}
+
+impl Job {
+    /// Without guards.
+    pub(crate) fn of(role: Role) -> Job {
+        Job {
+            role,
+            success: true,
+            event: "event",
+            guards: Vec::new(),
+        }
+    }
+}
+
 /// Lowers a feature set and the actions it calls.
-pub(crate) fn lower(set: &FeatureSet, role: Role, success: bool, facts: &Facts<'_>) -> Lowered {
+pub(crate) fn lower(set: &FeatureSet, job: Job, facts: &Facts<'_>) -> Lowered {
     let mut shared = Shared {
         facts,
         unit: Unit::default(),
@@ -86,7 +111,7 @@ pub(crate) fn lower(set: &FeatureSet, role: Role, success: bool, facts: &Facts<'
         diagnostics: Vec::new(),
         actions: IndexMap::new(),
     };
-    let function = Body::new(&mut shared, set, role, success).lower();
+    let function = Body::new(&mut shared, set, &job).lower();
     shared.unit.functions.push(function);
     let mut next = 0;
     // Lowering an action may reach further actions, so the list grows while it is walked.
@@ -95,7 +120,11 @@ pub(crate) fn lower(set: &FeatureSet, role: Role, success: bool, facts: &Facts<'
         .get_index(next)
         .map(|(_, called)| called.clone())
     {
-        let mut body = Body::new(&mut shared, called.set, called.role, success);
+        let callee = Job {
+            success: job.success,
+            ..Job::of(called.role)
+        };
+        let mut body = Body::new(&mut shared, called.set, &callee);
         body.wanted = called.wanted;
         let function = body.lower();
         shared.unit.functions.push(function);
@@ -143,6 +172,9 @@ struct Body<'s, 'a> {
     wanted: String,
     /// Whether an `Application-End` is the one for success.
     success: bool,
+    /// The name under which the payload of an event is bound.
+    event: &'static str,
+    guards: Vec<GuardCondition>,
     locals: Vec<Kind>,
     scopes: Vec<Scope>,
     /// Steps of the block being lowered.
@@ -158,14 +190,16 @@ struct Body<'s, 'a> {
 }
 
 impl<'s, 'a> Body<'s, 'a> {
-    fn new(shared: &'s mut Shared<'a>, set: &'a FeatureSet, role: Role, success: bool) -> Self {
+    fn new(shared: &'s mut Shared<'a>, set: &'a FeatureSet, job: &Job) -> Self {
         Body {
             shared,
             set,
-            role,
+            role: job.role,
             wanted: String::new(),
-            success,
-            locals: role.parameters().to_vec(),
+            success: job.success,
+            event: job.event,
+            guards: job.guards.clone(),
+            locals: job.role.parameters().to_vec(),
             scopes: Vec::new(),
             nodes: Vec::new(),
             implicit: IndexMap::new(),
@@ -181,6 +215,7 @@ impl<'s, 'a> Body<'s, 'a> {
         if self.role == Role::Action {
             self.declare("input", LocalId(0));
         }
+        self.activity_guard();
         self.header_guard();
         self.block(&self.set.body);
         self.default_finish();
@@ -193,6 +228,26 @@ impl<'s, 'a> Body<'s, 'a> {
             role: self.role,
             locals: self.locals,
             body: nodes,
+        }
+    }
+
+    /// `(name: Handler<field:value>)`: an event that is not like that is skipped (runtime.md 3.7.1).
+    fn activity_guard(&mut self) {
+        for condition in std::mem::take(&mut self.guards) {
+            let Some(event) = self.guarded_event() else {
+                return;
+            };
+            let path = self.text(&condition.field.join("."));
+            let values = self.text(&condition.values.join(","));
+            let passes = Expr::runtime(
+                "event_guard",
+                vec![Expr::Local(event).into(), path.into(), values.into()],
+            );
+            self.nodes.push(Node::If {
+                condition: passes.negated(),
+                then: vec![Node::Finish(None)],
+                otherwise: Vec::new(),
+            });
         }
     }
 
@@ -244,9 +299,12 @@ impl<'s, 'a> Body<'s, 'a> {
                 self.nodes.push(Node::Finish(Some(Expr::Local(map))));
             }
             Role::Tested => self.tested_outcome("OK", None, None),
-            Role::End | Role::Test | Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => {
-                self.nodes.push(Node::Finish(None))
-            }
+            Role::End
+            | Role::Test
+            | Role::Event
+            | Role::TcpConnected
+            | Role::TcpData
+            | Role::TcpDisconnected => self.nodes.push(Node::Finish(None)),
         }
     }
 

@@ -92,8 +92,8 @@ pub(crate) fn read(
         .collect();
     let triggers: Vec<Trigger> = HANDLERS
         .iter()
-        .copied()
         .filter(|trigger| exported.iter().any(|name| name == trigger.interface()))
+        .cloned()
         .collect();
     if triggers.is_empty() {
         return Err(ComponentError::NoHandler);

@@ -69,12 +69,18 @@ pub struct Limits {
     pub wall_time_max: Duration,
     /// CPU time of the start and of the end of a program, which may have much to prepare or to put away.
     pub life_cycle_cpu_time_max: Duration,
-    /// Time of the start and of the end of a program, waiting included.
+    /// Time of the end of a program, waiting included. The start may wait as long as it likes.
     pub life_cycle_wall_time_max: Duration,
     /// Linear memory of one instance, in bytes.
     pub memory_bytes_max: usize,
     /// Instances that run at once; further events wait in order.
     pub instances_max: usize,
+    /// Events nested in each other: a handler raises one, whose handler raises the next.
+    pub event_depth_max: usize,
+    /// Events under way that nobody waits for: ticks of timers.
+    pub detached_events_max: usize,
+    /// Timers.
+    pub timers_max: usize,
     /// Idle instances kept for one feature set. All feature sets of a host together keep twice `instances_max`.
     pub idle_instances_max: usize,
     /// Open connections.
@@ -126,6 +132,9 @@ impl Default for Limits {
             life_cycle_wall_time_max: Duration::from_secs(60),
             memory_bytes_max: 64 << 20,
             instances_max: 1000,
+            event_depth_max: 256,
+            detached_events_max: 10_000,
+            timers_max: 1000,
             idle_instances_max: 32,
             connections_max: 20_000,
             listeners_max: 64,
@@ -207,6 +216,8 @@ pub enum SettingsError {
 
 /// Instances that fit below the kernel's default limit of memory mappings of a process, idle ones included.
 const INSTANCES_POSSIBLE: usize = 10_000;
+/// Each level of nesting has at least one instance of its own.
+const EVENT_DEPTH_POSSIBLE: usize = 1024;
 /// Connections that the slots of a connection id can tell apart.
 const CONNECTIONS_POSSIBLE: usize = 1 << 23;
 /// Memory of a 32-bit instance.
@@ -240,6 +251,17 @@ impl Settings {
                 CONNECTIONS_POSSIBLE,
             ),
             ("memory_bytes_max", limits.memory_bytes_max, MEMORY_POSSIBLE),
+            (
+                "event_depth_max",
+                limits.event_depth_max,
+                EVENT_DEPTH_POSSIBLE,
+            ),
+            (
+                "detached_events_max",
+                limits.detached_events_max,
+                CONNECTIONS_POSSIBLE,
+            ),
+            ("timers_max", limits.timers_max, CONNECTIONS_POSSIBLE),
             ("listeners_max", limits.listeners_max, CONNECTIONS_POSSIBLE),
             ("queue_bytes_max", limits.queue_bytes_max, usize::MAX),
             ("queue_messages_max", limits.queue_messages_max, usize::MAX),

@@ -27,6 +27,7 @@ pub(crate) struct Counters {
     pub(crate) events_failed: Counter,
     pub(crate) instances_made: Counter,
     pub(crate) sends_to_closed: Counter,
+    pub(crate) events_dropped: Counter,
 }
 
 /// The counters at one moment.
@@ -49,6 +50,8 @@ pub struct Observed {
     pub instances_made: u64,
     /// Sends to connections that were gone.
     pub sends_to_closed: u64,
+    /// Events nobody waits for that were dropped because too many were under way.
+    pub events_dropped: u64,
 }
 
 impl Counters {
@@ -62,6 +65,7 @@ impl Counters {
             events_failed: self.events_failed.value(),
             instances_made: self.instances_made.value(),
             sends_to_closed: self.sends_to_closed.value(),
+            events_dropped: self.events_dropped.value(),
         }
     }
 }

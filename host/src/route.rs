@@ -1,11 +1,12 @@
 //! From an event to the feature sets that handle it; replaced whole when a program is.
 
 use crate::conn::Connection;
-use crate::engine::feature_set::{Call, FeatureSet};
+use crate::engine::feature_set::{Call, Cause, FeatureSet};
 use crate::net::buffer::Chunk;
 use crate::tenant::Tenant;
 use aro_wit::manifest::{Manifest, Trigger};
 use futures_util::future::join_all;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// What happened on a connection.
@@ -25,11 +26,12 @@ pub(crate) struct Routes {
     connected: Vec<Arc<FeatureSet>>,
     data: Vec<Arc<FeatureSet>>,
     disconnected: Vec<Arc<FeatureSet>>,
+    events: HashMap<String, Vec<Arc<FeatureSet>>>,
 }
 
 impl Routes {
     pub(crate) fn new(manifest: Arc<Manifest>, feature_sets: &[Arc<FeatureSet>]) -> Self {
-        let all = |trigger| -> Vec<Arc<FeatureSet>> {
+        let all = |trigger: Trigger| -> Vec<Arc<FeatureSet>> {
             let of_trigger = manifest
                 .feature_sets
                 .iter()
@@ -39,8 +41,18 @@ impl Routes {
                 .map(|(_, feature_set)| Arc::clone(feature_set))
                 .collect()
         };
-        let first = |trigger| all(trigger).into_iter().next();
+        let first = |trigger: Trigger| all(trigger).into_iter().next();
+        let mut events: HashMap<String, Vec<Arc<FeatureSet>>> = HashMap::new();
+        for (entry, feature_set) in manifest.feature_sets.iter().zip(feature_sets) {
+            for trigger in &entry.triggers {
+                if let Trigger::Event(subject) = trigger {
+                    let handlers = events.entry(subject.clone()).or_default();
+                    handlers.push(Arc::clone(feature_set));
+                }
+            }
+        }
         Self {
+            events,
             start: first(Trigger::Start),
             end_success: first(Trigger::EndSuccess),
             end_error: first(Trigger::EndError),
@@ -49,6 +61,11 @@ impl Routes {
             disconnected: all(Trigger::TcpDisconnected),
             manifest,
         }
+    }
+
+    /// The handlers of an event that carries a value.
+    pub(crate) fn of_event(&self, subject: &str) -> &[Arc<FeatureSet>] {
+        self.events.get(subject).map_or(&[], Vec::as_slice)
     }
 
     fn handlers(&self, event: &Event) -> &[Arc<FeatureSet>] {
@@ -67,23 +84,26 @@ pub(crate) async fn deliver(tenant: &Arc<Tenant>, connection: &Arc<Connection>, 
     };
     match routes.handlers(&event) {
         [] => {}
-        [handler] => handler.handle(call(connection, event)).await,
+        [handler] => handler.handle(cause(connection), call(event)).await,
         handlers => {
             join_all(
                 handlers
                     .iter()
-                    .map(|handler| handler.handle(call(connection, event.clone()))),
+                    .map(|handler| handler.handle(cause(connection), call(event.clone()))),
             )
             .await;
         }
     }
 }
 
-fn call(connection: &Arc<Connection>, event: Event) -> Call {
-    let connection = Arc::clone(connection);
+fn cause(connection: &Arc<Connection>) -> Cause {
+    Cause::Connection(Arc::clone(connection))
+}
+
+fn call(event: Event) -> Call {
     match event {
-        Event::Connected => Call::Connected { connection },
-        Event::Data(data) => Call::Data { connection, data },
-        Event::Disconnected(reason) => Call::Disconnected { connection, reason },
+        Event::Connected => Call::Connected,
+        Event::Data(data) => Call::Data { data },
+        Event::Disconnected(reason) => Call::Disconnected { reason },
     }
 }

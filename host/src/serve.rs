@@ -4,7 +4,7 @@ use crate::artifact;
 use crate::config::{Settings, SettingsError};
 use crate::conn::outbound::Closing;
 use crate::console::Stream;
-use crate::engine::feature_set::{Call, FeatureSet, Response};
+use crate::engine::feature_set::{Call, Cause, FeatureSet, Response};
 use crate::engine::{Engine, EngineStartError, LoadError};
 use crate::failure::{Failure, FailureKind};
 use crate::observe::Observed;
@@ -124,22 +124,35 @@ impl Program {
     /// Runs the program from start to end (runtime.md 1.3 to 1.5): until `stop` completes, or until it has nothing left to wait for.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Outcome {
         let mut stop = pin!(stop);
-        let started = tokio::select! {
-            started = self.start() => started,
-            () = stop.as_mut() => {
-                // Nothing has begun that would have to be ended in order.
-                self.close().await;
-                return Outcome::Success;
+        let tenant = Arc::clone(&self.tenant);
+        let started = {
+            let mut start = pin!(self.start());
+            tokio::select! {
+                started = start.as_mut() => Some(started),
+                () = stop.as_mut() => {
+                    tenant.stopping.cancel();
+                    // A start that waits for this goes on; one that has something else to do is cut off.
+                    if tenant.keeping.load(Ordering::Acquire) { Some(start.await) } else { None }
+                }
             }
         };
-        if started == Outcome::Success {
-            tokio::select! {
-                () = stop => {}
-                () = self.finished() => {}
+        match started {
+            // Nothing has begun that would have to be ended in order.
+            None => {
+                self.close().await;
+                Outcome::Success
             }
-            return self.stop().await;
+            Some(Outcome::Failure) => Outcome::Failure,
+            Some(Outcome::Success) => {
+                if !tenant.stopping.is_cancelled() {
+                    tokio::select! {
+                        () = stop => {}
+                        () = self.finished() => {}
+                    }
+                }
+                self.stop().await
+            }
         }
-        started
     }
 
     /// Runs the feature set that starts the program. After a failure the program is over.
@@ -170,7 +183,7 @@ impl Program {
         loop {
             let changed = self.tenant.listeners_changed.notified();
             if self.tenant.listeners.load(Ordering::Acquire) == 0 {
-                return self.idle().await;
+                return self.tenant.idle().await;
             }
             changed.await;
         }
@@ -180,7 +193,7 @@ impl Program {
     pub async fn stop(mut self) -> Outcome {
         self.drain().await;
         if let Some(end) = &self.routes.end_success {
-            let ended = end.run(Call::End { error: None }).await;
+            let ended = end.run(Cause::LifeCycle, Call::End { error: None }).await;
             self.report_end(end, ended);
         }
         self.close().await;
@@ -255,9 +268,12 @@ impl Program {
         let text = failure.uncaught(&self.routes.manifest, start.entry());
         if let Some(end) = &self.routes.end_error {
             let ended = end
-                .run(Call::End {
-                    error: Some(text.as_str().into()),
-                })
+                .run(
+                    Cause::LifeCycle,
+                    Call::End {
+                        error: Some(text.as_str().into()),
+                    },
+                )
                 .await;
             self.report_end(end, ended);
         }
@@ -281,15 +297,12 @@ impl Program {
             listener.stop_accepting();
         }
         let limit = self.tenant.settings.limits.drain_time_max;
-        if tokio::time::timeout(limit, self.idle()).await.is_err() {
+        if tokio::time::timeout(limit, self.tenant.idle())
+            .await
+            .is_err()
+        {
             tracing::warn!(tenant = %self.tenant.id, ?limit, "handlers still run after the time to drain");
         }
-    }
-
-    /// Waits until no handler runs: all permits are free at once.
-    async fn idle(&self) {
-        let all = u32::try_from(self.tenant.settings.limits.instances_max).unwrap_or(u32::MAX);
-        drop(self.tenant.instances.acquire_many(all).await);
     }
 
     /// Ends all connections after their queues are flushed.

@@ -6,13 +6,16 @@ use crate::console::Console;
 use crate::files::Files;
 use crate::net::buffer::BufferPool;
 use crate::observe::Counters;
+use crate::permit::Permits;
 use crate::route::Routes;
 use crate::store::State;
+use crate::timer::Timers;
 use arc_swap::ArcSwapOption;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use tokio::sync::{Notify, Semaphore};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 /// Longest tenant name, in bytes.
@@ -83,8 +86,16 @@ pub(crate) struct Tenant {
     pub(crate) sockets: SocketTable,
     pub(crate) state: State,
     pub(crate) counters: Counters,
-    /// One permit for each instance that may run at once; waiting is fair.
-    pub(crate) instances: Semaphore,
+    pub(crate) permits: Permits,
+    /// One permit for each event that nobody waits for.
+    pub(crate) detached: Arc<Semaphore>,
+    pub(crate) timers: Timers,
+    /// Whether the start waits for the end of the program.
+    pub(crate) keeping: AtomicBool,
+    /// The program is asked to end.
+    pub(crate) stopping: CancellationToken,
+    /// Entered with [`Phase::Draining`].
+    pub(crate) draining: CancellationToken,
     pub(crate) buffers: BufferPool,
     /// Where events go. Replaced whole; emptied when the program ends, which also breaks the cycle from here through idle instances back to the tenant.
     pub(crate) routes: ArcSwapOption<Routes>,
@@ -107,7 +118,12 @@ impl Tenant {
             sockets: SocketTable::new(),
             state: State::new(limits),
             counters: Counters::default(),
-            instances: Semaphore::new(limits.instances_max),
+            permits: Permits::new(limits.instances_max, limits.event_depth_max),
+            detached: Arc::new(Semaphore::new(limits.detached_events_max)),
+            timers: Timers::default(),
+            keeping: AtomicBool::new(false),
+            stopping: CancellationToken::new(),
+            draining: CancellationToken::new(),
             buffers: BufferPool::new(limits.read_buffers_max),
             routes: ArcSwapOption::empty(),
             connections: AtomicUsize::new(0),
@@ -122,6 +138,29 @@ impl Tenant {
 
     pub(crate) fn enter_phase(&self, phase: Phase) {
         self.phase.fetch_max(phase as u8, Ordering::AcqRel);
+        if phase >= Phase::Draining {
+            self.draining.cancel();
+        }
+    }
+
+    /// Waits until no handler runs and no event waits for one.
+    pub(crate) async fn idle(&self) {
+        let all = u32::try_from(self.settings.limits.detached_events_max).unwrap_or(u32::MAX);
+        while !self.is_idle() {
+            drop(self.detached.acquire_many(all).await);
+            self.permits.idle().await;
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.detached.available_permits() == self.settings.limits.detached_events_max
+            && self.permits.in_use() == 0
+    }
+
+    /// Whether nothing runs but the start itself.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.detached.available_permits() == self.settings.limits.detached_events_max
+            && self.permits.in_use() <= 1
     }
 
     /// Whether `phase` or a later one has been entered.

@@ -42,6 +42,14 @@ pub mod interface {
     pub const PUBLISHED: &str = "aro:state/published@0.1.0";
     /// Repositories.
     pub const REPOSITORIES: &str = "aro:state/repositories@0.1.0";
+    /// Exported by handlers of events that carry a value.
+    pub const EVENT_HANDLER: &str = "aro:events/handler@0.1.0";
+    /// Raising events.
+    pub const EVENT_BUS: &str = "aro:events/bus@0.1.0";
+    /// Raising events later.
+    pub const EVENT_TIMERS: &str = "aro:events/timers@0.1.0";
+    /// Staying until the program is to end.
+    pub const LIFETIME: &str = "aro:program/lifetime@0.1.0";
     /// The standard wall clock.
     pub const WALL_CLOCK: &str = "wasi:clocks/wall-clock@0.2.6";
     /// The standard random source.
@@ -59,6 +67,7 @@ pub const PACKAGES: &[(&str, &str)] = &[
     ("files.wit", include_str!("../files/files.wit")),
     ("state.wit", include_str!("../state/state.wit")),
     ("net.wit", include_str!("../net/net.wit")),
+    ("events.wit", include_str!("../events/events.wit")),
 ];
 
 /// Name under which a nested component imports the value runtime as a core module.

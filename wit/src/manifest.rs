@@ -65,7 +65,7 @@ pub struct Need {
 }
 
 /// What runs a feature set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Trigger {
     /// Program start.
@@ -82,11 +82,18 @@ pub enum Trigger {
     TcpData,
     /// A connection was closed.
     TcpDisconnected,
+    /// An event of this subject: the type of a domain event, [`NOTIFICATION_SENT`] or [`STATE_CHANGED`].
+    Event(String),
 }
+
+/// Subject of the events of `Notify`. It contains a space, as no type of a domain event does.
+pub const NOTIFICATION_SENT: &str = "notification sent";
+/// Subject of the events of `Accept`.
+pub const STATE_CHANGED: &str = "state changed";
 
 impl Trigger {
     /// The interface that a component exports to be run by this trigger.
-    pub fn interface(self) -> &'static str {
+    pub fn interface(&self) -> &'static str {
         use crate::interface as name;
         match self {
             Trigger::Start => name::START,
@@ -95,6 +102,7 @@ impl Trigger {
             Trigger::TcpConnected => name::TCP_CONNECTED,
             Trigger::TcpData => name::TCP_DATA,
             Trigger::TcpDisconnected => name::TCP_DISCONNECTED,
+            Trigger::Event(_) => name::EVENT_HANDLER,
         }
     }
 }

@@ -162,6 +162,22 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
         | H::FileCopy
         | H::FileMove
         | H::FileRemove => super::file::helper(function),
+        H::Emit => part(
+            &[I32; 3],
+            &[I32],
+            &[(name::EVENT_BUS, "emit")],
+            &["encode", "raise"],
+            &[],
+        ),
+        H::Schedule => part(
+            &[I32, I32, I32, ValType::I64, I32, I32, I32],
+            &[I32],
+            &[(name::EVENT_TIMERS, "schedule")],
+            &["interval", "int", "raise"],
+            &[],
+        ),
+        H::CancelTimer => part(&[I32; 2], &[], &[(name::EVENT_TIMERS, "cancel")], &[], &[]),
+        H::Keep => part(&[], &[], &[(name::LIFETIME, "keep")], &[], &[]),
         H::Now => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["date"], &[]),
         H::CurrentTime => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["iso"], &[]),
         H::GeneratedId => part(
@@ -242,6 +258,10 @@ impl Body<'_> {
             | H::FileCopy
             | H::FileMove
             | H::FileRemove => self.file(function),
+            H::Emit => self.emit(),
+            H::Schedule => self.schedule(),
+            H::CancelTimer => self.locals(2).import(name::EVENT_TIMERS, "cancel"),
+            H::Keep => self.import(name::LIFETIME, "keep"),
             H::Now => self
                 .scratch()
                 .import(name::WALL_CLOCK, "now")
@@ -384,6 +404,53 @@ impl Body<'_> {
             .import(name::PUBLISHED, "publish")
             .number(1)
             .end()
+    }
+
+    fn emit(&mut self) -> &mut Self {
+        self.encoded(2).when(Some(I32)).number(0).otherwise();
+        self.locals(2)
+            .slice(3)
+            .scratch()
+            .import(name::EVENT_BUS, "emit");
+        self.failed()
+            .when(Some(I32))
+            .number(0)
+            .otherwise()
+            .number(1)
+            .end()
+            .end()
+    }
+
+    /// Of `result<_, string>` in the scratch area: leaves whether it is an error, with the message set.
+    fn failed(&mut self) -> &mut Self {
+        self.load8(0)
+            .when(Some(I32))
+            .load32(4)
+            .load32(8)
+            .runtime("raise")
+            .number(1);
+        self.otherwise().number(0).end()
+    }
+
+    fn schedule(&mut self) -> &mut Self {
+        self.local(2).local(3).runtime("interval");
+        let mut sink = self.function.instructions();
+        sink.local_tee(7).i64_const(0).i64_lt_s();
+        self.when(Some(I32))
+            .local(5)
+            .local(6)
+            .runtime("raise")
+            .number(0);
+        self.otherwise()
+            .locals(2)
+            .local(7)
+            .local(4)
+            .scratch()
+            .import(name::EVENT_TIMERS, "schedule");
+        self.failed().when(Some(I32)).number(0).otherwise();
+        let mut sink = self.function.instructions();
+        sink.local_get(7).i64_const(1000).i64_div_s();
+        self.runtime("int").end().end()
     }
 
     /// Encodes a value into local 3; leaves whether that failed, with the message set.

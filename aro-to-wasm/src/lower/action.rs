@@ -5,6 +5,7 @@ mod collection;
 mod compute;
 mod data;
 mod environment;
+mod event;
 mod file;
 mod format;
 mod object;
@@ -88,6 +89,11 @@ impl Body<'_, '_> {
             ActionKind::Send => self.send(action),
             ActionKind::Broadcast => self.broadcast(action),
             ActionKind::Close => self.close(action),
+            ActionKind::Emit => self.emit(action),
+            ActionKind::Notify => self.notify(action),
+            ActionKind::Schedule => self.schedule(action),
+            ActionKind::Cancel => self.cancel(action),
+            ActionKind::Keepalive if !is_pause(action) => self.keepalive(action),
             _ => self.not_yet(
                 action.verb.span,
                 &format!("the action `{}`", action.verb.text),
@@ -254,6 +260,18 @@ impl Body<'_, '_> {
             ..noun.clone()
         };
         self.noun(&plain, Path::Step, FailureKind::Action)
+    }
+}
+
+/// `Wait for 5 seconds.`: a number with or without unit makes it a sleep (runtime.md 1.4.1).
+fn is_pause(action: &Action) -> bool {
+    match action.object.as_ref().map(|object| &object.operand) {
+        Some(Operand::Duration { .. }) => true,
+        Some(Operand::Expression(value)) => match &value.kind {
+            ExpressionKind::Reference(noun) => noun.base != "shutdown-signal",
+            _ => true,
+        },
+        Some(Operand::Noun(_) | Operand::Labelled { .. }) | None => false,
     }
 }
 

@@ -224,6 +224,7 @@ impl Body<'_, '_> {
     fn implicit_name(&self, name: &str) -> Option<Implicit> {
         match (name, self.role) {
             ("event", _) if self.is_tcp() => Some(Implicit::Event),
+            (name, Role::Event) if name == self.event => Some(Implicit::Payload),
             ("connection", _) if self.is_tcp() => Some(Implicit::Socket),
             ("packet", Role::TcpData) => Some(Implicit::Packet),
             ("shutdown", Role::End) => Some(Implicit::Shutdown),

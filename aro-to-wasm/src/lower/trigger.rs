@@ -22,6 +22,8 @@ pub(super) enum Implicit {
     Event,
     /// `<packet>` as a whole.
     Packet,
+    /// What an event carries.
+    Payload,
     /// `<shutdown>`
     Shutdown,
 }
@@ -62,6 +64,16 @@ impl Body<'_, '_> {
             self.implicit(*needed);
         }
         local
+    }
+
+    /// The map that guards in the activity look into; none where there is no event.
+    pub(super) fn guarded_event(&mut self) -> Option<LocalId> {
+        let implicit = match self.role {
+            Role::Event => Implicit::Payload,
+            Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => Implicit::Event,
+            Role::Start | Role::End | Role::Action => return None,
+        };
+        Some(self.implicit(implicit))
     }
 
     /// The first step of a path into `<event>` or `<packet>`, where it needs no map.
@@ -153,6 +165,10 @@ impl Body<'_, '_> {
             }
             Implicit::Event => self.make_event(),
             Implicit::Packet => self.make_packet(),
+            Implicit::Payload => Expr::runtime(
+                "decode",
+                vec![Expr::Local(HIGH).into(), Expr::Local(LOW).into()],
+            ),
             Implicit::Shutdown => self.make_shutdown(),
         }
     }

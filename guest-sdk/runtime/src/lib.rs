@@ -24,6 +24,7 @@ pub mod format;
 pub mod condition;
 pub mod field;
 pub mod file;
+pub mod event;
 pub mod human;
 pub mod json;
 pub mod number;

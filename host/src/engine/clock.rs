@@ -59,6 +59,11 @@ impl Clock {
         Running(face)
     }
 
+    /// To be called after a wait during which other guests may have run on this thread.
+    pub(crate) fn mark(&self) {
+        RESUMED.set(self.now());
+    }
+
     /// Ticks since the guest on this thread was resumed, or since the last call of this.
     pub(crate) fn spent(&self) -> u64 {
         let now = self.now();

@@ -9,6 +9,7 @@ use super::types::{WitFailure, WitResponse, WitSocket, WitTestFailure};
 use crate::config::{Isolation, Limits};
 use crate::conn::Connection;
 use crate::console::Stream;
+use crate::event::Chain;
 use crate::failure::Failure;
 use crate::net::buffer::Chunk;
 use aro_wit::manifest::FeatureSet as Entry;
@@ -34,25 +35,28 @@ type Data = TypedFunc<(WitSocket, Chunk), Answer>;
 type Disconnected = TypedFunc<(WitSocket, &'static str), Answer>;
 type Start = TypedFunc<(), StartAnswer>;
 type Test = TypedFunc<(), (Result<(), WitTestFailure>,)>;
+type Event = TypedFunc<(Arc<[u8]>,), Answer>;
 type End = TypedFunc<(Option<Arc<str>>,), Answer>;
 
-/// What a feature set is run for.
+/// Why a feature set is run.
+#[derive(Debug, Clone)]
+pub(crate) enum Cause {
+    /// Something happened on this connection.
+    Connection(Arc<Connection>),
+    /// The last event of this chain was raised.
+    Event(Arc<Chain>),
+    /// The program starts or ends.
+    LifeCycle,
+}
+
+/// What a feature set is run with.
 #[derive(Debug)]
 pub(crate) enum Call {
-    Connected {
-        connection: Arc<Connection>,
-    },
-    Data {
-        connection: Arc<Connection>,
-        data: Chunk,
-    },
-    Disconnected {
-        connection: Arc<Connection>,
-        reason: &'static str,
-    },
-    End {
-        error: Option<Arc<str>>,
-    },
+    Connected,
+    Data { data: Chunk },
+    Disconnected { reason: &'static str },
+    Event { payload: Arc<[u8]> },
+    End { error: Option<Arc<str>> },
 }
 
 /// What the start of a program returned.
@@ -72,6 +76,7 @@ pub(super) struct Exports {
     pub(super) connected: Option<ComponentExportIndex>,
     pub(super) data: Option<ComponentExportIndex>,
     pub(super) disconnected: Option<ComponentExportIndex>,
+    pub(super) event: Option<ComponentExportIndex>,
 }
 
 /// Exports of one instance, found when first called.
@@ -83,6 +88,7 @@ struct Functions {
     connected: Option<Connected>,
     data: Option<Data>,
     disconnected: Option<Disconnected>,
+    event: Option<Event>,
 }
 
 /// One instance and its store.
@@ -121,25 +127,21 @@ impl FeatureSet {
     }
 
     /// Runs it for an event and reports a failure on the console: a handler cannot fail whoever caused the event.
-    pub(crate) async fn handle(&self, call: Call) {
-        if let Err(failure) = self.run(call).await {
+    pub(crate) async fn handle(&self, cause: Cause, call: Call) {
+        if let Err(failure) = self.run(cause, call).await {
             let text = failure.in_handler(&self.scope.manifest, self.entry());
             self.scope.tenant.console.write(Stream::Error, &text);
         }
     }
 
     /// Runs it for an event.
-    pub(crate) async fn run(&self, call: Call) -> Result<(), Failure> {
+    pub(crate) async fn run(&self, cause: Cause, call: Call) -> Result<(), Failure> {
         let limits = &self.scope.tenant.settings.limits;
-        let (connection, allowance) = match &call {
-            Call::Connected { connection }
-            | Call::Data { connection, .. }
-            | Call::Disconnected { connection, .. } => {
-                (Some(Arc::clone(connection)), Allowance::of_event(limits))
-            }
-            Call::End { .. } => (None, Allowance::of_life_cycle(limits)),
+        let allowance = match &cause {
+            Cause::Connection(_) | Cause::Event(_) => Allowance::of_event(limits),
+            Cause::LifeCycle => Allowance::of_end(limits),
         };
-        self.execute(connection, allowance, async |guest| {
+        self.execute(cause, allowance, async |guest| {
             guest.call(&self.exports, call).await
         })
         .await
@@ -147,8 +149,8 @@ impl FeatureSet {
 
     /// Runs it as the start of the program.
     pub(crate) async fn start(&self) -> Result<Response, Failure> {
-        let allowance = Allowance::of_life_cycle(&self.scope.tenant.settings.limits);
-        self.execute(None, allowance, async |guest| {
+        let allowance = Allowance::of_start(&self.scope.tenant.settings.limits);
+        self.execute(Cause::LifeCycle, allowance, async |guest| {
             let start = guest.function(|functions| &mut functions.start, self.exports.start)?;
             let (answer,) = start.call_async(&mut guest.store, ()).await?;
             Ok(answer.map(|response| Response {
@@ -162,8 +164,8 @@ impl FeatureSet {
 
     /// Runs it as a test.
     pub(crate) async fn test(&self) -> Result<(), Failure> {
-        let allowance = Allowance::of_life_cycle(&self.scope.tenant.settings.limits);
-        self.execute(None, allowance, async |guest| {
+        let allowance = Allowance::of_end(&self.scope.tenant.settings.limits);
+        self.execute(Cause::LifeCycle, allowance, async |guest| {
             let test = guest.function(|functions| &mut functions.test, self.exports.test)?;
             let (answer,) = test.call_async(&mut guest.store, ()).await?;
             Ok(answer)
@@ -174,7 +176,7 @@ impl FeatureSet {
     /// Takes an instance, runs `call` in it within its limits, and keeps it or drops it as the isolation policy says.
     async fn execute<T, F>(
         &self,
-        connection: Option<Arc<Connection>>,
+        cause: Cause,
         allowance: Allowance,
         call: impl AsyncFnOnce(&mut Guest) -> wasmtime::Result<Result<T, F>>,
     ) -> Result<T, Failure>
@@ -182,17 +184,14 @@ impl FeatureSet {
         Failure: From<F>,
     {
         let tenant = &self.scope.tenant;
-        let _permit = match tenant.instances.try_acquire() {
-            Ok(permit) => permit,
-            Err(_) => tenant
-                .instances
-                .acquire()
-                .await
-                .expect("this semaphore is never closed"),
+        let depth = match &cause {
+            Cause::Event(chain) => chain.depth(),
+            Cause::Connection(_) | Cause::LifeCycle => 0,
         };
+        let _permit = tenant.permits.acquire(depth).await;
         tenant.counters.events.add(1);
         let outcome = match self.take(allowance).await {
-            Ok(guest) => self.execute_in(guest, connection, allowance, call).await,
+            Ok(guest) => self.execute_in(guest, cause, allowance, call).await,
             Err(failure) => Err(failure),
         };
         if outcome.is_err() {
@@ -204,17 +203,14 @@ impl FeatureSet {
     async fn execute_in<T, F>(
         &self,
         mut guest: Box<Guest>,
-        connection: Option<Arc<Connection>>,
+        cause: Cause,
         allowance: Allowance,
         call: impl AsyncFnOnce(&mut Guest) -> wasmtime::Result<Result<T, F>>,
     ) -> Result<T, Failure>
     where
         Failure: From<F>,
     {
-        guest
-            .store
-            .data_mut()
-            .begin(connection, allowance.cpu_time_max);
+        guest.store.data_mut().begin(cause, allowance.cpu_time_max);
         guest.store.set_epoch_deadline(SLICE_TICKS);
         let outcome = self.within(allowance, pin!(call(&mut guest))).await;
         if let Some(execution) = guest.store.data().execution {
@@ -243,7 +239,9 @@ impl FeatureSet {
         if let Poll::Ready(done) = futures_util::poll!(metered(&self.scope.clock, work.as_mut())) {
             return Ok(done);
         }
-        let limit = allowance.wall_time_max;
+        let Some(limit) = allowance.wall_time_max else {
+            return Ok(metered(&self.scope.clock, work).await);
+        };
         tokio::time::timeout(limit, metered(&self.scope.clock, work))
             .await
             .map_err(|_| TookTooLong { limit })
@@ -318,6 +316,7 @@ impl FeatureSet {
         }
         // An idle instance must not keep a connection alive.
         guest.store.data_mut().connection = None;
+        guest.store.data_mut().chain = None;
         if self.scope.idle.fetch_add(1, Ordering::AcqRel) < idle_instances_max(settings) {
             let mut idle = self.idle.lock();
             if idle.len() < settings.limits.idle_instances_max {
@@ -340,21 +339,30 @@ impl FeatureSet {
 #[derive(Debug, Clone, Copy)]
 struct Allowance {
     cpu_time_max: Duration,
-    wall_time_max: Duration,
+    /// None lets it wait as long as it likes.
+    wall_time_max: Option<Duration>,
 }
 
 impl Allowance {
     fn of_event(limits: &Limits) -> Self {
         Self {
             cpu_time_max: limits.cpu_time_max,
-            wall_time_max: limits.wall_time_max,
+            wall_time_max: Some(limits.wall_time_max),
         }
     }
 
-    fn of_life_cycle(limits: &Limits) -> Self {
+    /// A start may wait for the end of the program.
+    fn of_start(limits: &Limits) -> Self {
         Self {
             cpu_time_max: limits.life_cycle_cpu_time_max,
-            wall_time_max: limits.life_cycle_wall_time_max,
+            wall_time_max: None,
+        }
+    }
+
+    fn of_end(limits: &Limits) -> Self {
+        Self {
+            cpu_time_max: limits.life_cycle_cpu_time_max,
+            wall_time_max: Some(limits.life_cycle_wall_time_max),
         }
     }
 }
@@ -384,27 +392,30 @@ impl Guest {
         call: Call,
     ) -> wasmtime::Result<Result<(), WitFailure>> {
         let (answer,) = match call {
-            Call::Data { connection, data } => {
+            Call::Data { data } => {
                 let function = self.function(|functions| &mut functions.data, exports.data)?;
-                function
-                    .call_async(&mut self.store, (connection.id.halves(), data))
-                    .await?
+                let socket = self.socket()?;
+                function.call_async(&mut self.store, (socket, data)).await?
             }
-            Call::Connected { connection } => {
+            Call::Connected => {
                 let function =
                     self.function(|functions| &mut functions.connected, exports.connected)?;
-                function
-                    .call_async(&mut self.store, (connection.id.halves(),))
-                    .await?
+                let socket = self.socket()?;
+                function.call_async(&mut self.store, (socket,)).await?
             }
-            Call::Disconnected { connection, reason } => {
+            Call::Disconnected { reason } => {
                 let function = self.function(
                     |functions| &mut functions.disconnected,
                     exports.disconnected,
                 )?;
+                let socket = self.socket()?;
                 function
-                    .call_async(&mut self.store, (connection.id.halves(), reason))
+                    .call_async(&mut self.store, (socket, reason))
                     .await?
+            }
+            Call::Event { payload } => {
+                let function = self.function(|functions| &mut functions.event, exports.event)?;
+                function.call_async(&mut self.store, (payload,)).await?
             }
             Call::End { error } => {
                 let function = self.function(|functions| &mut functions.end, exports.end)?;
@@ -412,6 +423,14 @@ impl Guest {
             }
         };
         Ok(answer)
+    }
+
+    /// The connection whose event is being handled.
+    fn socket(&self) -> wasmtime::Result<WitSocket> {
+        let connection = self.store.data().connection.as_ref();
+        connection
+            .map(|connection| connection.id.halves())
+            .ok_or_else(|| wasmtime::Error::msg("this event belongs to no connection"))
     }
 
     fn function<P, R>(

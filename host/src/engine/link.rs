@@ -5,6 +5,7 @@
 mod connections;
 mod console;
 mod directory;
+mod events;
 mod files;
 mod listeners;
 mod published;
@@ -28,6 +29,9 @@ pub(super) fn define(linker: &mut Linker<GuestState>, import: &str) -> Result<bo
         interface::CONSOLE => console::define,
         interface::CONNECTIONS => connections::define,
         interface::DIRECTORY => directory::define,
+        interface::EVENT_BUS => events::define_bus,
+        interface::EVENT_TIMERS => events::define_timers,
+        interface::LIFETIME => events::define_lifetime,
         interface::LISTENERS => listeners::define,
         interface::PUBLISHED => published::define,
         interface::REPOSITORIES => repositories::define,

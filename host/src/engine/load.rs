@@ -185,11 +185,8 @@ impl Engine {
 
     /// Finds the functions that events call and checks that they are those that the manifest's triggers name.
     fn exports(&self, component: &Component, entry: &Entry) -> Result<Exports, LoadError> {
-        let promised: BTreeSet<&'static str> = entry
-            .triggers
-            .iter()
-            .map(|trigger| trigger.interface())
-            .collect();
+        let promised: BTreeSet<&'static str> =
+            entry.triggers.iter().map(Trigger::interface).collect();
         for (export, _) in component.component_type().exports(&self.inner) {
             if !promised.contains(export) {
                 return Err(LoadError::UnexpectedExport {
@@ -271,6 +268,7 @@ impl Exports {
             interface::TEST => &mut self.test,
             interface::TCP_CONNECTED => &mut self.connected,
             interface::TCP_DATA => &mut self.data,
+            interface::EVENT_HANDLER => &mut self.event,
             _ => &mut self.disconnected,
         }
     }

@@ -1,6 +1,7 @@
 //! How the engine is configured: what guests may contain, and the pool that instances come from.
 
 use crate::config::Settings;
+use crate::permit;
 use std::num::NonZeroUsize;
 use wasmtime::{Config, Enabled, InstanceAllocationStrategy, PoolingAllocationConfig};
 
@@ -18,18 +19,26 @@ const TABLE_ELEMENTS_MAX: usize = 4096;
 const KEEP_RESIDENT_BYTES: usize = 512 << 10;
 const TABLE_KEEP_RESIDENT_BYTES: usize = 32 << 10;
 /// Idle instances hold slots as well as running ones: this many for each that may run.
-const IDLE_PER_RUNNING: u32 = 2;
+const IDLE_PER_RUNNING: usize = 2;
 
 /// Idle instances that a host keeps.
 pub(super) fn idle_instances_max(settings: &Settings) -> usize {
-    let running = u32::try_from(settings.limits.instances_max).unwrap_or(u32::MAX);
-    usize::try_from(slots(running).saturating_sub(running)).unwrap_or(usize::MAX)
+    slots(settings).saturating_sub(running(settings))
 }
 
-fn slots(running: u32) -> u32 {
-    running
-        .saturating_mul(1 + IDLE_PER_RUNNING)
-        .min(INSTANCES_MAX)
+/// Instances that may run at once, nested ones included.
+fn running(settings: &Settings) -> usize {
+    let limits = &settings.limits;
+    permit::total(limits.instances_max, limits.event_depth_max)
+}
+
+fn slots(settings: &Settings) -> usize {
+    let idle = settings
+        .limits
+        .instances_max
+        .saturating_mul(IDLE_PER_RUNNING);
+    let running = running(settings);
+    running.saturating_add(idle).min(INSTANCES_MAX.max(running))
 }
 
 pub(super) fn config(settings: &Settings) -> Config {
@@ -53,8 +62,7 @@ pub(super) fn config(settings: &Settings) -> Config {
 }
 
 fn pool(settings: &Settings) -> PoolingAllocationConfig {
-    let running = u32::try_from(settings.limits.instances_max).unwrap_or(u32::MAX);
-    let instances = slots(running);
+    let instances = u32::try_from(slots(settings)).unwrap_or(u32::MAX);
     let memories = u32::try_from(settings.artifact.memories_per_component_max).unwrap_or(u32::MAX);
     let tables = u32::try_from(settings.artifact.tables_per_component_max).unwrap_or(u32::MAX);
     let mut pool = PoolingAllocationConfig::new();
@@ -75,7 +83,7 @@ fn pool(settings: &Settings) -> PoolingAllocationConfig {
 }
 
 /// Slots of the pool: each costs address space and, once used, four or five memory mappings of the 65,530 that a process may have.
-const INSTANCES_MAX: u32 = 10_000;
+const INSTANCES_MAX: usize = 10_000;
 
 /// With swap the scan can miss pages that were swapped out and leave old data behind, so it is used only where no swap is on.
 fn pagemap_scan() -> Enabled {

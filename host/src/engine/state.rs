@@ -1,7 +1,9 @@
 //! What the host keeps beside each instance: whose it is, the event it runs for, what it has used.
 
 use super::clock::{Clock, TICK};
+use super::feature_set::Cause;
 use crate::conn::Connection;
+use crate::event::Chain;
 use crate::store::published::PublishError;
 use crate::tenant::Tenant;
 use aro_wit::manifest::{FeatureSet, Manifest};
@@ -36,6 +38,8 @@ pub(crate) struct GuestState {
     pub(crate) scope: Arc<Scope>,
     /// The connection whose event is being handled.
     pub(crate) connection: Option<Arc<Connection>>,
+    /// The events that led to the execution.
+    pub(crate) chain: Option<Arc<Chain>>,
     pub(crate) memory: MemoryLimiter,
     /// Identity of the running execution among those that publish; none until it publishes.
     pub(crate) execution: Option<u64>,
@@ -56,6 +60,7 @@ impl GuestState {
         Self {
             scope,
             connection: None,
+            chain: None,
             memory,
             execution: None,
             suspended_at: None,
@@ -65,9 +70,13 @@ impl GuestState {
     }
 
     /// Makes an instance ready for its next event.
-    pub(crate) fn begin(&mut self, connection: Option<Arc<Connection>>, cpu_time_max: Duration) {
+    pub(crate) fn begin(&mut self, cause: Cause, cpu_time_max: Duration) {
         self.cpu_time_max = cpu_time_max;
-        self.connection = connection;
+        (self.connection, self.chain) = match cause {
+            Cause::Connection(connection) => (Some(connection), None),
+            Cause::Event(chain) => (None, Some(chain)),
+            Cause::LifeCycle => (None, None),
+        };
         self.memory.denied = false;
         self.execution = None;
         self.suspended_at = None;

@@ -55,6 +55,10 @@ fn named_interfaces_are_those_of_the_packages() {
         interface::LISTENERS,
         interface::CONNECTIONS,
         interface::DIRECTORY,
+        interface::EVENT_HANDLER,
+        interface::EVENT_BUS,
+        interface::EVENT_TIMERS,
+        interface::LIFETIME,
         interface::CONSOLE,
         interface::INPUT,
         interface::SLEEP,
@@ -81,6 +85,7 @@ fn every_trigger_names_an_interface_with_one_function() {
         Trigger::TcpConnected,
         Trigger::TcpData,
         Trigger::TcpDisconnected,
+        Trigger::Event("OrderPlaced".to_owned()),
     ] {
         let mut all = resolve.interfaces.iter();
         let found = all.find(|(id, _)| resolve.id_of(*id).as_deref() == Some(trigger.interface()));

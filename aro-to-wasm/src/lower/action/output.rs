@@ -110,9 +110,12 @@ impl Body<'_, '_> {
             }
             Role::Tested => self.tested_outcome(&answer.status, value, answer.noun),
             // Nobody sees what a handler returns (runtime.md 3.1.7).
-            Role::End | Role::Test | Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => {
-                self.nodes.push(Node::Finish(None))
-            }
+            Role::End
+            | Role::Test
+            | Role::Event
+            | Role::TcpConnected
+            | Role::TcpData
+            | Role::TcpDisconnected => self.nodes.push(Node::Finish(None)),
         }
     }
 

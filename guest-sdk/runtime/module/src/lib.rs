@@ -18,6 +18,7 @@ mod collections;
 mod construct;
 mod formats;
 mod file;
+mod event;
 mod growing;
 mod memory;
 mod operators;

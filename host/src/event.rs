@@ -1,0 +1,153 @@
+//! Events that carry a value: raised by handlers, who wait for those that handle them, or by timers, who do not.
+
+use crate::console::Stream;
+use crate::engine::feature_set::{Call, Cause};
+use crate::tenant::Tenant;
+use futures_util::future::join_all;
+use std::sync::Arc;
+
+/// Links shown of a chain that is too long: enough for the circle to be seen.
+const CHAIN_SHOWN_MAX: usize = 8;
+
+/// The events that led to an execution, innermost first.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    subject: Arc<str>,
+    /// How many executions wait for those of the last event.
+    depth: usize,
+    parent: Option<Arc<Chain>>,
+}
+
+/// Why an event was not raised.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RaiseError {
+    #[error(
+        "events are nested more than {max} deep: … → {chain}; a handler must not cause its own event without end"
+    )]
+    TooDeep { max: usize, chain: String },
+}
+
+impl Chain {
+    /// A chain of one event that nobody waits for.
+    pub(crate) fn detached(subject: &str) -> Arc<Chain> {
+        Arc::new(Chain {
+            subject: subject.into(),
+            depth: 0,
+            parent: None,
+        })
+    }
+
+    /// The chain of an event that is raised by an execution, itself caused by the events of `parent`, if any.
+    ///
+    /// # Errors
+    /// [`RaiseError::TooDeep`] if more than `max` executions would wait for it.
+    pub(crate) fn extend(
+        parent: Option<&Arc<Chain>>,
+        subject: &str,
+        max: usize,
+    ) -> Result<Arc<Chain>, RaiseError> {
+        let chain = Chain {
+            subject: subject.into(),
+            depth: parent.map_or(0, |parent| parent.depth) + 1,
+            parent: parent.map(Arc::clone),
+        };
+        if chain.depth > max {
+            return Err(RaiseError::TooDeep {
+                max,
+                chain: chain.text(),
+            });
+        }
+        Ok(Arc::new(chain))
+    }
+
+    /// How deep executions of its last event are nested.
+    pub(crate) fn depth(&self) -> usize {
+        self.depth
+    }
+
+    fn text(&self) -> String {
+        let mut subjects = Vec::new();
+        let mut link = Some(self);
+        while let Some(chain) = link
+            && subjects.len() < CHAIN_SHOWN_MAX
+        {
+            subjects.push(&*chain.subject);
+            link = chain.parent.as_deref();
+        }
+        subjects.reverse();
+        subjects.join(" → ")
+    }
+}
+
+/// Whether anything handles events of this subject.
+pub(crate) fn is_handled(tenant: &Tenant, subject: &str) -> bool {
+    let routes = tenant.routes.load();
+    routes
+        .as_ref()
+        .is_some_and(|routes| !routes.of_event(subject).is_empty())
+}
+
+/// Runs every handler of the last event of `chain`, in declaration order, each up to its first wait before the next begins (runtime.md 3.1.3). A handler cannot fail whoever raised the event.
+pub(crate) async fn deliver(tenant: &Arc<Tenant>, chain: &Arc<Chain>, payload: Arc<[u8]>) {
+    let Some(routes) = tenant.routes.load_full() else {
+        return;
+    };
+    let call = || Call::Event {
+        payload: Arc::clone(&payload),
+    };
+    let cause = || Cause::Event(Arc::clone(chain));
+    match routes.of_event(&chain.subject) {
+        [] => {}
+        [handler] => handler.handle(cause(), call()).await,
+        handlers => {
+            let running = handlers
+                .iter()
+                .map(|handler| handler.handle(cause(), call()));
+            join_all(running).await;
+        }
+    }
+}
+
+/// Raises an event and goes on: for timers and others that do not wait.
+pub(crate) fn raise(tenant: &Arc<Tenant>, subject: &str, payload: &Arc<[u8]>) {
+    if !is_handled(tenant, subject) {
+        return;
+    }
+    let Ok(permit) = Arc::clone(&tenant.detached).try_acquire_owned() else {
+        tenant.counters.events_dropped.add(1);
+        let max = tenant.settings.limits.detached_events_max;
+        tenant.console.write(
+            Stream::Error,
+            &format!("event {subject} is dropped: {max} events are being handled"),
+        );
+        return;
+    };
+    let (tenant, payload) = (Arc::clone(tenant), Arc::clone(payload));
+    let chain = Chain::detached(subject);
+    let tasks = tenant.tasks.clone();
+    tasks.spawn(async move {
+        deliver(&tenant, &chain, payload).await;
+        drop(permit);
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn chain_that_is_too_deep_shows_its_end() {
+        let mut chain = Chain::extend(None, "A", 3).unwrap();
+        for subject in ["B", "A"] {
+            chain = Chain::extend(Some(&chain), subject, 3).unwrap();
+        }
+        assert_eq!(chain.depth(), 3);
+        let error = Chain::extend(Some(&chain), "B", 3).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains("more than 3 deep: … → A → B → A → B;"),
+            "{error}"
+        );
+    }
+}
