@@ -297,7 +297,7 @@ pub const ACTIONS: &[Action] = &[
     row("invoke", Kind::Call, Role::Own, &[P::From, P::To, P::With, P::Via], Bare::Runs),
     row("read", Kind::Read, Role::Request, &[P::From], Bare::Runs),
     row("write", Kind::Write, Role::Response, &[P::To, P::Into], Bare::Runs),
-    row("append", Kind::Append, Role::Own, &[P::To, P::Into], Bare::Binds).consuming(),
+    row("append", Kind::Append, Role::Own, &[P::To, P::Into], Bare::Runs).consuming(),
     row("list", Kind::List, Role::Own, &[P::From], Bare::Binds),
     row("stat", Kind::Stat, Role::Own, &[P::For], Bare::Binds),
     row("exists", Kind::Exists, Role::Own, &[P::For], Bare::Binds),

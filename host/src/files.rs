@@ -333,3 +333,6 @@ fn remove_all(place: &Place) -> io::Result<()> {
         false => fs::remove_file(place.path()),
     }
 }
+
+#[cfg(test)]
+mod tests;

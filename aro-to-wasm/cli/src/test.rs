@@ -10,6 +10,7 @@ use aro_host::{
     ConsoleSink, Environment, Grants, Host, Overflow, Prefix, Program, Settings, TenantId,
     TestOutcome,
 };
+use aro_to_wasm::diagnostic::Diagnostic;
 use aro_to_wasm_cli::project;
 
 use crate::{WRONG, report};
@@ -22,7 +23,9 @@ const RULE: &str = "------------------------";
 
 /// Runs the tests of a program whose names contain `filter`.
 pub(crate) fn test(program: &Path, filter: Option<&str>, no_color: bool) -> anyhow::Result<u8> {
-    let compiled = aro_to_wasm::compile_tests(project::read(program)?)?;
+    let mut compiled = aro_to_wasm::compile_tests(project::read(program)?)?;
+    // Doubts are for `check`: here they would hide the report.
+    compiled.diagnostics.retain(Diagnostic::is_error);
     report(&compiled.diagnostics, &compiled.files);
     let Some(artifact) = compiled.artifact else {
         return Ok(WRONG);

@@ -114,7 +114,8 @@ fn ends(set: &FeatureSet, scope: Scope, found: &mut Vec<Diagnostic>) {
     }
     let mut returns = false;
     walk::actions(&set.syntax.body, &mut |action, _| returns |= is_end(action));
-    if !returns {
+    // A test answers nothing: what it expects is how it ends.
+    if !returns && set.trigger != Trigger::Test {
         let message = format!("feature set `{name}` has no Return or Throw statement");
         found.push(
             Diagnostic::new(Code::NoReturn, set.syntax.header, message)

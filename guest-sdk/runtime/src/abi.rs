@@ -161,10 +161,6 @@ pub const EXPORTS: &[Export] = &[
     export("decode", &[I32, I32], &[I32]),
     // Files and tests. v -> p
     export("extension", &[I32], &[I64]),
-    // (v, s extension) -> p
-    export("file_text", &[I32, I32, I32], &[I64]),
-    // (v, s extension) -> v
-    export("file_value", &[I32, I32, I32], &[I32]),
     export("content", &[I32], &[I64]),
     export("dump", &[I32], &[I32]),
     // (v, v) -> 0, 1

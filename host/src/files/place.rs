@@ -214,10 +214,12 @@ impl Files {
 
     /// The place of a path whose directories are made where they are missing.
     pub(super) fn locate_new(&self, path: &str) -> Done<Place> {
+        match self.locate(path) {
+            Err(Refused::Io(error)) if error.kind() == ErrorKind::NotFound && !path.is_empty() => {}
+            located => return located,
+        }
         let full = self.full(path);
-        if let (Some(parent), Some(Component::Normal(_))) =
-            (full.parent(), full.components().next_back())
-        {
+        if let Some(parent) = full.parent() {
             self.make_all(parent)?;
         }
         self.locate(path)

@@ -2,7 +2,9 @@
 
 use super::{Body, object_noun, plain_with, result_noun, with_object};
 use crate::actions::{ActionKind, lookup};
-use crate::ir::{Argument, Constant, Expr, FailureKind, FlagOperator, HostFunction, Kind, Node};
+use crate::ir::{
+    Argument, Constant, Expr, FailureKind, FlagOperator, HostFunction, Kind, LocalId, Node,
+};
 use crate::lower::expression::{KIND_TEXT, Path};
 use crate::syntax::ast::{
     Action, Block, Expression, ExpressionKind, Noun, Operand, Statement, Target,
@@ -10,9 +12,8 @@ use crate::syntax::ast::{
 use crate::syntax::walk;
 use aro_wit::interface::{FILES_READING, FILES_WRITING};
 
-/// Exports of the value runtime that turn values into contents of files and back, by extension. Nothing else here knows formats.
-const SERIALIZE: &str = "file_text";
-const DESERIALIZE: &str = "file_value";
+/// Kind number of bytes in the value runtime.
+const KIND_BYTES: i32 = 5;
 
 /// Result qualifiers that ask for the contents as they are.
 const RAW: &[&str] = &["raw", "string", "as string"];
@@ -48,9 +49,6 @@ impl Body<'_, '_> {
         if object_noun(action).is_some_and(|noun| noun.base == "url") {
             return self.not_yet(action.span, "`Read` from a URL");
         }
-        if plain_with(action).is_some() {
-            return self.not_yet(action.span, "`Read` with options");
-        }
         let Some(path) = self.object_path(action) else {
             return self.not_yet(action.span, "this form of Read");
         };
@@ -67,7 +65,8 @@ impl Body<'_, '_> {
             format => {
                 let text = Expr::runtime("dump", vec![bytes.into()]);
                 let extension = self.format(format, Expr::Local(path));
-                Expr::runtime(DESERIALIZE, vec![text.into(), extension])
+                let options = self.options(action);
+                self.act("deserialize_as", vec![text.into(), extension, options])
             }
         };
         self.bind(&result.base, value, false);
@@ -85,9 +84,6 @@ impl Body<'_, '_> {
     pub(super) fn write(&mut self, action: &Action) {
         if object_noun(action).is_some_and(|noun| noun.base == "url") {
             return self.not_yet(action.span, "`Write` to a URL");
-        }
-        if plain_with(action).is_some() {
-            return self.not_yet(action.span, "`Write` with options");
         }
         let (value, format) = match &action.result {
             Target::Sink(sink) => (self.expression(sink), None),
@@ -109,15 +105,65 @@ impl Body<'_, '_> {
             Some(raw) if RAW.contains(&raw) || raw == "bytes" => {
                 Expr::runtime("content", vec![Expr::Local(value).into()])
             }
-            format => {
-                let extension = self.format(format, Expr::Local(path));
-                Expr::runtime(SERIALIZE, vec![Expr::Local(value).into(), extension])
-            }
+            format => self.serialized(action, format, path, value),
         };
         self.perform(Expr::fallible_host(
             HostFunction::FileWrite,
             vec![text_of(Expr::Local(path)), Argument::Slice(contents)],
         ));
+    }
+
+    /// Bytes as they are, other values in their format.
+    fn serialized(
+        &mut self,
+        action: &Action,
+        format: Option<&str>,
+        path: LocalId,
+        value: LocalId,
+    ) -> Expr {
+        let plain = Expr::runtime("content", vec![Expr::Local(value).into()]);
+        let contents = self.local(Kind::Slice);
+        let otherwise = self.nested(|this| {
+            let extension = this.format(format, Expr::Local(path));
+            let name = match result_noun(action) {
+                Some(noun) => this.text(&noun.base),
+                None => this.text("data"),
+            };
+            let options = this.options(action);
+            let arguments = vec![Expr::Local(value).into(), extension, name.into(), options];
+            this.nodes.push(Node::Set(
+                contents,
+                Expr::runtime("serialize_as", arguments),
+            ));
+            // Zero stands for a failure whose message is set.
+            let done = Expr::AtLeast(Box::new(Expr::Local(contents)), Box::new(Expr::Long(1)));
+            this.nodes.push(Node::If {
+                condition: done.negated(),
+                then: vec![Node::Fail(FailureKind::Action)],
+                otherwise: Vec::new(),
+            });
+        });
+        let is_bytes = Expr::Flags(
+            FlagOperator::Equal,
+            vec![
+                Expr::runtime("kind", vec![Expr::Local(value).into()]),
+                Expr::Flag(KIND_BYTES),
+            ],
+        );
+        self.nodes.push(Node::If {
+            condition: is_bytes,
+            then: vec![Node::Set(contents, plain)],
+            otherwise,
+        });
+        Expr::Local(contents)
+    }
+
+    /// The map of a `with` clause, or zero.
+    fn options(&mut self, action: &Action) -> Argument {
+        match plain_with(action) {
+            Some(with) => self.expression(with).into(),
+            None => Expr::Unbound.into(),
+        }
     }
 
     /// actions.md 17.3: to a file, or to the list that a variable holds.

@@ -15,22 +15,6 @@ pub extern "C" fn extension(path: &'static Value) -> u64 {
     canonical::pack(file::extension(text::of(*path)).as_bytes())
 }
 
-/// The contents of a file of that extension.
-#[unsafe(no_mangle)]
-pub extern "C" fn file_text(value: &'static Value, extension: usize, length: usize) -> u64 {
-    canonical::pack(file::write(*value, memory::text(extension, length)))
-}
-
-/// The value in the contents of a file of that extension.
-#[unsafe(no_mangle)]
-pub extern "C" fn file_value(
-    contents: &'static Value,
-    extension: usize,
-    length: usize,
-) -> &'static Value {
-    keep(file::read(*contents, memory::text(extension, length)))
-}
-
 /// The value as it is: bytes, else its text.
 #[unsafe(no_mangle)]
 pub extern "C" fn content(value: &'static Value) -> u64 {
