@@ -9,6 +9,7 @@
 
 mod action;
 mod expression;
+mod fold;
 mod scope;
 mod sentence;
 mod statement;

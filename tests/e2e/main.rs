@@ -10,6 +10,7 @@ mod artifact;
 mod commands;
 mod echo;
 mod faults;
+mod folding;
 mod grants;
 mod guest;
 mod mutations;

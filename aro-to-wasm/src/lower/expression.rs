@@ -1,6 +1,7 @@
 //! Expressions and conditions (language.md 7, 10).
 
 use super::Body;
+use super::fold::{self, Folded};
 use crate::ir::{
     Argument, Callee, Constant, Expr, Fails, FailureKind, FlagOperator, HostFunction, Kind,
     LocalId, Node,
@@ -42,6 +43,11 @@ pub(super) enum Path {
 impl Body<'_, '_> {
     /// Lowers an expression to a value.
     pub(super) fn expression(&mut self, expression: &Expression) -> Expr {
+        match fold::fold(expression) {
+            Some(Folded::Constant(constant)) => return Expr::Constant(constant),
+            Some(Folded::Text(text)) => return self.constant_text(text),
+            None => {}
+        }
         match &expression.kind {
             ExpressionKind::Null => Expr::Constant(Constant::Null),
             ExpressionKind::Bool(truth) => Expr::Constant(Constant::Bool(*truth)),
@@ -97,6 +103,9 @@ impl Body<'_, '_> {
 
     /// Lowers an expression to the flag of its truthiness (10.3). `and` and `or` evaluate both sides (7.5).
     pub(super) fn condition(&mut self, expression: &Expression) -> Expr {
+        if let Some(truth) = fold::truth(expression) {
+            return Expr::Flag(truth.into());
+        }
         match &expression.kind {
             ExpressionKind::Bool(truth) => Expr::Flag(i32::from(*truth)),
             ExpressionKind::Binary(

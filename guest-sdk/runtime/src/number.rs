@@ -49,24 +49,31 @@ fn parse_hex(text: &str) -> Option<f64> {
     Some(value)
 }
 
+/// Longest decimal form of an Int.
+pub const INT_BYTES_MAX: usize = 20;
+
 /// The decimal form of an Int.
 pub fn write_int(out: &mut String, value: i64) {
-    const DIGITS: usize = 20;
-    let mut digits = [0u8; DIGITS];
+    out.push_str(digits(value, &mut [0; INT_BYTES_MAX]));
+}
+
+/// The decimal form of an Int, written into a buffer.
+pub fn digits(value: i64, buffer: &mut [u8; INT_BYTES_MAX]) -> &str {
     let mut rest = value.unsigned_abs();
-    let mut start = DIGITS;
-    for (index, digit) in digits.iter_mut().enumerate().rev() {
-        *digit = b'0' + u8::try_from(rest % 10).unwrap_or(0);
-        rest /= 10;
+    let mut start = INT_BYTES_MAX;
+    for (index, digit) in buffer.iter_mut().enumerate().rev() {
         start = index;
-        if rest == 0 {
+        if rest == 0 && index < INT_BYTES_MAX - 1 {
+            // The place of the sign; without one it is left out again.
+            *digit = b'-';
+            start += usize::from(value >= 0);
             break;
         }
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
     }
-    if value < 0 {
-        out.push('-');
-    }
-    out.extend(digits.iter().skip(start).map(|digit| char::from(*digit)));
+    let written = buffer.get(start..).unwrap_or_default();
+    core::str::from_utf8(written).unwrap_or_default()
 }
 
 /// The shortest decimal form that reads back as `value`, with a fraction or an exponent: `8.0`, `1e+16`, `1.5e-05`.

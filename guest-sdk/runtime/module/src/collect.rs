@@ -15,7 +15,7 @@ use core::{ptr, slice, str};
 use aro_runtime::value::{Entry, NESTING_MAX, Value};
 
 use crate::arena;
-use crate::state;
+use crate::state::{self, STATE};
 
 /// Less than this is not worth collecting. It lies in the memory that an instance begins with.
 const CROWDED_BYTES: usize = 24 << 10;
@@ -91,6 +91,8 @@ pub extern "C" fn collect(mark: usize) {
         mark,
         shift: source - target,
         budget: (end - mark) / 2,
+        text_room: None,
+        list_room: None,
     };
     let moved: Option<Vec<_>> = {
         let mut places = Vec::with_capacity(roots.len());
@@ -112,6 +114,12 @@ pub extern "C" fn collect(mark: usize) {
     };
     let length = arena::end() - source;
     state::forget(mark);
+    if let Some((end, room)) = moving.text_room {
+        STATE.text.moved(end, room);
+    }
+    if let Some((end, room)) = moving.list_room {
+        STATE.list.moved(end, room);
+    }
     for (root, place) in roots.iter_mut().zip(&moved) {
         *root = *place;
     }
@@ -126,7 +134,9 @@ pub extern "C" fn collect(mark: usize) {
         );
     }
     arena::set_end(target + length);
-    COLLECTOR.retry.set(target + length + length);
+    COLLECTOR
+        .retry
+        .set(target.saturating_add(length.saturating_mul(2)));
 }
 
 /// Begins a call of a user-defined action: 1, or 0 and a message if too many are open.
@@ -134,7 +144,7 @@ pub extern "C" fn collect(mark: usize) {
 pub extern "C" fn enter() -> u32 {
     let depth = COLLECTOR.depth.get();
     if depth >= CALL_DEPTH_MAX {
-        state::STATE.message.set((TOO_DEEP, false));
+        STATE.message.set((TOO_DEEP, false));
         return 0;
     }
     COLLECTOR.depth.set(depth + 1);
@@ -152,6 +162,9 @@ struct Moving {
     mark: usize,
     shift: usize,
     budget: usize,
+    /// New end and room of the text and the list that can grow.
+    text_room: Option<(usize, usize)>,
+    list_room: Option<(usize, usize)>,
 }
 
 impl Moving {
@@ -183,7 +196,15 @@ impl Moving {
         if bytes.is_empty() || bytes.as_ptr().addr() < self.mark {
             return Some(None);
         }
-        let place = self.block(bytes.len())?;
+        let room = if self.text_room.is_none() {
+            STATE.text.room(bytes.as_ptr_range().end.addr())
+        } else {
+            0
+        };
+        let place = self.block(bytes.len() + room)?;
+        if room > 0 {
+            self.text_room = Some((place - self.shift + bytes.len(), room));
+        }
         // SAFETY: as in `boxed`.
         unsafe {
             ptr::copy_nonoverlapping(
@@ -212,11 +233,9 @@ impl Moving {
             return None;
         }
         let moved = match value {
-            Value::Null
-            | Value::Bool(_)
-            | Value::Int(_)
-            | Value::Float(_)
-            | Value::Date { .. } => None,
+            Value::Null | Value::Bool(_) | Value::Int(_) | Value::Float(_) | Value::Date { .. } => {
+                None
+            }
             Value::Text(text) => self.text(text)?.map(Value::Text),
             Value::Bytes(bytes) => self.bytes(bytes)?.map(Value::Bytes),
             Value::Socket(id) => self
@@ -241,7 +260,10 @@ impl Moving {
     fn entry(&mut self, (key, value): Entry, depth: usize) -> Option<Option<Entry>> {
         let name = self.text(key)?;
         let moved = self.value(value, depth + 1)?;
-        Some((name.is_some() || moved != Moved::Stays).then(|| (name.unwrap_or(key), moved.or(value))))
+        Some(
+            (name.is_some() || moved != Moved::Stays)
+                .then(|| (name.unwrap_or(key), moved.or(value))),
+        )
     }
 
     /// Items with what they refer to. Old ones are looked through as well: a list that had room behind it shows new items in an old block.
@@ -268,17 +290,31 @@ impl Moving {
             };
             // SAFETY: inside of the block that `copy` made for these items.
             unsafe {
-                ptr::with_exposed_provenance_mut::<T>(start).add(index).write(new);
+                ptr::with_exposed_provenance_mut::<T>(start)
+                    .add(index)
+                    .write(new);
             }
         }
         // SAFETY: as in `boxed`.
         Some(place.map(|start| unsafe {
-            slice::from_raw_parts(ptr::with_exposed_provenance(start - self.shift), items.len())
+            slice::from_raw_parts(
+                ptr::with_exposed_provenance(start - self.shift),
+                items.len(),
+            )
         }))
     }
 
     fn copy<T: Copy>(&mut self, items: &'static [T]) -> Option<usize> {
-        let place = self.block(size_of_val(items))?;
+        let size = size_of_val(items);
+        let room = if self.list_room.is_none() {
+            STATE.list.room(items.as_ptr_range().end.addr())
+        } else {
+            0
+        };
+        let place = self.block(size + room)?;
+        if room > 0 {
+            self.list_room = Some((place - self.shift + size, room));
+        }
         // SAFETY: the block is new and as large as the items.
         unsafe {
             ptr::copy_nonoverlapping(

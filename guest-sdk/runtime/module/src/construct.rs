@@ -10,7 +10,7 @@ use alloc::string::String;
 use aro_runtime::date::{self, Date, Precision};
 use aro_runtime::shape::{self, Description};
 use aro_runtime::value::{Entry, Value};
-use aro_runtime::{text, uuid};
+use aro_runtime::{number, text, uuid};
 
 use crate::memory::{self, Builder};
 use crate::state::{STATE, keep};
@@ -229,8 +229,13 @@ pub extern "C" fn interpolate(parts: &'static Value) -> &'static Value {
 
 /// The text forms of two values, joined.
 pub(crate) fn join(left: &Value, right: &Value) -> &'static Value {
+    let mut digits = [0; number::INT_BYTES_MAX];
+    let right = match right {
+        Value::Int(number) => number::digits(*number, &mut digits),
+        _ => text::of(*right),
+    };
     let joined = STATE
         .text
-        .join(text::of(*left).as_bytes(), text::of(*right).as_bytes());
+        .join(text::of(*left).as_bytes(), right.as_bytes());
     keep(Value::Text(memory::joined_text(joined)))
 }

@@ -32,6 +32,21 @@ impl Growing {
         self.limit.set(0);
     }
 
+    /// Bytes of room behind the longest version, if that ends at `end`.
+    pub(crate) fn room(&self, end: usize) -> usize {
+        if end == self.end.get() {
+            self.limit.get() - end
+        } else {
+            0
+        }
+    }
+
+    /// The block is now another, with its longest version up to `end` and `room` bytes behind it.
+    pub(crate) fn moved(&self, end: usize, room: usize) {
+        self.end.set(end);
+        self.limit.set(end + room);
+    }
+
     /// Forgets the block if it reaches behind `mark`.
     pub(crate) fn forget(&self, mark: usize) {
         if self.limit.get() > mark {
