@@ -15,7 +15,7 @@ use crate::lower::{Facts, Job, lower};
 use crate::nested::{self, ComponentError};
 use crate::program::{FeatureSet, GuardCondition, Program, SocketEvent, Trigger as Kind};
 use crate::runtime::Runtime;
-use crate::source::SourceFile;
+use crate::source::{Lines, SourceFile};
 use crate::template::FOLDER;
 
 /// What is compiled.
@@ -92,7 +92,7 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
         program,
         mut files,
         diagnostics,
-    } = crate::read(input.files, build == Build::Program);
+    } = crate::front(input.files, build == Build::Program);
     let templates = add_templates(&mut files, input.templates);
     let mut linker = Linker {
         contract: Contract::load(),
@@ -260,6 +260,7 @@ fn facts<'a>(
 ) -> Facts<'a> {
     Facts {
         files,
+        lines: files.iter().map(Lines::of).collect(),
         templates,
         published: program.published.keys().map(String::as_str).collect(),
         stores: program.store_names.iter().map(String::as_str).collect(),

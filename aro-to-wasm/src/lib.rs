@@ -43,16 +43,9 @@ impl Checked {
     }
 }
 
-/// Reads and checks `files`. If they are a `whole_program`, its entry point, events and user-defined actions must all be there.
-///
-/// ```
-/// use aro_to_wasm::{front, source::SourceFile};
-/// let text = "(Application-Start: Hello) { Log \"hi\" to the <console>. Return an <OK: status>. }".to_owned();
-/// let checked = front(vec![SourceFile { path: "main.aro".to_owned(), text }], true);
-/// assert!(!checked.has_errors());
-/// ```
-pub fn front(files: Vec<SourceFile>, whole_program: bool) -> Checked {
-    let mut checked = read(files, whole_program);
+/// [`front`], and what is only worth knowing to whoever asks for a check: places where the language does otherwise than a reader may think.
+pub fn lint(files: Vec<SourceFile>, whole_program: bool) -> Checked {
+    let mut checked = front(files, whole_program);
     check::quirks(&checked.program, &mut checked.diagnostics);
     order(&mut checked.diagnostics);
     checked
@@ -68,8 +61,15 @@ pub fn has_start(file: &SourceFile) -> bool {
             .any(|set| set.trigger == program::Trigger::Start)
 }
 
-/// Reads and checks; leaves out what is only worth knowing to whoever asks for a check.
-pub(crate) fn read(files: Vec<SourceFile>, whole_program: bool) -> Checked {
+/// Reads and checks `files`. If they are a `whole_program`, its entry point, events and user-defined actions must all be there.
+///
+/// ```
+/// use aro_to_wasm::{front, source::SourceFile};
+/// let text = "(Application-Start: Hello) { Log \"hi\" to the <console>. Return an <OK: status>. }".to_owned();
+/// let checked = front(vec![SourceFile { path: "main.aro".to_owned(), text }], true);
+/// assert!(!checked.has_errors());
+/// ```
+pub fn front(files: Vec<SourceFile>, whole_program: bool) -> Checked {
     let mut diagnostics = Vec::new();
     let mut parsed = Vec::with_capacity(files.len());
     for (index, file) in files.iter().enumerate() {
@@ -111,5 +111,5 @@ fn order(diagnostics: &mut Vec<Diagnostic>) {
 
 /// Whether a file lies outside of the application's directory, so that only an import can have brought it.
 fn is_imported(file: &SourceFile) -> bool {
-    file.path.starts_with("../") || file.path.starts_with('/')
+    file.path.starts_with("../")
 }

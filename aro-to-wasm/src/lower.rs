@@ -24,7 +24,7 @@ use crate::ir::{
     Unit,
 };
 use crate::program::GuardCondition;
-use crate::source::SourceFile;
+use crate::source::{Lines, SourceFile};
 use crate::syntax::ast::FeatureSet;
 use scope::Scope;
 use trigger::Implicit;
@@ -34,6 +34,8 @@ use trigger::Implicit;
 pub(crate) struct Facts<'a> {
     /// The sources, for positions.
     pub(crate) files: &'a [SourceFile],
+    /// Where the lines of each begin.
+    pub(crate) lines: Vec<Lines>,
     /// Names that some feature set publishes.
     pub(crate) published: IndexSet<&'a str>,
     /// Repositories without the suffix (runtime.md 7.1).

@@ -53,3 +53,53 @@ impl SourceFile {
         (line as u32 + 1, column as u32 + 1)
     }
 }
+
+/// Where the lines of a file begin: finds many positions without reading the file for each.
+#[derive(Debug, Clone)]
+pub(crate) struct Lines {
+    starts: Vec<u32>,
+}
+
+impl Lines {
+    /// Reads the file once.
+    pub(crate) fn of(file: &SourceFile) -> Lines {
+        let newlines = file.text.bytes().enumerate();
+        let behind = newlines.filter(|(_, byte)| *byte == b'\n');
+        Lines {
+            starts: std::iter::once(0)
+                .chain(behind.map(|(at, _)| at as u32 + 1))
+                .collect(),
+        }
+    }
+
+    /// [`SourceFile::position`] in the file that was read.
+    pub(crate) fn position(&self, file: &SourceFile, offset: u32) -> (u32, u32) {
+        let offset = offset.min(file.text.len() as u32);
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let start = line.checked_sub(1).and_then(|line| self.starts.get(line));
+        let start = start.copied().unwrap_or(0);
+        let before = file.text.as_bytes().get(start as usize..offset as usize);
+        let before = before.unwrap_or_default();
+        let column = before.iter().filter(|byte| (**byte & 0xC0) != 0x80).count();
+        (line as u32, column as u32 + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Lines, SourceFile};
+
+    #[test]
+    fn lines_and_files_agree() {
+        for text in ["", "a", "\n", "ab\né c\n\nd"] {
+            let file = SourceFile {
+                path: String::new(),
+                text: text.to_owned(),
+            };
+            let lines = Lines::of(&file);
+            for offset in 0..text.len() as u32 + 2 {
+                assert_eq!(lines.position(&file, offset), file.position(offset));
+            }
+        }
+    }
+}

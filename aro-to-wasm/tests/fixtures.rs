@@ -5,7 +5,7 @@
 
 use aro_to_wasm::diagnostic::{Diagnostic, render};
 use aro_to_wasm::source::SourceFile;
-use aro_to_wasm::{Input, compile, front, syntax};
+use aro_to_wasm::{Input, compile, lint, syntax};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::path::{Path, PathBuf};
 
@@ -77,7 +77,7 @@ fn fixture(path: &Path, folder: &str) -> Result<(), Failed> {
         let code = compiled.artifact.as_ref().map(code::code);
         code.unwrap_or_else(|| render(&compiled.diagnostics, &compiled.files, false))
     } else {
-        let checked = front(files, true);
+        let checked = lint(files, true);
         expect(
             folder,
             !checked.diagnostics.is_empty(),

@@ -155,7 +155,7 @@ fn check(program: &Path, format: Format, no_warnings: bool) -> anyhow::Result<u8
     let input = project::read(program)?;
     // A single file is a program if it has an entry point, else a part of one.
     let whole = program.is_dir() || input.files.iter().any(aro_to_wasm::has_start);
-    let mut checked = aro_to_wasm::front(input.files, whole);
+    let mut checked = aro_to_wasm::lint(input.files, whole);
     if no_warnings {
         checked.diagnostics.retain(Diagnostic::is_error);
     }

@@ -10,12 +10,13 @@ use crate::syntax::ast::{Action, Noun, Object, Operand, Target};
 impl Body<'_, '_> {
     /// Enters a statement; answers its index.
     pub(super) fn add_statement(&mut self, span: Span, sentence: String, text: String) -> u32 {
-        let (line, column) = self
-            .shared
-            .facts
+        let facts = self.shared.facts;
+        let index = span.file as usize;
+        let (line, column) = facts
             .files
-            .get(span.file as usize)
-            .map_or((1, 1), |file| file.position(span.start));
+            .get(index)
+            .zip(facts.lines.get(index))
+            .map_or((1, 1), |(file, lines)| lines.position(file, span.start));
         self.shared.statements.push(manifest::Statement {
             file: span.file,
             line,

@@ -4,7 +4,7 @@ use crate::generate;
 use aro_to_wasm::format::{FormatError, Verbs, format};
 use aro_to_wasm::source::{SourceFile, Span};
 use aro_to_wasm::syntax::parse;
-use aro_to_wasm::{Input, compile, diagnostic, front};
+use aro_to_wasm::{Input, compile, diagnostic, lint};
 use proptest::prelude::*;
 
 const PROGRAM: &str = r#"import ../shared
@@ -37,7 +37,7 @@ fn survives(source: &str) {
         path: "main.aro".to_owned(),
         text: source.to_owned(),
     }];
-    let checked = front(files, true);
+    let checked = lint(files, true);
     for found in &checked.diagnostics {
         for span in found
             .primary
@@ -63,7 +63,7 @@ fn compiles_or_says_why(source: &str) -> bool {
     let input = Input {
         name: "fuzzed".to_owned(),
         files: vec![file],
-        components: Vec::new(),
+        ..Input::default()
     };
     let compiled = compile(input).unwrap();
     let Some(artifact) = compiled.artifact else {

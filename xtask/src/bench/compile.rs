@@ -136,7 +136,11 @@ fn sizes_of(path: &Path) -> anyhow::Result<Vec<usize>> {
         .iter()
         .map(|path| {
             Ok(SourceFile {
-                path: path.display().to_string(),
+                path: path
+                    .file_name()
+                    .unwrap_or_default()
+                    .to_string_lossy()
+                    .into_owned(),
                 text: fs::read_to_string(path)?,
             })
         })

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use aro_to_wasm::diagnostic::{Code, Diagnostic, render};
 use aro_to_wasm::source::SourceFile;
-use aro_to_wasm::{Input, compile, front};
+use aro_to_wasm::{Input, compile, lint};
 
 /// The section of a code: its program and the drawing; empty if no program shows it.
 pub(crate) fn shown(code: Code) -> String {
@@ -49,7 +49,7 @@ fn drawn(code: Code, program: &str) -> String {
             text: program.to_owned(),
         }]
     };
-    let checked = front(files(), true);
+    let checked = lint(files(), true);
     let mut found: Vec<Diagnostic> = checked.diagnostics;
     found.retain(|one| one.code == code);
     if found.is_empty() {
