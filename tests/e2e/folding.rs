@@ -173,7 +173,7 @@ fn folded_expressions_mean_what_running_ones_mean() {
             line.strip_suffix(" fails")?
                 .rsplit(' ')
                 .next()?
-                .parse()
+                .parse::<usize>()
                 .ok()
         });
         for index in failing.take(FAILURES) {

@@ -205,10 +205,33 @@ impl Rewriting {
             out.extend(flag.map(|flag| Node::Set(flag, Expr::Flag(0))));
             return;
         }
+        let bound = self.is_bound(expr);
+        if bound == Expr::Flag(1) {
+            self.assigned.insert(local);
+        } else {
+            self.assigned.remove(&local);
+        }
         let expr = self.native(expr, kind);
         out.push(Node::Set(local, expr));
-        out.extend(flag.map(|flag| Node::Set(flag, Expr::Flag(1))));
-        self.assigned.insert(local);
+        out.extend(flag.map(|flag| Node::Set(flag, bound)));
+    }
+
+    /// Whether an expression has a value, as a flag: copies of what may be unbound may be unbound too.
+    fn is_bound(&mut self, expr: &Expr) -> Expr {
+        match expr {
+            Expr::Unbound => Expr::Flag(0),
+            Expr::Local(local) => self.bound(*local),
+            Expr::Choose {
+                condition,
+                then,
+                otherwise,
+            } if !self.sure(expr) => Expr::Choose {
+                condition: Box::new(self.flag(condition)),
+                then: Box::new(self.is_bound(then)),
+                otherwise: Box::new(self.is_bound(otherwise)),
+            },
+            _ => Expr::Flag(1),
+        }
     }
 
     /// An expression for a local of a kind.
