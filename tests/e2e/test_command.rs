@@ -21,7 +21,7 @@ const PROGRAM: &str = r#"
 const FAILING: &str = r#"
 (adds-wrongly: Calculator Tests) {
     Given the <numbers> with { left: 3, right: 4 }.
-    When the <sum> from the <Add Numbers>.
+    When the <sum> from the <Add-Numbers>.
     Then the <sum> with 8.
 }
 

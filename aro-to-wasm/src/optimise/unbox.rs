@@ -458,6 +458,19 @@ impl Rewriting {
                 number => Expr::Native(Native::ToFloat, vec![number]),
             };
         }
+        if matches!(expr, Expr::Call { .. }) && self.kinds.of(expr) == Known::Nothing {
+            // Some operand fails for certain. It is evaluated; what follows only has the right kind.
+            let zero = match kind {
+                Kind::Long => Expr::Long(0),
+                Kind::Float => Expr::Float(0.0),
+                _ => Expr::Flag(0),
+            };
+            return Expr::Choose {
+                condition: Box::new(self.children(expr)),
+                then: Box::new(zero.clone()),
+                otherwise: Box::new(zero),
+            };
+        }
         match expr {
             Expr::Constant(Constant::Int(number)) => Expr::Long(*number),
             Expr::Constant(Constant::Float(number)) => Expr::Float(*number),

@@ -1,3 +1,5 @@
+//! Paths in every disguise, and the grants that they meet.
+
 use super::{Files, Refused, Wanted};
 use crate::config::Limits;
 use std::fs;

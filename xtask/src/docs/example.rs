@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use aro_to_wasm::diagnostic::{Code, Diagnostic, render};
+use aro_to_wasm::diagnostic::{Code, render};
 use aro_to_wasm::source::SourceFile;
 use aro_to_wasm::{Input, compile, lint};
 
@@ -41,28 +41,40 @@ pub(crate) fn shown(code: Code) -> String {
     text
 }
 
+/// The line between a program and its template.
+const TEMPLATE: &str = "(* templates/page.html: *)";
+
 /// What is said with `code`, by a check or else by a build.
 fn drawn(code: Code, program: &str) -> String {
-    let files = || {
-        vec![SourceFile {
-            path: "main.aro".to_owned(),
-            text: program.to_owned(),
-        }]
+    let file = |path: &str, text: &str| SourceFile {
+        path: path.to_owned(),
+        text: text.to_owned(),
     };
-    let checked = lint(files(), true);
-    let mut found: Vec<Diagnostic> = checked.diagnostics;
+    // A template stands behind its program, under its path.
+    let (text, template) = match program.split_once(TEMPLATE) {
+        Some((text, template)) => (text, Some(template)),
+        None => (program, None),
+    };
+    let checked = lint(vec![file("main.aro", text)], true);
+    let (mut found, mut files) = (checked.diagnostics, vec![file("main.aro", text)]);
     found.retain(|one| one.code == code);
     if found.is_empty() {
         let input = Input {
             name: "main".to_owned(),
-            files: files(),
+            files: files.clone(),
+            templates: template
+                .map(|text| file("templates/page.html", text.trim_start()))
+                .into_iter()
+                .collect(),
             ..Input::default()
         };
-        found = compile(input).map_or_else(|_| Vec::new(), |compiled| compiled.diagnostics);
-        found.retain(|one| one.code == code);
+        if let Ok(compiled) = compile(input) {
+            (found, files) = (compiled.diagnostics, compiled.files);
+            found.retain(|one| one.code == code);
+        }
     }
     found.truncate(1);
-    render(&found, &files(), false)
+    render(&found, &files, false)
 }
 
 fn deep() -> String {
@@ -233,6 +245,17 @@ const PROGRAMS: &[(Code, &str)] = &[
     Push the <changes> to the <git>.
     Return an <OK: status> for the <startup>.
 }
+"#),
+    (Code::Template, r#"(Application-Start: Shop) {
+    Transform the <page> from the <template: page.html>.
+    Return an <OK: status> for the <startup>.
+}
+
+(* templates/page.html: *)
+<ul>
+{{ for each <item> in <items> { }}
+<li>{{ <item> }}</li>
+</ul>
 "#),
     (Code::InvalidPort, r#"(Application-Start: Shop) {
     Listen on port 70000 as <server>.

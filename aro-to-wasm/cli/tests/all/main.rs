@@ -56,7 +56,7 @@ const DRAWN: [[&str; 3]; 3] = [
     ],
     [
         "error[E0025]: unknown user-defined action `Application.Missing`\n --> main.aro:4:5\n",
-        "4 |     Application.Missing the <answer> with { total: <total> }.\n  |     ^^^^^^^^^^^^^^^^^^^\n",
+        "4 |     Application.Missing the <answer> with { total: <total> }.\n  |     ^^^^^^^^^^^^^^^^^^^ no feature set defines it\n",
         "  = help: ",
     ],
     [
@@ -156,7 +156,7 @@ fn what_cannot_be_compiled_yet_is_an_error() {
     let directory = program(
         "(Application-Start: Sorting) {
     Create the <numbers> with [3, 1, 2].
-    Sort the <sorted> from the <numbers>.
+    Probe the <sorted> from the <numbers>.
     Return an <OK: status> with <sorted>.
 }
 ",
@@ -166,7 +166,7 @@ fn what_cannot_be_compiled_yet_is_an_error() {
     for part in [
         "error[E0040]: ",
         " --> main.aro:3:5\n",
-        "3 |     Sort the <sorted> from the <numbers>.\n",
+        "3 |     Probe the <sorted> from the <numbers>.\n",
         "  = help: ",
     ] {
         assert!(answer.error.contains(part), "{part:?}: {}", answer.error);

@@ -40,7 +40,12 @@ impl Parser<'_> {
 
     /// An expression whose operators bind at least as tightly as `minimum`.
     pub(super) fn binary(&mut self, minimum: u8) -> Parse<Expression> {
-        let mut left = self.nested(Self::unary)?;
+        let left = self.nested(Self::unary)?;
+        self.binary_from(left, minimum)
+    }
+
+    /// What goes on behind the leftmost operand.
+    fn binary_from(&mut self, mut left: Expression, minimum: u8) -> Parse<Expression> {
         while let Some(infix) = self.infix().filter(|infix| infix.level() >= minimum) {
             let height = self.height;
             left = match infix {
@@ -51,7 +56,10 @@ impl Parser<'_> {
                     self.join(left, operator, right)
                 }
                 Infix::Minus => {
-                    let right = self.nested(Self::minus)?;
+                    let right = self.nested(|parser| {
+                        let number = parser.minus()?;
+                        parser.binary_from(number, PRODUCT)
+                    })?;
                     self.raise(height, right.span)?;
                     combine(left, BinaryOperator::Subtract, right)
                 }
