@@ -111,23 +111,21 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
             .collect();
     }
     for set in &program.feature_sets {
-        if build == Build::Tests {
-            if set.trigger == Kind::Test {
+        match (build, job(set)) {
+            (Build::Tests, _) if set.trigger == Kind::Test => {
                 linker.feature_set(set, Job::of(Role::Test), Trigger::Test, &facts);
             }
-            continue;
-        }
-        match job(set) {
-            Some((job, trigger)) => linker.feature_set(set, job, trigger, &facts),
-            None => linker.diagnostics.extend(not_compiled(set)),
+            (Build::Tests, _) => {}
+            (Build::Program, Some((job, trigger))) => {
+                linker.feature_set(set, job, trigger, &facts);
+            }
+            (Build::Program, None) => linker.diagnostics.extend(not_compiled(set)),
         }
     }
-    let components = match build {
-        Build::Program => input.components,
-        Build::Tests => Vec::new(),
-    };
-    for (stem, bytes) in components {
-        linker.component(stem, bytes)?;
+    if build == Build::Program {
+        for (stem, bytes) in input.components {
+            linker.component(stem, bytes)?;
+        }
     }
     let Linker {
         contract,

@@ -43,6 +43,9 @@ const BATCHES: usize = 4;
 /// Failing expressions of a program whose messages are compared.
 const FAILURES: usize = 4;
 
+/// How the operand of an index is written.
+type Leaf<'a> = &'a dyn Fn(usize) -> String;
+
 #[derive(Debug, Clone)]
 enum Tree {
     Leaf(usize),
@@ -53,7 +56,7 @@ enum Tree {
 }
 
 impl Tree {
-    fn write(&self, leaf: &dyn Fn(usize) -> String) -> String {
+    fn write(&self, leaf: Leaf<'_>) -> String {
         match self {
             Tree::Leaf(index) => leaf(*index),
             Tree::Unary(operator, operand) => format!("({operator} {})", operand.write(leaf)),
@@ -86,7 +89,7 @@ fn trees() -> impl Strategy<Value = Tree> {
 }
 
 /// Statements that show each expression: its value, its truth, or that it fails.
-fn shown(trees: &[Tree], leaf: &dyn Fn(usize) -> String) -> String {
+fn shown(trees: &[Tree], leaf: Leaf<'_>) -> String {
     let mut out = String::new();
     for (index, tree) in trees.iter().enumerate() {
         let text = tree.write(leaf);
@@ -100,7 +103,7 @@ fn shown(trees: &[Tree], leaf: &dyn Fn(usize) -> String) -> String {
 }
 
 /// The program with literals, with locals, and with the fields of an action's input as operands of `body`.
-fn programs(body: &dyn Fn(&dyn Fn(usize) -> String) -> String) -> [String; 3] {
+fn programs(body: impl Fn(Leaf<'_>) -> String) -> [String; 3] {
     let end = "    Return an <OK: status> for the <application>.\n}\n";
     let locals: String = (0..LITERALS.len())
         .map(|index| format!("    Create the <v{index}> with {}.\n", LITERALS[index]))
@@ -166,7 +169,7 @@ fn folded_expressions_mean_what_running_ones_mean() {
             .map(|_| trees().new_tree(&mut runner).unwrap().current())
             .collect();
         let [folded, local, hidden] =
-            programs(&|leaf| shown(&batch, leaf)).map(|program| output(&program));
+            programs(|leaf| shown(&batch, leaf)).map(|program| output(&program));
         same_lines(&batch, &folded, &local);
         same_lines(&batch, &folded, &hidden);
         let failing = folded.lines().filter_map(|line| {
@@ -178,10 +181,9 @@ fn folded_expressions_mean_what_running_ones_mean() {
         });
         for index in failing.take(FAILURES) {
             let tree: &Tree = &batch[index];
-            let [folded, local, hidden] = programs(&|leaf: &dyn Fn(usize) -> String| {
-                format!("    Log [{}] to the <console>.\n", tree.write(leaf))
-            })
-            .map(|program| output(&program));
+            let [folded, local, hidden] =
+                programs(|leaf| format!("    Log [{}] to the <console>.\n", tree.write(leaf)))
+                    .map(|program| output(&program));
             assert_eq!(reason(&folded), reason(&local), "{tree:?}");
             assert_eq!(reason(&folded), reason(&hidden), "{tree:?}");
         }

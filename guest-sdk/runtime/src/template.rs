@@ -52,14 +52,12 @@ fn write(out: &mut String, value: Value) {
 }
 
 fn shown(value: Value) -> &'static str {
-    match value {
-        Value::Text(text) => text,
-        _ => {
-            let mut out = String::new();
-            write(&mut out, value);
-            out.leak()
-        }
+    if let Value::Text(text) = value {
+        return text;
     }
+    let mut out = String::new();
+    write(&mut out, value);
+    out.leak()
 }
 
 /// `value` behind a filter; an unknown one, and those that are for terminals, change nothing.

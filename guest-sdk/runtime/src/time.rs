@@ -122,9 +122,9 @@ impl Span {
     /// What the entries of a map are; the keys are in order.
     pub fn of(entries: &[Entry]) -> Option<Span> {
         let is_int = |value: &Value| matches!(value, Value::Int(_));
-        let instant = |value: &Value| match value {
-            Value::Date { .. } => date(*value).ok(),
-            _ => None,
+        let instant = |value: &Value| {
+            let is_date = matches!(value, Value::Date { .. });
+            is_date.then(|| date(*value).ok()).flatten()
         };
         match entries {
             [

@@ -7,15 +7,15 @@ const DEFAULT_MILLIS: i64 = 1000;
 
 /// Milliseconds of an amount in a unit of so many; never negative.
 pub fn milliseconds(amount: Value, unit: i64) -> i64 {
-    match amount {
-        Value::Int(amount) => amount.saturating_mul(unit).max(0),
-        _ => match amount.to_float() {
-            Some(amount) if amount.is_finite() => {
-                // The cast saturates, and nobody waits for as long as that.
-                ((amount * unit as f64) as i64).max(0)
-            }
-            _ => DEFAULT_MILLIS,
-        },
+    if let Value::Int(amount) = amount {
+        return amount.saturating_mul(unit).max(0);
+    }
+    match amount.to_float() {
+        Some(amount) if amount.is_finite() => {
+            // The cast saturates, and nobody waits for as long as that.
+            ((amount * unit as f64) as i64).max(0)
+        }
+        _ => DEFAULT_MILLIS,
     }
 }
 

@@ -160,6 +160,6 @@ fn limits_hold() {
         files.list(".", false, ""),
         Err(Refused::TooMany(5))
     ));
-    assert!(matches!(files.read("d/../.."), Err(_)));
+    assert!(files.read("d/../..").is_err());
     assert!(files.read("").is_err());
 }

@@ -153,19 +153,20 @@ fn sizes_of(path: &Path) -> anyhow::Result<Vec<usize>> {
     let mut sizes = Vec::new();
     let mut depth = 0_usize;
     for payload in Parser::new(0).parse_all(&artifact.bytes) {
-        match payload? {
-            Payload::ComponentSection {
-                unchecked_range, ..
-            } => {
-                // A component may hold smaller ones, which are parts of it.
-                if depth == 0 {
-                    sizes.push(unchecked_range.len());
-                }
-                depth += 1;
+        let payload = payload?;
+        if let Payload::ComponentSection {
+            unchecked_range, ..
+        } = &payload
+        {
+            // A component may hold smaller ones, which are parts of it.
+            if depth == 0 {
+                sizes.push(unchecked_range.len());
             }
-            Payload::ModuleSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            _ => {}
+            depth += 1;
+        } else if matches!(payload, Payload::ModuleSection { .. }) {
+            depth += 1;
+        } else if matches!(payload, Payload::End(_)) {
+            depth = depth.saturating_sub(1);
         }
     }
     Ok(sizes)

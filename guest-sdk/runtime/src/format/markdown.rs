@@ -156,11 +156,9 @@ fn emphasis(out: &mut String, text: &str) {
 }
 
 fn tagged(out: &mut String, tag: &str, inner: impl FnOnce(&mut String)) {
-    for (open, close) in [("<", ">")] {
-        out.push_str(open);
-        out.push_str(tag);
-        out.push_str(close);
-    }
+    out.push('<');
+    out.push_str(tag);
+    out.push('>');
     inner(out);
     out.push_str("</");
     out.push_str(tag);

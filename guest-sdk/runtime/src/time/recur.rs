@@ -134,7 +134,7 @@ fn occurrences(rule: Rule, now: Date, direction: i64) -> impl Iterator<Item = Op
     };
     let fixed = (1..).map(move |index: i64| match rule {
         Rule::Each(count, unit) => step(now, index.checked_mul(count)? * direction, unit),
-        _ => step(
+        Rule::Weekday(_) | Rule::Nth(..) | Rule::Last(_) => step(
             now,
             direction * (first_week + (index - 1) * 7),
             Unit::Fixed(DAY),

@@ -58,15 +58,20 @@ const REMOVE: Words = Words {
 impl Words {
     /// The sentence for `path`; `shown` names all paths that take part.
     fn say(self, refused: &Refused, path: &str, shown: &str) -> String {
-        match refused {
-            Refused::Io(error) => match error.kind() {
-                ErrorKind::NotFound => format!("{}: {path}", self.missing),
-                ErrorKind::PermissionDenied => format!("Permission denied: {path}"),
-                kind => format!("{} {shown}: {kind}", self.failing),
-            },
-            Refused::Outside | Refused::Root => format!("Permission denied: {path}: {refused}"),
-            other => format!("{} {shown}: {other}", self.failing),
+        if let Refused::Io(error) = refused {
+            let kind = error.kind();
+            return if kind == ErrorKind::NotFound {
+                format!("{}: {path}", self.missing)
+            } else if kind == ErrorKind::PermissionDenied {
+                format!("Permission denied: {path}")
+            } else {
+                format!("{} {shown}: {kind}", self.failing)
+            };
         }
+        if matches!(refused, Refused::Outside | Refused::Root) {
+            return format!("Permission denied: {path}: {refused}");
+        }
+        format!("{} {shown}: {refused}", self.failing)
     }
 }
 

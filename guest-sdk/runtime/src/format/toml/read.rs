@@ -372,11 +372,11 @@ fn number(text: &'static str) -> Value {
             return i64::from_str_radix(&digits, radix).map_or(Value::Text(text), Value::Int);
         }
     }
-    match scalar::typed(text) {
-        Value::Text(_) if text.contains('_') => {
-            scalar::numeric(&text.replace('_', "")).unwrap_or(Value::Text(text))
-        }
-        value => value,
+    let value = scalar::typed(text);
+    if matches!(value, Value::Text(_)) && text.contains('_') {
+        scalar::numeric(&text.replace('_', "")).unwrap_or(value)
+    } else {
+        value
     }
 }
 
