@@ -5,6 +5,7 @@ use aro_wit::manifest::{
 };
 use indexmap::{IndexMap, IndexSet};
 
+use crate::contract;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::emit::artifact::{self, Nested};
 use crate::emit::component;
@@ -27,6 +28,8 @@ pub struct Input {
     pub files: Vec<SourceFile>,
     /// Templates, with paths that begin with `templates/`.
     pub templates: Vec<SourceFile>,
+    /// The OpenAPI contract, under one of the names in [`CONTRACT_NAMES`].
+    pub contract: Option<SourceFile>,
     /// Hand-written components as file stem and bytes, in name order.
     pub components: Vec<(String, Vec<u8>)>,
 }
@@ -94,6 +97,19 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
         diagnostics,
     } = crate::front(input.files, build == Build::Program);
     let templates = add_templates(&mut files, input.templates);
+    let mut diagnostics = diagnostics;
+    let api = input.contract.map(|source| {
+        let file = files.len() as u32;
+        let (contract, found) = contract::read(file, &source);
+        diagnostics.extend(found);
+        let names = program
+            .feature_sets
+            .iter()
+            .map(|set| set.syntax.name.as_str());
+        diagnostics.extend(contract.check(file, &source, names));
+        files.push(source);
+        contract
+    });
     let mut linker = Linker {
         contract: Contract::load(),
         runtime: Runtime::committed(),
@@ -103,6 +119,7 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
         diagnostics,
     };
     let mut facts = facts(&program, &files, templates);
+    facts.api = api.as_ref();
     if build == Build::Tests {
         facts.tested = program
             .feature_sets
@@ -111,7 +128,7 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
             .collect();
     }
     for set in &program.feature_sets {
-        match (build, job(set)) {
+        match (build, job(set, api.as_ref())) {
             (Build::Tests, _) if set.trigger == Kind::Test => {
                 linker.feature_set(set, Job::of(Role::Test), Trigger::Test, &facts);
             }
@@ -151,6 +168,7 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
         compiler: concat!("aro-to-wasm ", env!("CARGO_PKG_VERSION")).to_owned(),
         files: files.iter().map(|file| file.path.clone()).collect(),
         feature_sets: entries,
+        http: api.map(|api| api.http),
     };
     let bytes = artifact::emit(&components, &manifest, &contract, &runtime);
     Ok(Compiled {
@@ -259,6 +277,7 @@ fn facts<'a>(
     Facts {
         files,
         lines: files.iter().map(Lines::of).collect(),
+        api: None,
         has_state_handlers: program
             .feature_sets
             .iter()
@@ -287,7 +306,7 @@ fn facts<'a>(
     reason = "every other trigger is not compiled yet"
 )]
 /// How a feature set is run; none for those that are only called, only tested, or not compiled yet.
-fn job(set: &FeatureSet) -> Option<(Job, Trigger)> {
+fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigger)> {
     let mut event = "event";
     let mut guards: Vec<GuardCondition> = set
         .guard
@@ -316,6 +335,9 @@ fn job(set: &FeatureSet) -> Option<(Job, Trigger)> {
             guards.retain(|guard| STATE_FIELDS.iter().any(|field| guard.field == [*field]));
             guards.extend(state_guards(field.as_deref(), transition.as_deref()));
             (Role::Event, Trigger::Event(STATE_CHANGED.to_owned()))
+        }
+        Kind::None if api.is_some_and(|api| api.names(&set.syntax.name)) => {
+            (Role::Operation, Trigger::Operation(set.syntax.name.clone()))
         }
         _ => return None,
     };

@@ -62,6 +62,8 @@ pub(crate) enum Role {
     Tested,
     /// `aro:events/handler`: address and length of the encoded payload.
     Event,
+    /// `aro:http/handler`: address and length of method, path, query, headers, parameters and body, two flags for each.
+    Operation,
     /// A user-defined action: its input as value; answers a value, or nothing after a failure.
     Action,
 }
@@ -76,6 +78,7 @@ impl Role {
             Role::TcpConnected => &[Long, Long],
             Role::TcpData | Role::TcpDisconnected => &[Long, Long, Flag, Flag],
             Role::Event => &[Flag, Flag],
+            Role::Operation => &[Flag; 12],
             Role::Action | Role::Tested => &[Value],
         }
     }
@@ -405,6 +408,10 @@ pub(crate) enum HostFunction {
     CancelTimer,
     /// (): waits until the program is to end
     Keep,
+    /// (port as number, negative for none) → port, or zero and a message
+    StartServer,
+    /// ()
+    StopServer,
     /// () → date
     Now,
     /// () → text of the time

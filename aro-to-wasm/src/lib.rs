@@ -3,6 +3,7 @@
 pub mod actions;
 pub mod check;
 mod compile;
+mod contract;
 pub mod diagnostic;
 mod emit;
 pub mod format;
@@ -17,6 +18,7 @@ pub mod syntax;
 mod template;
 
 pub use compile::{Artifact, Compiled, Input, RefusedComponent, compile, compile_tests};
+pub use contract::NAMES as CONTRACT_NAMES;
 use diagnostic::Diagnostic;
 pub use nested::ComponentError;
 use program::Program;

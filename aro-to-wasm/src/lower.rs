@@ -18,6 +18,7 @@ mod trigger;
 use aro_wit::manifest;
 use indexmap::{IndexMap, IndexSet};
 
+use crate::contract::Contract;
 use crate::diagnostic::Diagnostic;
 use crate::ir::{
     Argument, Expr, Function, HostFunction, Kind, LocalId, LoopId, Node, OnFailure, Role, TextId,
@@ -42,6 +43,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) stores: IndexSet<&'a str>,
     /// Names of listeners.
     pub(crate) listeners: IndexSet<&'a str>,
+    /// The OpenAPI contract.
+    pub(crate) api: Option<&'a Contract>,
     /// Whether a feature set waits for state transitions.
     pub(crate) has_state_handlers: bool,
     /// Whether the program has sockets at all.
@@ -280,9 +283,10 @@ impl<'s, 'a> Body<'s, 'a> {
             on_failure: OnFailure::Skip,
             body,
         });
+        let then = self.nested(Self::default_finish);
         self.nodes.push(Node::If {
             condition: Expr::Local(local).negated(),
-            then: vec![Node::Finish(None)],
+            then,
             otherwise: Vec::new(),
         });
     }
@@ -290,14 +294,13 @@ impl<'s, 'a> Body<'s, 'a> {
     /// What a feature set without `Return` answers (language.md 11.5).
     fn default_finish(&mut self) {
         match self.role {
-            Role::Start => {
+            Role::Start | Role::Operation => {
                 let (status, reason) = (self.text("OK"), self.text("success"));
                 self.nodes.push(Node::Do(Expr::runtime(
                     "response",
                     vec![status.into(), reason.into()],
                 )));
-                self.nodes
-                    .push(Node::Finish(Some(Expr::runtime("responded", Vec::new()))));
+                self.finish_response();
             }
             Role::Action => {
                 let map = self.result_map("OK", "success");
@@ -311,6 +314,16 @@ impl<'s, 'a> Body<'s, 'a> {
             | Role::TcpData
             | Role::TcpDisconnected => self.nodes.push(Node::Finish(None)),
         }
+    }
+
+    /// Ends a feature set that answers with a response.
+    fn finish_response(&mut self) {
+        let answer = if self.role == Role::Operation {
+            Expr::runtime("http_responded", trigger::request_path())
+        } else {
+            Expr::runtime("responded", Vec::new())
+        };
+        self.nodes.push(Node::Finish(Some(answer)));
     }
 
     /// Notes that the statement being lowered asks something of the operator.

@@ -20,6 +20,10 @@ pub struct Settings {
     pub bind: IpAddr,
     /// Replaces the port of the first listener that a program opens (runtime.md 1.7.1).
     pub socket_port_override: Option<u16>,
+    /// Replaces the port of the HTTP server, whatever the program says (runtime.md 4.1.1).
+    pub http_port_override: Option<u16>,
+    /// Whether a failed request is answered with the sentence of its statement only, without values and places.
+    pub terse_errors: bool,
     /// Where program output goes.
     pub console: ConsoleSink,
     /// Whether lines of a program start with the name of their feature set.
@@ -101,6 +105,14 @@ pub struct Limits {
     pub flush_time_max: Duration,
     /// How long events in flight may run on after a stop request.
     pub drain_time_max: Duration,
+    /// Headers of one HTTP request, in bytes; more is answered with 431.
+    pub http_header_bytes_max: usize,
+    /// Body of one HTTP request, in bytes; more is answered with 413.
+    pub http_body_bytes_max: usize,
+    /// How long the body of an HTTP request may take to arrive.
+    pub http_body_time_max: Duration,
+    /// How long an HTTP connection may be silent, and how long headers may take.
+    pub http_idle_time_max: Duration,
     /// Events that hold a read buffer at once.
     pub read_buffers_max: usize,
     /// Rows of one repository.
@@ -145,6 +157,10 @@ impl Default for Limits {
             send_wait_max: Duration::from_secs(5),
             flush_time_max: Duration::from_secs(2),
             drain_time_max: Duration::from_secs(10),
+            http_header_bytes_max: 64 << 10,
+            http_body_bytes_max: 10 << 20,
+            http_body_time_max: Duration::from_secs(30),
+            http_idle_time_max: Duration::from_secs(75),
             read_buffers_max: 1024,
             repository_rows_max: 100_000,
             repositories_max: 1000,
@@ -234,6 +250,8 @@ impl Settings {
             slow_peer: SlowPeer::Disconnect,
             bind,
             socket_port_override: None,
+            http_port_override: None,
+            terse_errors: true,
             console: ConsoleSink::Process(crate::console::Overflow::DropNewest),
             prefix: Prefix::FeatureSet,
             grants: Grants::default(),

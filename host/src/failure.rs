@@ -78,6 +78,17 @@ impl Failure {
         text
     }
 
+    /// The first line of the description, without values and places.
+    pub(crate) fn sentence(&self, feature_set: &FeatureSet) -> String {
+        let statement = self
+            .statement
+            .and_then(|index| feature_set.statements.get(usize::try_from(index).ok()?));
+        match (self.kind, statement) {
+            (FailureKind::Action, Some(statement)) => statement.sentence.clone(),
+            _ => format!("Cannot answer as {}.", feature_set.name),
+        }
+    }
+
     /// As printed when it ends the start of the program (runtime.md 2.7.4).
     pub(crate) fn uncaught(&self, manifest: &Manifest, feature_set: &FeatureSet) -> String {
         let prefix = match self.kind {

@@ -3,6 +3,7 @@
 use crate::conn::Connection;
 use crate::engine::feature_set::{Call, Cause, FeatureSet};
 use crate::net::buffer::Chunk;
+use crate::net::http::Operations;
 use crate::tenant::Tenant;
 use aro_wit::manifest::{Manifest, Trigger};
 use futures_util::future::join_all;
@@ -27,6 +28,8 @@ pub(crate) struct Routes {
     data: Vec<Arc<FeatureSet>>,
     disconnected: Vec<Arc<FeatureSet>>,
     events: HashMap<String, Vec<Arc<FeatureSet>>>,
+    /// Operations of the contract.
+    pub(crate) http: Operations,
 }
 
 impl Routes {
@@ -53,6 +56,7 @@ impl Routes {
         }
         Self {
             events,
+            http: Operations::new(&manifest, feature_sets),
             start: first(Trigger::Start),
             end_success: first(Trigger::EndSuccess),
             end_error: first(Trigger::EndError),

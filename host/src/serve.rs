@@ -251,6 +251,13 @@ impl Program {
             .collect()
     }
 
+    /// Local addresses of the open HTTP servers, in the order in which they were opened.
+    #[must_use]
+    pub fn http_servers(&self) -> Vec<SocketAddr> {
+        let servers = self.tenant.http.lock();
+        servers.iter().map(|server| server.address()).collect()
+    }
+
     /// Connections that are open now.
     #[must_use]
     pub fn connections(&self) -> usize {
@@ -295,6 +302,9 @@ impl Program {
         self.tenant.enter_phase(Phase::Draining);
         for listener in self.tenant.sockets.listeners() {
             listener.stop_accepting();
+        }
+        for server in self.tenant.http.lock().iter() {
+            server.stop_accepting();
         }
         let limit = self.tenant.settings.limits.drain_time_max;
         if tokio::time::timeout(limit, self.tenant.idle())

@@ -5,12 +5,14 @@ use crate::conn::table::SocketTable;
 use crate::console::Console;
 use crate::files::Files;
 use crate::net::buffer::BufferPool;
+use crate::net::http::Server;
 use crate::observe::Counters;
 use crate::permit::Permits;
 use crate::route::Routes;
 use crate::store::State;
 use crate::timer::Timers;
 use arc_swap::ArcSwapOption;
+use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
@@ -84,6 +86,8 @@ pub(crate) struct Tenant {
     pub(crate) console: Console,
     pub(crate) files: Arc<Files>,
     pub(crate) sockets: SocketTable,
+    /// Open HTTP servers.
+    pub(crate) http: Mutex<Vec<Arc<Server>>>,
     pub(crate) state: State,
     pub(crate) counters: Counters,
     pub(crate) permits: Permits,
@@ -116,6 +120,7 @@ impl Tenant {
             console: Console::new(settings.console.clone()),
             files: Arc::new(Files::new(&settings.grants.directories, limits)),
             sockets: SocketTable::new(),
+            http: Mutex::default(),
             state: State::new(limits),
             counters: Counters::default(),
             permits: Permits::new(limits.instances_max, limits.event_depth_max),

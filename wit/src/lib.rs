@@ -46,6 +46,10 @@ pub mod interface {
     pub const EVENT_HANDLER: &str = "aro:events/handler@0.1.0";
     /// Raising events.
     pub const EVENT_BUS: &str = "aro:events/bus@0.1.0";
+    /// Exported by those that answer HTTP requests.
+    pub const HTTP_HANDLER: &str = "aro:http/handler@0.1.0";
+    /// Opening and closing the HTTP server.
+    pub const HTTP_SERVER: &str = "aro:http/server@0.1.0";
     /// Raising events later.
     pub const EVENT_TIMERS: &str = "aro:events/timers@0.1.0";
     /// Staying until the program is to end.
@@ -68,6 +72,7 @@ pub const PACKAGES: &[(&str, &str)] = &[
     ("state.wit", include_str!("../state/state.wit")),
     ("net.wit", include_str!("../net/net.wit")),
     ("events.wit", include_str!("../events/events.wit")),
+    ("http.wit", include_str!("../http/http.wit")),
 ];
 
 /// Name under which a nested component imports the value runtime as a core module.

@@ -27,6 +27,31 @@ pub struct Manifest {
     pub files: Vec<String>,
     /// One for each nested component, in file order.
     pub feature_sets: Vec<FeatureSet>,
+    /// What the program answers over HTTP; none without a contract.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub http: Option<Http>,
+}
+
+/// The operations of an OpenAPI contract.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// Port of the first server of the contract.
+    pub port: Option<u16>,
+    /// In the order of their paths and methods, webhooks last.
+    pub operations: Vec<Operation>,
+}
+
+/// One operation of a contract.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Operation {
+    /// `operationId`, which [`Trigger::Operation`] names.
+    pub id: String,
+    /// Upper case.
+    pub method: String,
+    /// Path template: `/users/{id}`.
+    pub path: String,
 }
 
 /// One nested component.
@@ -84,6 +109,8 @@ pub enum Trigger {
     TcpDisconnected,
     /// An event of this subject: the type of a domain event, [`NOTIFICATION_SENT`] or [`STATE_CHANGED`].
     Event(String),
+    /// A request for the operation of this identity.
+    Operation(String),
 }
 
 /// Subject of the events of `Notify`. It contains a space, as no type of a domain event does.
@@ -103,6 +130,7 @@ impl Trigger {
             Trigger::TcpData => name::TCP_DATA,
             Trigger::TcpDisconnected => name::TCP_DISCONNECTED,
             Trigger::Event(_) => name::EVENT_HANDLER,
+            Trigger::Operation(_) => name::HTTP_HANDLER,
         }
     }
 }

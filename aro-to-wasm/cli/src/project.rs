@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use aro_to_wasm::Input;
 use aro_to_wasm::source::SourceFile;
+use aro_to_wasm::{CONTRACT_NAMES, Input};
 
 /// Most source files of a program.
 pub const FILES_MAX: usize = 10_000;
@@ -82,10 +82,12 @@ pub fn read(path: &Path) -> Result<Input, ReadError> {
         read_components(&root.join("components"))?
     };
     let templates = read_templates(root)?;
+    let contract = read_contract(root)?;
     Ok(Input {
         name: program_name(path)?,
         files,
         templates,
+        contract,
         components,
     })
 }
@@ -238,6 +240,13 @@ fn read_templates(root: &Path) -> Result<Vec<SourceFile>, ReadError> {
         }
     }
     Ok(templates)
+}
+
+/// The OpenAPI contract beside the sources.
+fn read_contract(root: &Path) -> Result<Option<SourceFile>, ReadError> {
+    let name = CONTRACT_NAMES.iter().find(|name| root.join(name).is_file());
+    name.map(|name| read_source(&root.join(name), Path::new(name)))
+        .transpose()
 }
 
 /// `components/*.wasm`, in name order.

@@ -74,6 +74,8 @@ codes! {
     NotCompiled "E0040" "a part of the language that is not compiled yet",
     InvalidPort "E0041" "a port that does not exist",
     Template "E0050" "a template that cannot be read",
+    Contract "E0060" "a contract that is not valid",
+    MissingOperation "E0061" "an operation of the contract that no feature set answers",
     ReversedRange "W0001" "a range whose start is greater than its end",
     Concurrency "W0002" "a concurrency limit below one",
     UndefinedName "W0003" "a name that nothing defines",

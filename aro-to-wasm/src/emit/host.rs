@@ -178,6 +178,14 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
         ),
         H::CancelTimer => part(&[I32; 2], &[], &[(name::EVENT_TIMERS, "cancel")], &[], &[]),
         H::Keep => part(&[], &[], &[(name::LIFETIME, "keep")], &[], &[]),
+        H::StartServer => part(
+            &[ValType::I64],
+            &[I32],
+            &[(name::HTTP_SERVER, "start")],
+            &["int", "raise"],
+            &[],
+        ),
+        H::StopServer => part(&[], &[], &[(name::HTTP_SERVER, "stop")], &[], &[]),
         H::Now => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["date"], &[]),
         H::CurrentTime => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["iso"], &[]),
         H::GeneratedId => part(
@@ -262,6 +270,8 @@ impl Body<'_> {
             H::Schedule => self.schedule(),
             H::CancelTimer => self.locals(2).import(name::EVENT_TIMERS, "cancel"),
             H::Keep => self.import(name::LIFETIME, "keep"),
+            H::StartServer => self.start_server(),
+            H::StopServer => self.import(name::HTTP_SERVER, "stop"),
             H::Now => self
                 .scratch()
                 .import(name::WALL_CLOCK, "now")
@@ -430,6 +440,26 @@ impl Body<'_> {
             .runtime("raise")
             .number(1);
         self.otherwise().number(0).end()
+    }
+
+    fn start_server(&mut self) -> &mut Self {
+        let mut sink = self.function.instructions();
+        sink.local_get(0).i64_const(PORT_MAX).i64_gt_s();
+        self.when(Some(I32))
+            .text(NO_PORT)
+            .runtime("raise")
+            .number(0);
+        self.otherwise();
+        // `option<u16>`: whether there is one, and which.
+        let mut sink = self.function.instructions();
+        sink.local_get(0).i64_const(0).i64_ge_s();
+        sink.local_get(0).i32_wrap_i64();
+        self.scratch().import(name::HTTP_SERVER, "start");
+        self.failed().when(Some(I32)).number(0).otherwise();
+        self.scratch();
+        let mut sink = self.function.instructions();
+        sink.i32_load16_u(at(4)).i64_extend_i32_u();
+        self.runtime("int").end().end()
     }
 
     fn schedule(&mut self) -> &mut Self {
@@ -615,7 +645,7 @@ const QUEUE_FULL: &str = "the peer does not read: its queue is full";
 pub(crate) fn texts(function: HostFunction) -> &'static [&'static str] {
     if function == HostFunction::Send {
         &[QUEUE_FULL]
-    } else if function == HostFunction::Listen {
+    } else if matches!(function, HostFunction::Listen | HostFunction::StartServer) {
         &[NO_PORT]
     } else {
         &[]

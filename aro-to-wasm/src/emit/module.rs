@@ -68,7 +68,7 @@ pub(crate) fn emit(unit: &Unit, contract: &Contract, runtime: &Runtime) -> CoreM
     if unit
         .functions
         .first()
-        .is_some_and(|function| function.role != Role::Start)
+        .is_some_and(|function| !matches!(function.role, Role::Start | Role::Operation))
     {
         calls.runtime.insert("done");
     }

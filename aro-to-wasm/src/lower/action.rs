@@ -10,6 +10,7 @@ mod file;
 mod format;
 mod object;
 mod output;
+mod server;
 mod socket;
 mod state;
 mod template;
@@ -88,6 +89,8 @@ impl Body<'_, '_> {
             ActionKind::Send => self.send(action),
             ActionKind::Broadcast => self.broadcast(action),
             ActionKind::Close => self.close(action),
+            ActionKind::Start => self.start_service(action),
+            ActionKind::Stop => self.stop_service(action),
             ActionKind::Emit => self.emit(action),
             ActionKind::Notify => self.notify(action),
             ActionKind::Schedule => self.schedule(action),

@@ -304,7 +304,10 @@ impl Body<'_, '_> {
         }
         let mut socket = self.is_socket(&noun.base);
         let (mut value, rest) = match specifiers {
-            [first, rest @ ..] => match self.event_field(&noun.base, first) {
+            [first, rest @ ..] => match self
+                .event_field(&noun.base, first)
+                .or_else(|| self.request_field(&noun.base, first))
+            {
                 Some(value) => {
                     socket = first == "connection" && noun.base == "event";
                     (value, rest)

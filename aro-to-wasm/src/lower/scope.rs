@@ -227,6 +227,11 @@ impl Body<'_, '_> {
             (name, Role::Event) if name == self.event => Some(Implicit::Payload),
             ("connection", _) if self.is_tcp() => Some(Implicit::Socket),
             ("packet", Role::TcpData) => Some(Implicit::Packet),
+            ("request", Role::Operation) => Some(Implicit::Request),
+            ("pathParameters", Role::Operation) => Some(Implicit::PathParameters),
+            ("queryParameters", Role::Operation) => Some(Implicit::QueryParameters),
+            ("headers" | "headerParameters", Role::Operation) => Some(Implicit::Headers),
+            ("body", Role::Operation) => Some(Implicit::Body),
             ("shutdown", Role::End) => Some(Implicit::Shutdown),
             _ => None,
         }

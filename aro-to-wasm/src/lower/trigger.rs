@@ -26,6 +26,16 @@ pub(super) enum Implicit {
     Payload,
     /// `<shutdown>`
     Shutdown,
+    /// `<headers>` of a request.
+    Headers,
+    /// `<pathParameters>`
+    PathParameters,
+    /// `<queryParameters>`
+    QueryParameters,
+    /// `<body>` of a request.
+    Body,
+    /// `<request>` as a whole.
+    Request,
 }
 
 impl Implicit {
@@ -40,6 +50,12 @@ impl Implicit {
                 &[Implicit::Socket, Implicit::Facts, Implicit::Reason]
             }
             (Implicit::Event, _) => &[Implicit::Socket, Implicit::Facts],
+            (Implicit::Request, _) => &[
+                Implicit::Headers,
+                Implicit::PathParameters,
+                Implicit::QueryParameters,
+                Implicit::Body,
+            ],
             (Implicit::Packet, _) => &[Implicit::Socket, Implicit::Data, Implicit::Bytes],
             _ => &[],
         }
@@ -51,6 +67,31 @@ const HIGH: LocalId = LocalId(0);
 const LOW: LocalId = LocalId(1);
 const ADDRESS: LocalId = LocalId(2);
 const LENGTH: LocalId = LocalId(3);
+
+/// Parts of a request by the first of their two parameters.
+const METHOD: u32 = 0;
+const PATH: u32 = 2;
+const QUERY: u32 = 4;
+const HEADERS: u32 = 6;
+const PARAMETERS: u32 = 8;
+const BODY: u32 = 10;
+
+/// Address and length of a part of a request.
+fn slice(first: u32) -> Vec<Argument> {
+    vec![
+        Expr::Local(LocalId(first)).into(),
+        Expr::Local(LocalId(first + 1)).into(),
+    ]
+}
+
+fn request_text(first: u32) -> Expr {
+    Expr::runtime("text", slice(first))
+}
+
+/// The path of the request, as arguments of a call.
+pub(super) fn request_path() -> Vec<Argument> {
+    slice(PATH)
+}
 
 impl Body<'_, '_> {
     /// The local of a value that the trigger provides.
@@ -71,9 +112,54 @@ impl Body<'_, '_> {
         let implicit = match self.role {
             Role::Event => Implicit::Payload,
             Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => Implicit::Event,
+            Role::Operation => Implicit::Request,
             Role::Start | Role::End | Role::Action | Role::Test | Role::Tested => return None,
         };
         Some(self.implicit(implicit))
+    }
+
+    /// The first step of a path into `<request>`, where it needs no map.
+    pub(super) fn request_field(&mut self, base: &str, field: &str) -> Option<Expr> {
+        if self.role != Role::Operation || base != "request" || self.lookup(base).is_some() {
+            return None;
+        }
+        let implicit = match field {
+            "headers" => Implicit::Headers,
+            "queryParameters" => return Some(self.plain_query()),
+            "body" => Implicit::Body,
+            "method" => return Some(request_text(METHOD)),
+            "path" => return Some(request_text(PATH)),
+            _ => return None,
+        };
+        Some(Expr::Local(self.implicit(implicit)))
+    }
+
+    /// Query parameters that have a value.
+    fn plain_query(&mut self) -> Expr {
+        let mut arguments = slice(QUERY);
+        arguments.push(Expr::Flag(0).into());
+        Expr::runtime("http_query", arguments)
+    }
+
+    fn make_request(&mut self) -> Expr {
+        let map = self.new_map();
+        self.put(map, "method", request_text(METHOD));
+        self.put(map, "path", request_text(PATH));
+        for (name, implicit) in [("headers", Implicit::Headers), ("body", Implicit::Body)] {
+            let value = Expr::Local(self.implicit(implicit));
+            self.put(map, name, value);
+        }
+        let query = self.plain_query();
+        self.put(map, "queryParameters", query);
+        // Parameters of the path hide those of the query.
+        let all = self.new_map();
+        for implicit in [Implicit::QueryParameters, Implicit::PathParameters] {
+            let part = Expr::Local(self.implicit(implicit));
+            let merge = Expr::runtime("merge", vec![Expr::Local(all).into(), part.into()]);
+            self.nodes.push(Node::Do(merge));
+        }
+        self.put(map, "parameters", Expr::Local(all));
+        Expr::Local(map)
     }
 
     /// The first step of a path into `<event>` or `<packet>`, where it needs no map.
@@ -170,6 +256,19 @@ impl Body<'_, '_> {
                 vec![Expr::Local(HIGH).into(), Expr::Local(LOW).into()],
             ),
             Implicit::Shutdown => self.make_shutdown(),
+            Implicit::Headers => Expr::runtime("http_pairs", slice(HEADERS)),
+            Implicit::PathParameters => Expr::runtime("http_pairs", slice(PARAMETERS)),
+            Implicit::QueryParameters => {
+                let mut arguments = slice(QUERY);
+                arguments.push(Expr::Flag(1).into());
+                Expr::runtime("http_query", arguments)
+            }
+            Implicit::Body => {
+                let mut arguments = slice(HEADERS);
+                arguments.extend(slice(BODY));
+                Expr::runtime("http_body", arguments)
+            }
+            Implicit::Request => self.make_request(),
         }
     }
 

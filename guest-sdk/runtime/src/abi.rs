@@ -250,4 +250,13 @@ pub const EXPORTS: &[Export] = &[
     export("fallback", &[I32], &[]),
     export("has_fields", &[], &[I32]),
     export("responded", &[], &[I32]),
+    // Requests: (list of pairs), (s query, all names), (list of pairs, s body) -> v.
+    // v -> port, negative for none
+    export("http_port", &[I32], &[I64]),
+    export("http_pairs", &[I32, I32], &[I32]),
+    export("http_query", &[I32, I32, I32], &[I32]),
+    export("http_body", &[I32, I32, I32, I32], &[I32]),
+    // (s keys that stay nested); (s path) -> address of result<response, failure>
+    export("http_nest", &[I32, I32], &[]),
+    export("http_responded", &[I32, I32], &[I32]),
 ];

@@ -90,6 +90,22 @@ pub fn response(status: &'static str, reason: &'static str, fields: Span) -> [u3
     ]
 }
 
+/// `Ok` of `result<response, failure>` of `aro:http/handler`.
+pub fn http_response(status: u16, headers: Span, body: &'static [u8]) -> [u32; 8] {
+    let [headers, headers_length] = headers;
+    let [body, body_bytes] = span(body);
+    [
+        0,
+        u32::from(status),
+        headers,
+        headers_length,
+        body,
+        body_bytes,
+        0,
+        0,
+    ]
+}
+
 /// A comparison of a repository filter; `value` is encoded.
 pub fn comparison(field: &'static str, operator: u32, value: &'static [u8]) -> Comparison {
     let [field, field_bytes] = span(field.as_bytes());

@@ -25,6 +25,7 @@ pub mod field;
 pub mod file;
 pub mod format;
 pub mod hash;
+pub mod http;
 pub mod human;
 pub mod json;
 pub mod number;

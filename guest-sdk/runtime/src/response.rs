@@ -12,12 +12,35 @@ use crate::value::{NESTING_MAX, Value};
 #[derive(Debug, Default, Clone)]
 pub struct Fields {
     fields: Vec<(String, Value)>,
+    /// For a response of HTTP: keys that stay nested, one on each line; [`LIST`] lets a list be the whole answer.
+    nested: Option<&'static str>,
 }
+
+/// Stands for the response itself among the keys that stay nested.
+pub const LIST: &str = "[]";
 
 impl Fields {
     /// No fields yet.
     pub const fn new() -> Self {
-        Self { fields: Vec::new() }
+        Self {
+            fields: Vec::new(),
+            nested: None,
+        }
+    }
+
+    /// Makes it a response of HTTP (design of the contract: what it declares as an object stays one).
+    pub fn nest(&mut self, keys: &'static str) {
+        self.nested = Some(keys);
+    }
+
+    /// The fields in the order in which they were added; one of an empty key is the whole answer.
+    pub fn all(&self) -> &[(String, Value)] {
+        &self.fields
+    }
+
+    fn is_nested(&self, key: &str) -> bool {
+        self.nested
+            .is_some_and(|keys| keys.split('\n').any(|known| known == key))
     }
 
     /// Whether no field has been added.
@@ -31,6 +54,10 @@ impl Fields {
             Value::Map(entries) => entries
                 .iter()
                 .for_each(|(key, value)| self.add(key, *value)),
+            Value::List(_) if self.is_nested(LIST) => {
+                self.put("", Value::Text(json::text(value)));
+            }
+            Value::Bytes(_) if self.nested.is_some() => self.put("value", value),
             Value::List(_) => self.put("data", Value::Text(json::text(value))),
             Value::Text(text) if text.trim_ascii_start().starts_with('{') => {
                 match json::read(text).ok().and_then(Value::as_map) {
@@ -64,6 +91,7 @@ impl Fields {
 
     fn flatten(&mut self, path: &mut String, value: Value, depth: usize) {
         match value.as_map() {
+            Some(_) if self.is_nested(path) => self.put(path, Value::Text(json::text(value))),
             Some(entries) if depth < NESTING_MAX => {
                 let parent = path.len();
                 for (key, value) in entries {

@@ -73,6 +73,9 @@ pub(crate) struct Options {
     /// Directory whose contents the program may read and change; may be repeated. `run` grants the working directory first.
     #[arg(long = "dir", value_name = "PATH")]
     directories: Vec<PathBuf>,
+    /// Answer failed requests of HTTP with the whole error, values and places included, as `run` does; by default with its first sentence.
+    #[arg(long)]
+    verbose_errors: bool,
     /// Parameters of the program: `--key value`, `--key=value`, `--key`.
     #[arg(last = true, value_name = "PARAMETERS")]
     parameters: Vec<String>,
@@ -98,11 +101,11 @@ enum SlowPeerKind {
 }
 
 impl Options {
-    /// The settings of these flags; `port` is the text of `ARO_SOCKET_PORT`.
+    /// The settings of these flags; `port` tells the texts of `ARO_SOCKET_PORT` and `ARO_HTTP_PORT`.
     pub(crate) fn settings(
         &self,
         command: &Command,
-        port: Option<&str>,
+        port: impl Fn(&str) -> Option<String>,
     ) -> anyhow::Result<Settings> {
         let (bind, overflow) = match command {
             Command::Serve { .. } => (Ipv4Addr::UNSPECIFIED, Overflow::DropNewest),
@@ -139,12 +142,17 @@ impl Options {
         }
         settings.limits.instances_max = self.instances;
         settings.limits.connections_max = self.connections;
-        settings.socket_port_override = port
-            .map(|port| {
-                port.parse()
-                    .with_context(|| format!("ARO_SOCKET_PORT is {port:?}, not a port number"))
+        let number = |name: &str| {
+            let text = port(name);
+            text.map(|text| {
+                text.parse()
+                    .with_context(|| format!("{name} is {text:?}, not a port number"))
             })
-            .transpose()?;
+            .transpose()
+        };
+        settings.socket_port_override = number("ARO_SOCKET_PORT")?;
+        settings.http_port_override = number("ARO_HTTP_PORT")?;
+        settings.terse_errors = matches!(command, Command::Serve { .. }) && !self.verbose_errors;
         Ok(settings)
     }
     fn grants(&self, command: &Command) -> anyhow::Result<Grants> {

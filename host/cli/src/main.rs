@@ -50,9 +50,8 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let (path, options) = match &arguments.command {
         Command::Serve { path, options } | Command::Run { path, options } => (path, options),
     };
-    let port = std::env::var("ARO_SOCKET_PORT").ok();
     let settings = options
-        .settings(&arguments.command, port.as_deref())
+        .settings(&arguments.command, |name| std::env::var(name).ok())
         .map_err(Failure::Environment)?;
     let tenant =
         TenantId::new(&options.tenant).map_err(|error| Failure::Environment(error.into()))?;

@@ -5,14 +5,16 @@ use super::clock::{Clock, SLICE_TICKS};
 use super::pool::idle_instances_max;
 use super::state::{GuestState, Scope};
 use super::trap;
-use super::types::{WitFailure, WitResponse, WitSocket, WitTestFailure};
+use super::types::{
+    WitFailure, WitHttpResponse, WitRequest, WitResponse, WitSocket, WitTestFailure,
+};
 use crate::config::{Isolation, Limits};
 use crate::conn::Connection;
 use crate::console::Stream;
 use crate::event::Chain;
 use crate::failure::Failure;
 use crate::net::buffer::Chunk;
-use aro_wit::manifest::FeatureSet as Entry;
+use aro_wit::manifest::{FeatureSet as Entry, Manifest};
 use parking_lot::Mutex;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -36,6 +38,7 @@ type Disconnected = TypedFunc<(WitSocket, &'static str), Answer>;
 type Start = TypedFunc<(), StartAnswer>;
 type Test = TypedFunc<(), (Result<(), WitTestFailure>,)>;
 type Event = TypedFunc<(Arc<[u8]>,), Answer>;
+type Operation = TypedFunc<(WitRequest,), (Result<WitHttpResponse, WitFailure>,)>;
 type End = TypedFunc<(Option<Arc<str>>,), Answer>;
 
 /// Why a feature set is run.
@@ -45,8 +48,29 @@ pub(crate) enum Cause {
     Connection(Arc<Connection>),
     /// The last event of this chain was raised.
     Event(Arc<Chain>),
+    /// Somebody has sent a request.
+    Request,
     /// The program starts or ends.
     LifeCycle,
+}
+
+/// A request for an operation.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) query: String,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
+}
+
+/// What an operation answers.
+#[derive(Debug)]
+pub(crate) struct HttpResponse {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: Vec<u8>,
 }
 
 /// What a feature set is run with.
@@ -77,6 +101,7 @@ pub(super) struct Exports {
     pub(super) data: Option<ComponentExportIndex>,
     pub(super) disconnected: Option<ComponentExportIndex>,
     pub(super) event: Option<ComponentExportIndex>,
+    pub(super) operation: Option<ComponentExportIndex>,
 }
 
 /// Exports of one instance, found when first called.
@@ -89,6 +114,7 @@ struct Functions {
     data: Option<Data>,
     disconnected: Option<Disconnected>,
     event: Option<Event>,
+    operation: Option<Operation>,
 }
 
 /// One instance and its store.
@@ -126,6 +152,11 @@ impl FeatureSet {
         self.scope.entry()
     }
 
+    /// The manifest of its program.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.scope.manifest
+    }
+
     /// Runs it for an event and reports a failure on the console: a handler cannot fail whoever caused the event.
     pub(crate) async fn handle(&self, cause: Cause, call: Call) {
         if let Err(failure) = self.run(cause, call).await {
@@ -138,7 +169,7 @@ impl FeatureSet {
     pub(crate) async fn run(&self, cause: Cause, call: Call) -> Result<(), Failure> {
         let limits = &self.scope.tenant.settings.limits;
         let allowance = match &cause {
-            Cause::Connection(_) | Cause::Event(_) => Allowance::of_event(limits),
+            Cause::Connection(_) | Cause::Event(_) | Cause::Request => Allowance::of_event(limits),
             Cause::LifeCycle => Allowance::of_end(limits),
         };
         self.execute(cause, allowance, async |guest| {
@@ -157,6 +188,30 @@ impl FeatureSet {
                 status: response.status,
                 reason: response.reason,
                 fields: response.fields,
+            }))
+        })
+        .await
+    }
+
+    /// Runs it for a request.
+    pub(crate) async fn request(&self, request: Request) -> Result<HttpResponse, Failure> {
+        let allowance = Allowance::of_event(&self.scope.tenant.settings.limits);
+        self.execute(Cause::Request, allowance, async |guest| {
+            let operation =
+                guest.function(|functions| &mut functions.operation, self.exports.operation)?;
+            let request = WitRequest {
+                method: request.method,
+                path: request.path,
+                query: request.query,
+                headers: request.headers,
+                parameters: request.parameters,
+                body: request.body,
+            };
+            let (answer,) = operation.call_async(&mut guest.store, (request,)).await?;
+            Ok(answer.map(|response| HttpResponse {
+                status: response.status,
+                headers: response.headers,
+                body: response.body,
             }))
         })
         .await
@@ -186,7 +241,7 @@ impl FeatureSet {
         let tenant = &self.scope.tenant;
         let depth = match &cause {
             Cause::Event(chain) => chain.depth(),
-            Cause::Connection(_) | Cause::LifeCycle => 0,
+            Cause::Connection(_) | Cause::Request | Cause::LifeCycle => 0,
         };
         let _permit = tenant.permits.acquire(depth).await;
         tenant.counters.events.add(1);

@@ -10,6 +10,7 @@ mod files;
 mod listeners;
 mod published;
 mod repositories;
+mod server;
 mod standard;
 mod surroundings;
 mod wait;
@@ -32,6 +33,7 @@ pub(super) fn define(linker: &mut Linker<GuestState>, import: &str) -> Result<bo
         interface::EVENT_BUS => events::define_bus,
         interface::EVENT_TIMERS => events::define_timers,
         interface::LIFETIME => events::define_lifetime,
+        interface::HTTP_SERVER => server::define,
         interface::LISTENERS => listeners::define,
         interface::PUBLISHED => published::define,
         interface::REPOSITORIES => repositories::define,

@@ -269,6 +269,7 @@ impl Exports {
             interface::TCP_CONNECTED => &mut self.connected,
             interface::TCP_DATA => &mut self.data,
             interface::EVENT_HANDLER => &mut self.event,
+            interface::HTTP_HANDLER => &mut self.operation,
             _ => &mut self.disconnected,
         }
     }

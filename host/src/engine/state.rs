@@ -75,7 +75,7 @@ impl GuestState {
         (self.connection, self.chain) = match cause {
             Cause::Connection(connection) => (Some(connection), None),
             Cause::Event(chain) => (None, Some(chain)),
-            Cause::LifeCycle => (None, None),
+            Cause::Request | Cause::LifeCycle => (None, None),
         };
         self.memory.denied = false;
         self.execution = None;

@@ -121,6 +121,27 @@ pub(super) struct WitResponse {
     pub(super) fields: Vec<(String, String)>,
 }
 
+/// `aro:http/handler.request`.
+#[derive(ComponentType, Lower, Debug)]
+#[component(record)]
+pub(super) struct WitRequest {
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) query: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) parameters: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
+/// `aro:http/handler.response`.
+#[derive(ComponentType, Lift, Debug)]
+#[component(record)]
+pub(super) struct WitHttpResponse {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+}
+
 #[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
 #[component(enum)]
 #[repr(u8)]

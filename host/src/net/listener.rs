@@ -97,9 +97,11 @@ pub(crate) fn listen(tenant: &Arc<Tenant>, port: u16, name: &str) -> Result<Sock
         &format!("Socket Server started on port {}", address.port()),
     );
     let id = listener.id;
-    tenant
-        .tasks
-        .spawn(accept(Arc::clone(tenant), listener, socket));
+    let accepting = Arc::clone(tenant);
+    tenant.tasks.spawn(async move {
+        let admit = |stream, remote| admit(&accepting, &listener, stream, remote);
+        accept(&accepting, &listener.closed, &socket, admit).await;
+    });
     Ok(id)
 }
 
@@ -122,7 +124,7 @@ pub(crate) fn close(tenant: &Tenant, id: SocketId) {
     });
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(
         Domain::for_address(address),
         Type::STREAM,
@@ -135,33 +137,38 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-async fn accept(tenant: Arc<Tenant>, listener: Arc<Listener>, socket: TcpListener) {
+/// Accepts until it is `closed`, whatever the system refuses meanwhile; gives each connection to `admit`.
+pub(super) async fn accept(
+    tenant: &Tenant,
+    closed: &CancellationToken,
+    socket: &TcpListener,
+    admit: impl Fn(TcpStream, SocketAddr),
+) {
     let mut pause = ACCEPT_PAUSE_MIN;
     loop {
         let accepted = tokio::select! {
             biased;
-            () = listener.closed.cancelled() => break,
+            () = closed.cancelled() => break,
             accepted = socket.accept() => accepted,
         };
         match accepted {
             Ok((stream, remote)) => {
                 pause = ACCEPT_PAUSE_MIN;
-                admit(&tenant, &listener, stream, remote);
+                admit(stream, remote);
             }
             // The peer gave up before we took it: nothing is wrong here.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
                 tenant.counters.accept_errors.add(1);
-                tracing::warn!(tenant = %tenant.id, port = listener.address.port(), %error, "accept failed");
+                tracing::warn!(tenant = %tenant.id, %error, "accept failed");
                 tokio::select! {
-                    () = listener.closed.cancelled() => break,
+                    () = closed.cancelled() => break,
                     () = tokio::time::sleep(pause) => {}
                 }
                 pause = (pause * 2).min(ACCEPT_PAUSE_MAX);
             }
         }
     }
-    drop(socket);
     tenant.listeners.fetch_sub(1, Ordering::AcqRel);
     tenant.listeners_changed.notify_waiters();
 }

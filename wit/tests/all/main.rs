@@ -59,6 +59,8 @@ fn named_interfaces_are_those_of_the_packages() {
         interface::EVENT_BUS,
         interface::EVENT_TIMERS,
         interface::LIFETIME,
+        interface::HTTP_HANDLER,
+        interface::HTTP_SERVER,
         interface::CONSOLE,
         interface::INPUT,
         interface::SLEEP,

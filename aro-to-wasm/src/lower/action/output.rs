@@ -104,7 +104,7 @@ impl Body<'_, '_> {
             self.keep(value, Kind::Value)
         });
         match self.role {
-            Role::Start => self.respond(&answer, value),
+            Role::Start | Role::Operation => self.respond(&answer, value),
             Role::Action => {
                 let map = self.result_map(&answer.status, &answer.reason);
                 if let Some(value) = value {
@@ -132,6 +132,12 @@ impl Body<'_, '_> {
             "response",
             vec![status.into(), reason.into()],
         ));
+        if self.role == Role::Operation {
+            let api = self.shared.facts.api;
+            let nested = api.map_or(&[][..], |api| api.nested(&self.set.name));
+            let nested = self.text(&nested.join("\n"));
+            self.perform(Expr::runtime("http_nest", vec![nested.into()]));
+        }
         if let Some(value) = value {
             self.field("", value);
         }
@@ -148,8 +154,7 @@ impl Body<'_, '_> {
             }
         }
         self.default_answer();
-        self.nodes
-            .push(Node::Finish(Some(Expr::runtime("responded", Vec::new()))));
+        self.finish_response();
     }
 
     fn field(&mut self, prefix: &str, value: LocalId) {

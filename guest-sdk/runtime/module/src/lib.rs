@@ -20,6 +20,7 @@ mod formats;
 mod file;
 mod event;
 mod growing;
+mod http;
 mod memory;
 mod operators;
 mod reading;

@@ -1,0 +1,54 @@
+//! Start and Stop of the HTTP server (runtime.md 4.1; actions.md 15.1).
+
+use super::{Body, plain_with, result_noun, with_object};
+use crate::ir::{Constant, Expr, FailureKind, HostFunction, Kind};
+use crate::syntax::ast::Action;
+
+/// Names of the HTTP server, in lower case.
+const HTTP: [&str; 3] = ["http-server", "httpserver", "server"];
+
+impl Body<'_, '_> {
+    /// `Start the <http-server> with { port: 8085 }.`
+    pub(super) fn start_service(&mut self, action: &Action) {
+        let Some(service) = http_server(action) else {
+            return self.not_yet(action.span, "this form of Start");
+        };
+        let port = match plain_with(action).or(with_object(action)) {
+            Some(with) => {
+                let value = self.expression(with);
+                Expr::runtime("http_port", vec![value.into()])
+            }
+            None => Expr::Long(-1),
+        };
+        let port = Expr::Call {
+            callee: crate::ir::Callee::Host(HostFunction::StartServer),
+            arguments: vec![port.into()],
+            fails: crate::ir::Fails::OnZero(FailureKind::Action),
+        };
+        let port = self.keep(port, Kind::Value);
+        let map = self.keep(
+            Expr::runtime("map", vec![Expr::Flag(4).into()]),
+            Kind::Value,
+        );
+        let kind = self.constant_text(HTTP[0]);
+        self.put(map, "port", Expr::Local(port));
+        self.put(map, "type", kind.clone());
+        self.put(map, "serverType", kind);
+        self.put(map, "success", Expr::Constant(Constant::Bool(true)));
+        self.bind(&service, Expr::Local(map), true);
+    }
+
+    /// `Stop the <http-server> with <application>.`
+    pub(super) fn stop_service(&mut self, action: &Action) {
+        if http_server(action).is_none() {
+            return self.not_yet(action.span, "this form of Stop");
+        }
+        self.perform(Expr::host(HostFunction::StopServer, Vec::new()));
+    }
+}
+
+fn http_server(action: &Action) -> Option<String> {
+    let name = &result_noun(action)?.base;
+    HTTP.contains(&name.to_lowercase().as_str())
+        .then(|| name.clone())
+}

@@ -1,0 +1,20 @@
+//! `aro:http/server`.
+
+use crate::engine::state::GuestState;
+use crate::net::http;
+use wasmtime::component::LinkerInstance;
+use wasmtime::{Result, StoreContextMut};
+
+pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+    interface.func_wrap(
+        "start",
+        |store: StoreContextMut<'_, GuestState>, (port,): (Option<u16>,)| {
+            let started = http::start(&store.data().scope.tenant, port);
+            Ok((started.map_err(|error| error.to_string()),))
+        },
+    )?;
+    interface.func_wrap("stop", |store: StoreContextMut<'_, GuestState>, (): ()| {
+        http::stop(&store.data().scope.tenant);
+        Ok(())
+    })
+}

@@ -1,0 +1,361 @@
+//! The HTTP server of a program: connections, requests to operations, responses (runtime.md 4).
+
+mod body;
+mod routing;
+
+use crate::console::Stream;
+use crate::engine::feature_set::{FeatureSet, Request};
+use crate::failure::Failure;
+use crate::net::listener;
+use crate::tenant::{Phase, Tenant};
+use body::ReadError;
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::service::service_fn;
+use hyper::{Method, Response, StatusCode};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+pub(crate) use routing::Operations;
+use routing::Route;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
+
+/// Port where neither the program nor its contract names one (runtime.md 4.1.1).
+const DEFAULT_PORT: u16 = 8080;
+/// Headers of one request.
+const HEADERS_MAX: usize = 200;
+/// Requests under way on one HTTP/2 connection.
+const STREAMS_MAX: u32 = 100;
+
+type Answer = Response<Full<Bytes>>;
+
+/// The open HTTP server of a tenant.
+#[derive(Debug)]
+pub(crate) struct Server {
+    address: SocketAddr,
+    closed: CancellationToken,
+}
+
+impl Server {
+    /// Stops accepting; connections end after the request under way.
+    pub(crate) fn stop_accepting(&self) {
+        self.closed.cancel();
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+/// Why the HTTP server does not start; shown to the program as the cause of the failed statement.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum StartError {
+    #[error("Cannot start the http-server on port {port}: {source}")]
+    Bind { port: u16, source: std::io::Error },
+    #[error("at most {max} listeners may be open")]
+    TooMany { max: usize },
+    #[error("the program is shutting down")]
+    Draining,
+}
+
+/// Opens the HTTP server. One that is open goes on beside it until the program ends.
+pub(crate) fn start(tenant: &Arc<Tenant>, port: Option<u16>) -> Result<u16, StartError> {
+    let max = tenant.settings.limits.listeners_max;
+    if tenant.is_in(Phase::Draining) {
+        return Err(StartError::Draining);
+    }
+    if tenant.listeners.load(Ordering::Acquire) >= max {
+        return Err(StartError::TooMany { max });
+    }
+    let contract = tenant
+        .routes
+        .load()
+        .as_ref()
+        .and_then(|routes| routes.http.port());
+    let port = tenant
+        .settings
+        .http_port_override
+        .or(port)
+        .or(contract)
+        .unwrap_or(DEFAULT_PORT);
+    let refused = |source| StartError::Bind { port, source };
+    let socket = listener::bind(SocketAddr::new(tenant.settings.bind, port)).map_err(refused)?;
+    let server = Arc::new(Server {
+        address: socket.local_addr().map_err(refused)?,
+        closed: tenant.draining.child_token(),
+    });
+    let port = server.address.port();
+    tenant.http.lock().push(Arc::clone(&server));
+    tenant.listeners.fetch_add(1, Ordering::AcqRel);
+    tenant.console.write(
+        Stream::Output,
+        &format!("HTTP Server started on port {port}"),
+    );
+    let accepting = Arc::clone(tenant);
+    tenant.tasks.spawn(async move {
+        let closed = server.closed.clone();
+        let admit = |stream, remote| admit(&accepting, &server, stream, remote);
+        listener::accept(&accepting, &closed, &socket, admit).await;
+    });
+    Ok(port)
+}
+
+/// Stops listening; requests under way are answered.
+pub(crate) fn stop(tenant: &Tenant) {
+    let servers = std::mem::take(&mut *tenant.http.lock());
+    if servers.is_empty() {
+        return;
+    }
+    servers.iter().for_each(|server| server.stop_accepting());
+    tenant.console.write(Stream::Output, "HTTP Server stopped");
+}
+
+/// Starts the task of a new connection, or closes it at once when the tenant has too many.
+fn admit(tenant: &Arc<Tenant>, server: &Arc<Server>, stream: TcpStream, remote: SocketAddr) {
+    let limits = &tenant.settings.limits;
+    if tenant.connections.fetch_add(1, Ordering::AcqRel) >= limits.connections_max {
+        tenant.connections.fetch_sub(1, Ordering::AcqRel);
+        tenant.counters.connections_refused.add(1);
+        return;
+    }
+    tenant.counters.connections_opened.add(1);
+    // Small responses must not wait for the acknowledgement of earlier ones.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(tenant = %tenant.id, %remote, %error, "no delay cannot be switched off");
+    }
+    let (serving, closed) = (Arc::clone(tenant), server.closed.clone());
+    tenant.tasks.spawn(async move {
+        serve(&serving, &closed, stream, remote).await;
+        serving.connections.fetch_sub(1, Ordering::AcqRel);
+    });
+}
+
+/// HTTP/1.1, or HTTP/2 with prior knowledge, until the peer or the server ends it.
+async fn serve(
+    tenant: &Arc<Tenant>,
+    closed: &CancellationToken,
+    stream: TcpStream,
+    remote: SocketAddr,
+) {
+    let limits = &tenant.settings.limits;
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.http_idle_time_max)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(limits.http_header_bytes_max)
+        .pipeline_flush(true);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(u32::try_from(limits.http_header_bytes_max).unwrap_or(u32::MAX))
+        .keep_alive_interval(limits.http_idle_time_max);
+    let service = service_fn(|request| {
+        let tenant = Arc::clone(tenant);
+        async move { Ok::<Answer, Infallible>(answer(&tenant, request).await) }
+    });
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = closed.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(tenant = %tenant.id, %remote, %error, "HTTP connection ended early");
+    }
+}
+
+/// Finds the operation of a request, runs its feature set, makes the response.
+async fn answer(tenant: &Arc<Tenant>, request: hyper::Request<Incoming>) -> Answer {
+    let Some(routes) = tenant.routes.load_full() else {
+        return refusal(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
+    };
+    let (head, incoming) = request.into_parts();
+    let path = head.uri.path();
+    if !routes.http.has_contract() {
+        return unrouted();
+    }
+    let is_head = head.method == Method::HEAD;
+    let found = match routes.http.find(&head.method, path) {
+        Route::Found(found) => found,
+        Route::OtherMethod(allowed) => return other_method(&head.method, &allowed),
+        Route::NotImplemented(id) => {
+            return json(
+                StatusCode::NOT_IMPLEMENTED,
+                &serde_json::json!({ "error": "Not Implemented", "operationId": id }),
+            );
+        }
+        Route::NotFound => {
+            return json(
+                StatusCode::NOT_FOUND,
+                &serde_json::json!({ "error": "Not Found", "path": path }),
+            );
+        }
+    };
+    let read = body::read(incoming, &head.headers, &tenant.settings.limits).await;
+    let body = match read {
+        Ok(body) => body,
+        Err(ReadError::TooLarge) => {
+            return refusal(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
+        }
+        Err(ReadError::TooSlow) => return refusal(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
+        Err(ReadError::Broken) => return refusal(StatusCode::BAD_REQUEST, "Bad Request"),
+    };
+    let request = Request {
+        method: head.method.as_str().to_owned(),
+        path: path.to_owned(),
+        query: head.uri.query().unwrap_or("").to_owned(),
+        headers: texts(&head.headers),
+        parameters: found.parameters,
+        body,
+    };
+    let mut answer = match found.feature_set.request(request).await {
+        Ok(response) => response_of(response),
+        Err(failure) => failed(tenant, &found.feature_set, &failure),
+    };
+    if is_head {
+        // The length stays: hyper keeps the header and sends no body.
+        let length = answer.body().size_of();
+        answer
+            .headers_mut()
+            .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    answer
+}
+
+/// The size of a body that is whole.
+trait Sized {
+    fn size_of(&self) -> u64;
+}
+
+impl Sized for Full<Bytes> {
+    fn size_of(&self) -> u64 {
+        hyper::body::Body::size_hint(self).exact().unwrap_or(0)
+    }
+}
+
+/// Headers as texts; what is no text is read as Latin-1, as HTTP once said.
+fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |value: &HeaderValue| match value.to_str() {
+        Ok(text) => text.to_owned(),
+        Err(_) => value.as_bytes().iter().copied().map(char::from).collect(),
+    };
+    headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), text(value)))
+        .collect()
+}
+
+/// Headers that belong to the connection and not to the program.
+const OWN_HEADERS: [HeaderName; 5] = [
+    header::CONNECTION,
+    header::CONTENT_LENGTH,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::TE,
+];
+
+fn response_of(response: crate::engine::feature_set::HttpResponse) -> Answer {
+    let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut answer = Response::new(Full::new(Bytes::from(response.body)));
+    *answer.status_mut() = status;
+    for (name, text) in response.headers {
+        let parsed = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(&text),
+        );
+        if let (Ok(name), Ok(text)) = parsed
+            && !OWN_HEADERS.contains(&name)
+        {
+            answer.headers_mut().append(name, text);
+        }
+    }
+    answer
+}
+
+/// runtime.md 4.7: the text of the failure, on the console too.
+fn failed(tenant: &Tenant, feature_set: &FeatureSet, failure: &Failure) -> Answer {
+    let manifest = feature_set.manifest();
+    let entry = feature_set.entry();
+    tenant
+        .console
+        .write(Stream::Error, &failure.in_handler(manifest, entry));
+    let text = if tenant.settings.terse_errors {
+        failure.sentence(entry)
+    } else {
+        failure.describe(manifest, entry)
+    };
+    json(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        &serde_json::json!({ "error": text }),
+    )
+}
+
+/// RFC 9110 9.3.7, 15.5.6: what a path takes, for those who ask and those who guess wrong.
+fn other_method(method: &Method, allowed: &str) -> Answer {
+    let mut answer = if method == Method::OPTIONS {
+        let mut answer = Response::new(Full::default());
+        *answer.status_mut() = StatusCode::NO_CONTENT;
+        answer
+    } else {
+        refusal(StatusCode::METHOD_NOT_ALLOWED, "Method Not Allowed")
+    };
+    if let Ok(allowed) = HeaderValue::from_str(allowed) {
+        answer.headers_mut().insert(header::ALLOW, allowed);
+    }
+    answer
+}
+
+/// runtime.md 4.1.3: a program without a contract answers every request alike.
+fn unrouted() -> Answer {
+    let Ok(id) = random_uuid() else {
+        return refusal(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
+    };
+    let mut answer = json(
+        StatusCode::OK,
+        &serde_json::json!({ "status": "ok", "message": "Request received", "requestId": id }),
+    );
+    if let Ok(id) = HeaderValue::from_str(&id) {
+        answer.headers_mut().insert("x-request-id", id);
+    }
+    answer
+}
+
+/// RFC 9562 5.4
+fn random_uuid() -> Result<String, getrandom::Error> {
+    let (high, low) = (getrandom::u64()?, getrandom::u64()?);
+    Ok(format!(
+        "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
+        high >> 32,
+        high >> 16 & 0xFFFF,
+        high & 0xFFF,
+        low >> 50 | 0x8000,
+        low & 0xFFFF_FFFF_FFFF
+    ))
+}
+
+fn refusal(status: StatusCode, error: &str) -> Answer {
+    json(status, &serde_json::json!({ "error": error }))
+}
+
+fn json(status: StatusCode, value: &serde_json::Value) -> Answer {
+    let mut answer = Response::new(Full::new(Bytes::from(value.to_string())));
+    *answer.status_mut() = status;
+    answer.headers_mut().insert(
+        header::CONTENT_TYPE,
+        HeaderValue::from_static("application/json"),
+    );
+    answer
+}
