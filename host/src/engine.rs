@@ -97,12 +97,8 @@ impl Engine {
     /// Compiles a value runtime for a program that uses `exports` of it, or finds the machine code of the same bytes.
     fn runtime(&self, bytes: &[u8], exports: &BTreeSet<String>) -> Result<Module, EngineError> {
         if self.runtime_code == RuntimeCode::Needed {
-            // What cannot be read is left to the engine, which says why.
-            return match needed::only(bytes, exports) {
-                Ok(module) => Module::new(&self.inner, module),
-                Err(_) => Module::new(&self.inner, bytes),
-            }
-            .map_err(EngineError);
+            let part = needed::only(bytes, exports);
+            return Module::new(&self.inner, part.as_deref().unwrap_or(bytes)).map_err(EngineError);
         }
         let digest: Digest256 = Sha256::digest(bytes).into();
         if let Some(module) = self.runtimes.lock().get(&digest) {

@@ -2,7 +2,8 @@
 
 use anyhow::Context;
 use aro_host::{
-    ConsoleSink, Environment, Grants, Isolation, Overflow, Parameters, Prefix, RuntimeCode, Settings, SlowPeer,
+    ConsoleSink, Environment, Grants, Isolation, Overflow, Parameters, Prefix, RuntimeCode,
+    Settings, SlowPeer,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, Ipv4Addr};

