@@ -2,13 +2,14 @@
 //!
 //! Every program is a process that prints one line, the same in all languages: a run whose line differs is an error. Each is also run with a hundredth of its rounds, where it does everything once that it does only once: reads its source, compiles it, starts, ends. The difference is the work. Programs take turns over several rounds and the median counts.
 
+use std::env;
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 
 use super::{page, server};
 
@@ -73,42 +74,44 @@ impl Language {
         }
     }
 
-    /// What it prints about itself.
-    fn version(self) -> anyhow::Result<String> {
-        let (program, package) = match self {
-            Language::Aro => return Ok("`aro-host run`, from source text".to_owned()),
-            Language::Python => ("python3", "python3"),
-            Language::Node => ("node", "nodejs"),
+    /// Where it is, and its name with its version. The program in the search path may be a script that looks for the right one, which would be measured as well, so it is asked for itself.
+    fn find(self) -> anyhow::Result<(PathBuf, String)> {
+        let (program, package, question) = match self {
+            Language::Aro => {
+                let about = "`aro-host run` from source text".to_owned();
+                return Ok((server::build()?, about));
+            }
+            Language::Python => (
+                "python3",
+                "python3",
+                "import sys; print(sys.executable); print(sys.version.split()[0])",
+            ),
+            Language::Node => (
+                "node",
+                "nodejs",
+                "console.log(process.execPath); console.log(process.versions.node)",
+            ),
         };
-        let output = Command::new(program).arg("--version").output();
+        let flag = if self == Language::Python { "-c" } else { "-e" };
+        let output = Command::new(program).args([flag, question]).output();
         let output = output.with_context(|| {
             format!("{program} is not there to compare with: `apt-get install {package}`")
         })?;
         let text = String::from_utf8_lossy(&output.stdout);
-        let version = text.split_whitespace().last().unwrap_or_default();
-        Ok(format!(
-            "{} {}",
-            self.title(),
-            version.trim_start_matches('v')
-        ))
-    }
-
-    fn command(self, host: &Path) -> Command {
-        match self {
-            Language::Aro => {
-                let mut command = Command::new(host);
-                command.args(["run", "--no-prefix"]);
-                command
-            }
-            Language::Python => Command::new("python3"),
-            Language::Node => Command::new("node"),
+        let mut lines = text.lines();
+        match (lines.next(), lines.next()) {
+            (Some(path), Some(version)) => Ok((path.into(), format!("{} {version}", self.title()))),
+            _ => bail!("{program} does not say which version it is"),
         }
     }
 
     /// Runs a program of a folder: what it printed first, and how long the process lived.
-    fn run(self, host: &Path, folder: &Path, name: &str) -> anyhow::Result<(String, f64)> {
+    fn run(self, program: &Path, folder: &Path, name: &str) -> anyhow::Result<(String, f64)> {
         let file = format!("{name}.{}", self.suffix());
-        let mut command = self.command(host);
+        let mut command = Command::new(program);
+        if self == Language::Aro {
+            command.args(["run", "--no-prefix"]);
+        }
         command.arg(folder.join(&file)).stdin(Stdio::null());
         let start = Instant::now();
         let output = command.output()?;
@@ -131,22 +134,24 @@ type Medians = [f64; Language::ALL.len()];
 
 /// Measures, prints, and writes the section unless `no_page`.
 pub(crate) fn run(no_page: bool) -> anyhow::Result<()> {
-    let versions = Language::ALL
-        .iter()
-        .map(|language| language.version())
-        .collect::<Result<Vec<_>, _>>()?;
-    let host = server::build()?;
+    let mut versions = Vec::new();
+    let mut programs = Vec::new();
+    for language in Language::ALL {
+        let (program, version) = language.find()?;
+        programs.push(program);
+        versions.push(version);
+    }
+    let short = env::current_exe()?.with_file_name("bench-compute");
     let whole = crate::root().join(PROGRAMS);
-    let short = host.with_file_name("bench-compute");
     shorten(&whole, &short)?;
     let mut empty = Times::default();
     let mut times: [(Times, Times); TASKS.len()] = Default::default();
     for round in 0..ROUNDS {
         println!("round {} of {ROUNDS}", round + 1);
-        turn(&host, &whole, EMPTY, &mut empty)?;
+        turn(&programs, &whole, EMPTY, &mut empty)?;
         for (task, (process, start)) in TASKS.iter().zip(&mut times) {
-            turn(&host, &whole, task.name, process)?;
-            turn(&host, &short, task.name, start)?;
+            turn(&programs, &whole, task.name, process)?;
+            turn(&programs, &short, task.name, start)?;
         }
     }
     let measured: Vec<(Medians, Medians)> = times
@@ -181,10 +186,10 @@ fn shorten(whole: &Path, short: &Path) -> anyhow::Result<()> {
 }
 
 /// Runs a program once in each language.
-fn turn(host: &Path, folder: &Path, name: &str, times: &mut Times) -> anyhow::Result<()> {
+fn turn(programs: &[PathBuf], folder: &Path, name: &str, times: &mut Times) -> anyhow::Result<()> {
     let mut expected: Option<String> = None;
-    for (language, times) in Language::ALL.into_iter().zip(times) {
-        let (line, time) = language.run(host, folder, name)?;
+    for ((language, program), times) in Language::ALL.into_iter().zip(programs).zip(times) {
+        let (line, time) = language.run(program, folder, name)?;
         let expected = expected.get_or_insert_with(|| line.clone());
         ensure!(
             *expected == line,
