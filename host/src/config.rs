@@ -32,6 +32,17 @@ pub struct Settings {
     pub grants: Grants,
     /// What follows the program on the command line.
     pub parameters: Parameters,
+    /// How much of a value runtime is compiled.
+    pub runtime_code: RuntimeCode,
+}
+
+/// How much of a value runtime is compiled. Programs behave alike with both.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RuntimeCode {
+    /// All of it, once for all programs that bring the same one.
+    Shared,
+    /// What the program calls: a program starts sooner, and shares no machine code with others.
+    Needed,
 }
 
 /// Whether console lines name their feature set.
@@ -256,6 +267,7 @@ impl Settings {
             prefix: Prefix::FeatureSet,
             grants: Grants::default(),
             parameters: Parameters::default(),
+            runtime_code: RuntimeCode::Shared,
         }
     }
 

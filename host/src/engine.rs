@@ -6,6 +6,7 @@ pub(crate) mod clock;
 pub(crate) mod feature_set;
 pub(crate) mod link;
 mod load;
+mod needed;
 mod pool;
 pub(crate) mod state;
 mod trap;
@@ -13,11 +14,12 @@ mod types;
 
 pub use load::LoadError;
 
-use crate::config::Settings;
+use crate::config::{RuntimeCode, Settings};
 use clock::{Clock, Ticker};
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -62,6 +64,7 @@ pub(crate) struct Engine {
     idle: Arc<AtomicUsize>,
     /// Value runtimes compiled so far; every program built by one compiler shares one.
     runtimes: Mutex<FxHashMap<Digest256, Module>>,
+    runtime_code: RuntimeCode,
 }
 
 /// Value runtimes kept at once; a host that meets more forgets the others' sharing, not the programs.
@@ -83,6 +86,7 @@ impl Engine {
             ticker: ticker.map_err(EngineStartError::Clock)?,
             idle: Arc::default(),
             runtimes: Mutex::default(),
+            runtime_code: settings.runtime_code,
         })
     }
 
@@ -90,8 +94,12 @@ impl Engine {
         self.ticker.clock()
     }
 
-    /// Compiles a value runtime, or finds the machine code of the same bytes.
-    fn runtime(&self, bytes: &[u8]) -> Result<Module, EngineError> {
+    /// Compiles a value runtime for a program that uses `exports` of it, or finds the machine code of the same bytes.
+    fn runtime(&self, bytes: &[u8], exports: &BTreeSet<String>) -> Result<Module, EngineError> {
+        if self.runtime_code == RuntimeCode::Needed {
+            let part = needed::only(bytes, exports);
+            return Module::new(&self.inner, part.as_deref().unwrap_or(bytes)).map_err(EngineError);
+        }
         let digest: Digest256 = Sha256::digest(bytes).into();
         if let Some(module) = self.runtimes.lock().get(&digest) {
             return Ok(module.clone());

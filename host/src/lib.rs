@@ -22,7 +22,9 @@ mod tenant;
 mod timer;
 
 pub use artifact::{ArtifactError, InvalidWasm};
-pub use config::{ArtifactLimits, Isolation, Limits, Prefix, Settings, SettingsError, SlowPeer};
+pub use config::{
+    ArtifactLimits, Isolation, Limits, Prefix, RuntimeCode, Settings, SettingsError, SlowPeer,
+};
 pub use console::{Captured, ConsoleSink, Overflow, Stream, flush};
 pub use engine::{EngineError, EngineStartError, LoadError};
 pub use grants::{Environment, Grants, Parameters};

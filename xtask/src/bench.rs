@@ -1,8 +1,9 @@
-//! `cargo xtask bench`: what compiling costs (`compile.rs`), and with `tcp` what a sandboxed echo costs, beside a plain tokio echo on the same machine in the same run.
+//! `cargo xtask bench`: what compiling costs (`compile.rs`), how fast programs compute (`compute.rs`), and with `tcp` what a sandboxed echo costs, beside a plain tokio echo on the same machine in the same run.
 //!
 //! Each server is a process of its own, so that its CPU time can be told from that of the clients, which live here. The servers take turns over several rounds and the median counts, so that a busy moment of the machine hits none of them alone.
 
 mod compile;
+mod compute;
 mod load;
 mod machine;
 mod page;
@@ -55,6 +56,12 @@ enum What {
         #[arg(long)]
         no_page: bool,
     },
+    /// Loops, sorting and texts beside the same algorithms in CPython and Node.js.
+    Compute {
+        /// Prints the result and leaves docs/benchmarks.md as it is.
+        #[arg(long)]
+        no_page: bool,
+    },
     /// The plain server, started by the benchmark.
     #[command(hide = true)]
     PlainEcho,
@@ -66,6 +73,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         What::PlainEcho => plain::serve(),
         What::Tcp { no_page } => tcp(no_page),
         What::Compile { no_page } => compile::run(no_page),
+        What::Compute { no_page } => compute::run(no_page),
     }
 }
 

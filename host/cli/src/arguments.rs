@@ -2,7 +2,8 @@
 
 use anyhow::Context;
 use aro_host::{
-    ConsoleSink, Environment, Grants, Isolation, Overflow, Parameters, Prefix, Settings, SlowPeer,
+    ConsoleSink, Environment, Grants, Isolation, Overflow, Parameters, Prefix, RuntimeCode,
+    Settings, SlowPeer,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, Ipv4Addr};
@@ -139,6 +140,7 @@ impl Options {
         if matches!(command, Command::Run { .. }) {
             // Whoever runs a program on a console decides when it has waited long enough.
             settings.limits.life_cycle_wall_time_max = Duration::MAX;
+            settings.runtime_code = RuntimeCode::Needed;
         }
         settings.limits.instances_max = self.instances;
         settings.limits.connections_max = self.connections;

@@ -96,18 +96,25 @@ impl Engine {
         artifact: Artifact<'_>,
         tenant: &Arc<Tenant>,
     ) -> Result<(Arc<Manifest>, Vec<Arc<FeatureSet>>), LoadError> {
+        let manifest = Arc::new(artifact.manifest);
+        let mut components = Vec::with_capacity(artifact.components.len());
+        let mut exports = BTreeSet::new();
+        for (bytes, entry) in artifact.components.iter().zip(&manifest.feature_sets) {
+            let component =
+                Component::new(&self.inner, bytes).map_err(|error| LoadError::Compile {
+                    feature_set: entry.component.clone(),
+                    source: EngineError(error),
+                })?;
+            self.runtime_exports(&component, &mut exports);
+            components.push(component);
+        }
         let runtime = artifact
             .runtime
-            .map(|bytes| self.runtime(bytes))
+            .map(|bytes| self.runtime(bytes, &exports))
             .transpose()
             .map_err(LoadError::Runtime)?;
-        let manifest = Arc::new(artifact.manifest);
-        let mut feature_sets = Vec::with_capacity(artifact.components.len());
-        for (index, (bytes, entry)) in artifact
-            .components
-            .iter()
-            .zip(&manifest.feature_sets)
-            .enumerate()
+        let mut feature_sets = Vec::with_capacity(components.len());
+        for (index, (component, entry)) in components.iter().zip(&manifest.feature_sets).enumerate()
         {
             let scope = Scope {
                 tenant: Arc::clone(tenant),
@@ -117,7 +124,7 @@ impl Engine {
                 idle: Arc::clone(&self.idle),
             };
             feature_sets.push(Arc::new(self.load_feature_set(
-                bytes,
+                component,
                 entry,
                 runtime.as_ref(),
                 scope,
@@ -128,17 +135,13 @@ impl Engine {
 
     fn load_feature_set(
         &self,
-        bytes: &[u8],
+        component: &Component,
         entry: &Entry,
         runtime: Option<&Module>,
         scope: Scope,
     ) -> Result<FeatureSet, LoadError> {
         let feature_set = || entry.component.clone();
-        let component = Component::new(&self.inner, bytes).map_err(|error| LoadError::Compile {
-            feature_set: feature_set(),
-            source: EngineError(error),
-        })?;
-        let exports = self.exports(&component, entry)?;
+        let exports = self.exports(component, entry)?;
         let mut linker = Linker::new(&self.inner);
         let ty = component.component_type();
         for (import, item) in ty.imports(&self.inner) {
@@ -175,12 +178,23 @@ impl Engine {
             }
         }
         let ready = linker
-            .instantiate_pre(&component)
+            .instantiate_pre(component)
             .map_err(|error| LoadError::Link {
                 feature_set: feature_set(),
                 source: EngineError(error),
             })?;
         Ok(FeatureSet::new(scope, ready, exports))
+    }
+
+    /// Notes what a component uses of the value runtime: the type of a module that it imports lists what it may name.
+    fn runtime_exports(&self, component: &Component, exports: &mut BTreeSet<String>) {
+        for (import, item) in component.component_type().imports(&self.inner) {
+            if let ComponentItem::Module(module) = &item.ty
+                && import == RUNTIME_IMPORT
+            {
+                exports.extend(module.exports(&self.inner).map(|(name, _)| name.to_owned()));
+            }
+        }
     }
 
     /// Finds the functions that events call and checks that they are those that the manifest's triggers name.
