@@ -2,6 +2,7 @@
 
 use aro_wit::manifest::{
     FORMAT, FeatureSet as Entry, Manifest, NOTIFICATION_SENT, Origin, STATE_CHANGED, Trigger,
+    repository_changed, repository_evicted,
 };
 use indexmap::{IndexMap, IndexSet};
 
@@ -14,6 +15,7 @@ use crate::ir::Role;
 use crate::lower::{Facts, Job, lower};
 use crate::nested::{self, ComponentError};
 use crate::program::{FeatureSet, GuardCondition, Program, SocketEvent, Trigger as Kind};
+use crate::repositories;
 use crate::runtime::Runtime;
 use crate::source::{Lines, SourceFile};
 use crate::template::FOLDER;
@@ -27,6 +29,8 @@ pub struct Input {
     pub files: Vec<SourceFile>,
     /// Templates, with paths that begin with `templates/`.
     pub templates: Vec<SourceFile>,
+    /// Store files: rows that repositories begin with (runtime.md 7.7).
+    pub stores: Vec<SourceFile>,
     /// Hand-written components as file stem and bytes, in name order.
     pub components: Vec<(String, Vec<u8>)>,
 }
@@ -151,6 +155,7 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
         compiler: concat!("aro-to-wasm ", env!("CARGO_PKG_VERSION")).to_owned(),
         files: files.iter().map(|file| file.path.clone()).collect(),
         feature_sets: entries,
+        repositories: repositories::declare(&program, &input.stores),
     };
     let bytes = artifact::emit(&components, &manifest, &contract, &runtime);
     Ok(Compiled {
@@ -313,6 +318,14 @@ fn job(set: &FeatureSet) -> Option<(Job, Trigger)> {
             guards.extend(state_guards(field.as_deref(), transition.as_deref()));
             (Role::Event, Trigger::Event(STATE_CHANGED.to_owned()))
         }
+        Kind::RepositoryObserver(repository) => {
+            let subject = repository_changed(repository_name(repository));
+            (Role::Event, Trigger::Event(subject))
+        }
+        Kind::Evicted(repository) => {
+            let subject = repository_evicted(repository_name(repository));
+            (Role::Event, Trigger::Event(subject))
+        }
         _ => return None,
     };
     let success = trigger != Trigger::EndError;
@@ -322,9 +335,15 @@ fn job(set: &FeatureSet) -> Option<(Job, Trigger)> {
             success,
             event,
             guards,
+            guards_row: matches!(set.trigger, Kind::RepositoryObserver(_)),
         },
         trigger,
     ))
+}
+
+/// The name of the repository at the end of what stands before `Observer`.
+fn repository_name(text: &str) -> &str {
+    text.rsplit(' ').next().unwrap_or(text)
 }
 
 /// Fields of the event of a transition that a guard may name.

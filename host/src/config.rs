@@ -3,6 +3,7 @@
 use crate::console::ConsoleSink;
 use crate::grants::{Grants, Parameters};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What an operator decides for one host.
@@ -28,6 +29,19 @@ pub struct Settings {
     pub grants: Grants,
     /// What follows the program on the command line.
     pub parameters: Parameters,
+    /// Directory of the data files of repositories; without one they end with the process.
+    pub data: Option<PathBuf>,
+    /// Files that repositories are written back to (runtime.md 7.7).
+    pub store_files: Vec<StoreFile>,
+}
+
+/// A file that a repository is written back to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreFile {
+    /// Name of the repository.
+    pub repository: String,
+    /// The file.
+    pub path: PathBuf,
 }
 
 /// Whether console lines name their feature set.
@@ -107,6 +121,8 @@ pub struct Limits {
     pub repository_rows_max: usize,
     /// Repositories.
     pub repositories_max: usize,
+    /// Rows that one statement gets, in bytes.
+    pub answer_bytes_max: usize,
     /// Bytes of all repositories and published variables.
     pub state_bytes_max: usize,
     /// Published variables.
@@ -148,6 +164,7 @@ impl Default for Limits {
             read_buffers_max: 1024,
             repository_rows_max: 100_000,
             repositories_max: 1000,
+            answer_bytes_max: 16 << 20,
             state_bytes_max: 256 << 20,
             published_max: 1000,
             console_line_bytes_max: 64 << 10,
@@ -200,7 +217,7 @@ pub enum SettingsError {
     #[error("{} is no directory", path.display())]
     NoDirectory {
         /// What was granted.
-        path: std::path::PathBuf,
+        path: PathBuf,
     },
     /// A limit is above what the host can honour.
     #[error("limit {name} is {value}; at most {max} is possible")]
@@ -238,6 +255,8 @@ impl Settings {
             prefix: Prefix::FeatureSet,
             grants: Grants::default(),
             parameters: Parameters::default(),
+            data: None,
+            store_files: Vec::new(),
         }
     }
 

@@ -67,12 +67,21 @@ pub(crate) struct Options {
     /// Open connections.
     #[arg(long, value_name = "COUNT", default_value_t = 20_000)]
     connections: usize,
+    /// Rows of one repository.
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
+    rows: usize,
+    /// Memory of all repositories and published variables, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    state_mib: usize,
     /// Environment variable that the program may read; may be repeated. `run` grants all.
     #[arg(long = "env", value_name = "NAME")]
     environment: Vec<String>,
     /// Directory whose contents the program may read and change; may be repeated. `run` grants the working directory first.
     #[arg(long = "dir", value_name = "PATH")]
     directories: Vec<PathBuf>,
+    /// Directory in which repositories are kept; without it they end with the process.
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
     /// Parameters of the program: `--key value`, `--key=value`, `--key`.
     #[arg(last = true, value_name = "PARAMETERS")]
     parameters: Vec<String>,
@@ -133,12 +142,18 @@ impl Options {
             .context("--memory-mib is too large")?;
         settings.grants = self.grants(command)?;
         settings.parameters = Parameters::parse(&self.parameters);
+        settings.data.clone_from(&self.data);
         if matches!(command, Command::Run { .. }) {
             // Whoever runs a program on a console decides when it has waited long enough.
             settings.limits.life_cycle_wall_time_max = Duration::MAX;
         }
         settings.limits.instances_max = self.instances;
         settings.limits.connections_max = self.connections;
+        settings.limits.repository_rows_max = self.rows;
+        settings.limits.state_bytes_max = self
+            .state_mib
+            .checked_mul(1 << 20)
+            .context("--state-mib is too large")?;
         settings.socket_port_override = port
             .map(|port| {
                 port.parse()

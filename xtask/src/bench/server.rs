@@ -113,6 +113,11 @@ pub(crate) fn start(kind: Kind, host: &Path) -> anyhow::Result<Server> {
             command
         }
     };
+    launch(command, kind.title())
+}
+
+/// Starts a server of any program.
+pub(crate) fn launch(mut command: Command, title: &str) -> anyhow::Result<Server> {
     let mut child = command
         .current_dir(crate::root())
         .stdin(Stdio::null())
@@ -132,5 +137,5 @@ pub(crate) fn start(kind: Kind, host: &Path) -> anyhow::Result<Server> {
         }
         line.clear();
     }
-    bail!("{} ended before it listened", kind.title())
+    bail!("{title} ended before it listened")
 }
