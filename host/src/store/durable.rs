@@ -218,10 +218,12 @@ impl DataFile {
 }
 
 fn open_refusal(error: &redb::DatabaseError) -> String {
-    match error {
-        redb::DatabaseError::DatabaseAlreadyOpen => "another host uses it".to_owned(),
-        redb::DatabaseError::Storage(error) => damaged(error),
-        other => other.to_string(),
+    if matches!(error, redb::DatabaseError::DatabaseAlreadyOpen) {
+        "another host uses it".to_owned()
+    } else if let redb::DatabaseError::Storage(error) = error {
+        damaged(error)
+    } else {
+        error.to_string()
     }
 }
 

@@ -12,8 +12,17 @@ pub(crate) const PLAIN: u8 = u8::MAX;
 /// What an entry takes beside its key.
 const ENTRY_OVERHEAD_BYTES: usize = 72;
 
-/// The field of an entry and the key of its value.
-type Key = (u8, Box<[u8]>);
+/// The entries of one row: fields and the keys of their values.
+#[derive(Debug)]
+pub(crate) struct Keys(Vec<(u8, Box<[u8]>)>);
+
+impl Keys {
+    /// What it takes to have them in the index, in bytes.
+    pub(crate) fn cost(&self) -> usize {
+        let keys = self.0.iter();
+        keys.map(|(_, key)| key.len() + ENTRY_OVERHEAD_BYTES).sum()
+    }
+}
 
 /// The index of one repository. Ordered, and not hashed: whoever chooses the values of rows must not be able to make it slow.
 #[derive(Debug)]
@@ -54,39 +63,36 @@ impl Index {
             .map(|(_, _, position)| *position)
     }
 
-    /// What it takes to have a row in the index, in bytes.
-    pub(crate) fn cost(&self, row: &[u8]) -> usize {
-        self.keys(row)
-            .map(|(_, key)| key.len() + ENTRY_OVERHEAD_BYTES)
-            .sum()
+    /// The entries of a row.
+    pub(crate) fn keys(&self, row: &[u8]) -> Keys {
+        if !is_map(row) {
+            let value = Datum::decode(row).ok();
+            return Keys(
+                value
+                    .map(|value| (PLAIN, value.index_key()))
+                    .into_iter()
+                    .collect(),
+            );
+        }
+        let fields = self.fields.iter().zip(0_u8..);
+        let keys =
+            fields.filter_map(|(path, number)| Some((number, at_path(row, path)?.index_key())));
+        Keys(keys.collect())
     }
 
-    pub(crate) fn insert(&mut self, row: &[u8], position: u64) {
-        let keys: Vec<Key> = self.keys(row).collect();
+    pub(crate) fn insert(&mut self, keys: Keys, position: u64) {
+        let entries = keys.0.into_iter();
         self.entries
-            .extend(keys.into_iter().map(|(field, key)| (field, key, position)));
+            .extend(entries.map(|(field, key)| (field, key, position)));
     }
 
-    pub(crate) fn remove(&mut self, row: &[u8], position: u64) {
-        let keys: Vec<Key> = self.keys(row).collect();
-        for (field, key) in keys {
+    pub(crate) fn remove(&mut self, keys: Keys, position: u64) {
+        for (field, key) in keys.0 {
             self.entries.remove(&(field, key, position));
         }
     }
 
     pub(crate) fn clear(&mut self) {
         self.entries = BTreeSet::new();
-    }
-
-    fn keys(&self, row: &[u8]) -> impl Iterator<Item = Key> {
-        let is_map = is_map(row);
-        let plain = (!is_map)
-            .then(|| Datum::decode(row).ok())
-            .flatten()
-            .map(|value| (PLAIN, value.index_key()));
-        let fields = is_map.then_some(&self.fields);
-        let keys = fields.into_iter().flatten().zip(0_u8..);
-        keys.filter_map(move |(path, number)| Some((number, at_path(row, path)?.index_key())))
-            .chain(plain)
     }
 }

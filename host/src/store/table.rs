@@ -4,7 +4,7 @@
 
 use super::datum::{Datum, at_path, uuid_text};
 use super::filter::Filter;
-use super::index::{Index, PLAIN};
+use super::index::{Index, Keys, PLAIN};
 use super::{Budget, StoreError};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -128,10 +128,11 @@ impl Table {
         bytes: RowBytes,
         budget: &Budget,
     ) -> Result<(), StoreError> {
-        let cost = self.cost_of(&bytes);
+        let keys = self.index.keys(&bytes);
+        let cost = cost(&bytes, &keys);
         budget.reserve(cost)?;
         self.cost += cost;
-        self.index.insert(&bytes, position);
+        self.index.insert(keys, position);
         self.next = self.next.max(position + 1);
         self.rows.insert(position, Row { created, bytes });
         Ok(())
@@ -221,14 +222,16 @@ impl Table {
         bytes: RowBytes,
         bounds: &Bounds<'_>,
     ) -> Result<Put, StoreError> {
-        let cost = self.cost_of(&bytes);
+        let keys = self.index.keys(&bytes);
+        let new_cost = cost(&bytes, &keys);
         let row = self.rows.get_mut(&position);
         let row = row.expect("the index names only positions that have a row");
-        let old_cost = row.bytes.len() + ROW_OVERHEAD_BYTES + self.index.cost(&row.bytes);
-        bounds.budget.exchange(cost, old_cost)?;
-        self.cost = self.cost + cost - old_cost;
-        self.index.remove(&row.bytes, position);
-        self.index.insert(&bytes, position);
+        let old_keys = self.index.keys(&row.bytes);
+        let old_cost = cost(&row.bytes, &old_keys);
+        bounds.budget.exchange(new_cost, old_cost)?;
+        self.cost = self.cost + new_cost - old_cost;
+        self.index.remove(old_keys, position);
+        self.index.insert(keys, position);
         let old = std::mem::replace(&mut row.bytes, Arc::clone(&bytes));
         Ok(Put {
             row: bytes,
@@ -257,16 +260,17 @@ impl Table {
                 });
             }
         }
-        let cost = self.cost_of(&bytes);
+        let keys = self.index.keys(&bytes);
+        let new_cost = cost(&bytes, &keys);
         let freed = match self.rows.first_key_value() {
-            Some((_, oldest)) if evicts => self.cost_of(&oldest.bytes),
+            Some((_, oldest)) if evicts => cost(&oldest.bytes, &self.index.keys(&oldest.bytes)),
             _ => 0,
         };
-        bounds.budget.exchange(cost, freed)?;
-        self.cost += cost;
+        bounds.budget.exchange(new_cost, freed)?;
+        self.cost += new_cost;
         let position = self.next;
         self.next += 1;
-        self.index.insert(&bytes, position);
+        self.index.insert(keys, position);
         let row = Row {
             created: now,
             bytes: Arc::clone(&bytes),
@@ -319,8 +323,9 @@ impl Table {
     /// Takes a row out; answers what it took.
     fn take(&mut self, position: u64) -> Option<(RowBytes, usize)> {
         let row = self.rows.remove(&position)?;
-        let cost = self.cost_of(&row.bytes);
-        self.index.remove(&row.bytes, position);
+        let keys = self.index.keys(&row.bytes);
+        let cost = cost(&row.bytes, &keys);
+        self.index.remove(keys, position);
         self.cost -= cost;
         Some((row.bytes, cost))
     }
@@ -432,10 +437,11 @@ impl Table {
         self.time_to_live
             .is_none_or(|time| now.saturating_sub(row.created) <= time)
     }
+}
 
-    fn cost_of(&self, row: &[u8]) -> usize {
-        row.len() + ROW_OVERHEAD_BYTES + self.index.cost(row)
-    }
+/// What a row and its entries in the index take, in bytes.
+fn cost(row: &[u8], keys: &Keys) -> usize {
+    row.len() + ROW_OVERHEAD_BYTES + keys.cost()
 }
 
 fn new_id() -> Result<String, StoreError> {

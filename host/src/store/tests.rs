@@ -179,9 +179,11 @@ fn filters_select_with_and_inside_groups_and_or_between_them() {
     }
     let ids = |groups: &[&[(&str, Operator, Datum)]]| -> String {
         let rows = all.rows(groups);
-        let ids = rows.iter().map(|row| match id_in(row) {
-            Datum::Text(id) => id,
-            other => panic!("{other:?} is no text"),
+        let ids = rows.iter().map(|row| {
+            let Datum::Text(id) = id_in(row) else {
+                panic!("the id is a text")
+            };
+            id
         });
         ids.collect()
     };
@@ -325,10 +327,8 @@ struct Model {
 }
 
 fn field(row: &Datum, name: &str) -> Option<Datum> {
-    match row {
-        Datum::Map(map) => map.get(name).cloned(),
-        _ => None,
-    }
+    let Datum::Map(map) = row else { return None };
+    map.get(name).cloned()
 }
 
 impl Model {
@@ -406,14 +406,12 @@ fn step() -> impl Strategy<Value = Step> {
 /// Rows with identities that were made up, which the model does not do, lose them.
 fn without_made_up(rows: Vec<Datum>) -> Vec<Datum> {
     const UUID_TEXT_BYTES: usize = 36;
-    let plain = rows.into_iter().map(|row| match row {
-        Datum::Map(mut map) => {
-            if matches!(map.get("id"), Some(Datum::Text(id)) if id.len() == UUID_TEXT_BYTES) {
-                map.remove("id");
-            }
-            Datum::Map(map)
+    let plain = rows.into_iter().map(|row| {
+        let Datum::Map(mut map) = row else { return row };
+        if matches!(map.get("id"), Some(Datum::Text(id)) if id.len() == UUID_TEXT_BYTES) {
+            map.remove("id");
         }
-        other => other,
+        Datum::Map(map)
     });
     plain.collect()
 }

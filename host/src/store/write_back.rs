@@ -94,20 +94,22 @@ fn list(out: &mut String, items: &[Datum], depth: usize) {
     for item in items {
         indent(out, depth);
         out.push('-');
-        match item {
-            Datum::Map(fields) if !fields.is_empty() => {
-                for (index, (name, field)) in fields.iter().enumerate() {
-                    if index == 0 {
-                        out.push(' ');
-                    } else {
-                        indent(out, depth + 1);
-                    }
-                    scalar(out, name, depth + 1);
-                    out.push(':');
-                    value(out, field, depth + 1);
-                }
+        let Datum::Map(fields) = item else {
+            value(out, item, depth);
+            continue;
+        };
+        if fields.is_empty() {
+            value(out, item, depth);
+        }
+        for (index, (name, field)) in fields.iter().enumerate() {
+            if index == 0 {
+                out.push(' ');
+            } else {
+                indent(out, depth + 1);
             }
-            other => value(out, other, depth),
+            scalar(out, name, depth + 1);
+            out.push(':');
+            value(out, field, depth + 1);
         }
     }
 }

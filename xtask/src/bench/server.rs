@@ -87,7 +87,7 @@ pub(crate) fn build() -> anyhow::Result<PathBuf> {
 
 /// Starts a server and waits until it listens.
 pub(crate) fn start(kind: Kind, host: &Path) -> anyhow::Result<Server> {
-    let mut command = match kind {
+    let command = match kind {
         Kind::Plain => {
             let mut command = Command::new(env::current_exe()?);
             command.args(["bench", "plain-echo"]);

@@ -107,9 +107,10 @@ async fn store_all(
     let tenant = Arc::clone(&store.data().scope.tenant);
     let repository = tenant.state.repositories.open(name)?;
     let chain = observers(store, &repository)?;
-    let rows = match value {
-        Datum::List(rows) => rows,
-        row => vec![row],
+    let rows = if let Datum::List(rows) = value {
+        rows
+    } else {
+        vec![value]
     };
     let mut last = None;
     match chain {
