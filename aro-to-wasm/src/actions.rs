@@ -323,7 +323,7 @@ pub const ACTIONS: &[Action] = &[
     row("ask", Kind::Prompt, Role::Own, &[P::With, P::From], Bare::Binds),
     row("select", Kind::Select, Role::Own, &[P::With, P::From], Bare::Binds),
     row("choose", Kind::Select, Role::Own, &[P::With, P::From], Bare::Binds),
-    row("clear", Kind::Clear, Role::Own, &[P::For], Bare::Binds).consuming(),
+    row("clear", Kind::Clear, Role::Own, &[P::For, P::From], Bare::Binds).consuming(),
     row("show", Kind::Show, Role::Own, &[P::For], Bare::Binds).consuming(),
     row("render", Kind::Render, Role::Response, &[P::To], Bare::Binds),
     row("repaint", Kind::Repaint, Role::Response, &[P::At, P::To], Bare::Binds),

@@ -2,6 +2,7 @@
 
 use aro_wit::manifest::{
     FORMAT, FeatureSet as Entry, Manifest, NOTIFICATION_SENT, Origin, STATE_CHANGED, Trigger,
+    repository_changed, repository_evicted,
 };
 use indexmap::{IndexMap, IndexSet};
 
@@ -15,6 +16,7 @@ use crate::ir::Role;
 use crate::lower::{Facts, Job, lower};
 use crate::nested::{self, ComponentError};
 use crate::program::{FeatureSet, GuardCondition, Program, SocketEvent, Trigger as Kind};
+use crate::repositories;
 use crate::runtime::Runtime;
 use crate::source::{Lines, SourceFile};
 use crate::template::FOLDER;
@@ -30,6 +32,8 @@ pub struct Input {
     pub templates: Vec<SourceFile>,
     /// The OpenAPI contract, under one of the names in [`CONTRACT_NAMES`].
     pub contract: Option<SourceFile>,
+    /// Store files: rows that repositories begin with (runtime.md 7.7).
+    pub stores: Vec<SourceFile>,
     /// Hand-written components as file stem and bytes, in name order.
     pub components: Vec<(String, Vec<u8>)>,
 }
@@ -169,6 +173,7 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
         files: files.iter().map(|file| file.path.clone()).collect(),
         feature_sets: entries,
         http: api.map(|api| api.http),
+        repositories: repositories::declare(&program, &input.stores),
     };
     let bytes = artifact::emit(&components, &manifest, &contract, &runtime);
     Ok(Compiled {
@@ -339,6 +344,14 @@ fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigg
         Kind::None if api.is_some_and(|api| api.names(&set.syntax.name)) => {
             (Role::Operation, Trigger::Operation(set.syntax.name.clone()))
         }
+        Kind::RepositoryObserver(repository) => {
+            let subject = repository_changed(repository_name(repository));
+            (Role::Event, Trigger::Event(subject))
+        }
+        Kind::Evicted(repository) => {
+            let subject = repository_evicted(repository_name(repository));
+            (Role::Event, Trigger::Event(subject))
+        }
         _ => return None,
     };
     let success = trigger != Trigger::EndError;
@@ -348,9 +361,15 @@ fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigg
             success,
             event,
             guards,
+            guards_row: matches!(set.trigger, Kind::RepositoryObserver(_)),
         },
         trigger,
     ))
+}
+
+/// The name of the repository at the end of what stands before `Observer`.
+fn repository_name(text: &str) -> &str {
+    text.rsplit(' ').next().unwrap_or(text)
 }
 
 /// Fields of the event of a transition that a guard may name.

@@ -362,12 +362,16 @@ pub(crate) enum HostFunction {
     Store,
     /// () → flag: whether the last `Store` created a row
     StoreCreated,
-    /// (repository text, filter) → list of rows, or zero and a message
+    /// (repository text, filter, selection flag) → list of rows, or zero and a message
     Retrieve,
     /// (repository text, filter) → list of removed rows, or zero and a message
     Delete,
+    /// (repository text) → 1, or 0 and a message
+    ClearRepository,
     /// (repository text) → number of rows
     Count,
+    /// (repository text, setting text, value) → 1, or 0 and a message
+    Configure,
     /// (name text) → text, or unbound
     Environment,
     /// () → map

@@ -12,6 +12,7 @@ mod lower;
 mod nested;
 mod optimise;
 pub mod program;
+mod repositories;
 mod runtime;
 pub mod source;
 pub mod syntax;

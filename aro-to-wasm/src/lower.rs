@@ -95,6 +95,8 @@ pub(crate) struct Job {
     pub(crate) event: &'static str,
     /// What the event must be like for the feature set to run.
     pub(crate) guards: Vec<GuardCondition>,
+    /// Whether guards look into the row that a repository's event is about, and not into the event.
+    pub(crate) guards_row: bool,
 }
 
 impl Job {
@@ -105,6 +107,7 @@ impl Job {
             success: true,
             event: "event",
             guards: Vec::new(),
+            guards_row: false,
         }
     }
 }
@@ -183,6 +186,7 @@ struct Body<'s, 'a> {
     /// The name under which the payload of an event is bound.
     event: &'static str,
     guards: Vec<GuardCondition>,
+    guards_row: bool,
     locals: Vec<Kind>,
     scopes: Vec<Scope>,
     /// Steps of the block being lowered.
@@ -207,6 +211,7 @@ impl<'s, 'a> Body<'s, 'a> {
             success: job.success,
             event: job.event,
             guards: job.guards.clone(),
+            guards_row: job.guards_row,
             locals: job.role.parameters().to_vec(),
             scopes: Vec::new(),
             nodes: Vec::new(),
@@ -241,10 +246,18 @@ impl<'s, 'a> Body<'s, 'a> {
 
     /// `(name: Handler<field:value>)`: an event that is not like that is skipped (runtime.md 3.7.1).
     fn activity_guard(&mut self) {
-        for condition in std::mem::take(&mut self.guards) {
-            let Some(event) = self.guarded_event() else {
-                return;
-            };
+        let guards = std::mem::take(&mut self.guards);
+        if guards.is_empty() {
+            return;
+        }
+        let Some(mut event) = self.guarded_event() else {
+            return;
+        };
+        if self.guards_row {
+            let row = Expr::runtime("event_row", vec![Expr::Local(event).into()]);
+            event = self.keep(row, Kind::Value);
+        }
+        for condition in guards {
             let path = self.text(&condition.field.join("."));
             let values = self.text(&condition.values.join(","));
             let passes = Expr::runtime(

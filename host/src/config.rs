@@ -3,6 +3,7 @@
 use crate::console::ConsoleSink;
 use crate::grants::{Grants, Parameters};
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// What an operator decides for one host.
@@ -34,6 +35,10 @@ pub struct Settings {
     pub parameters: Parameters,
     /// How much of a value runtime is compiled.
     pub runtime_code: RuntimeCode,
+    /// Directory of the data files of repositories; without one they end with the process.
+    pub data: Option<PathBuf>,
+    /// Files that repositories are written back to (runtime.md 7.7).
+    pub store_files: Vec<StoreFile>,
 }
 
 /// How much of a value runtime is compiled. Programs behave alike with both.
@@ -43,6 +48,15 @@ pub enum RuntimeCode {
     Shared,
     /// What the program calls: a program starts sooner, and shares no machine code with others.
     Needed,
+}
+
+/// A file that a repository is written back to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreFile {
+    /// Name of the repository.
+    pub repository: String,
+    /// The file.
+    pub path: PathBuf,
 }
 
 /// Whether console lines name their feature set.
@@ -130,6 +144,8 @@ pub struct Limits {
     pub repository_rows_max: usize,
     /// Repositories.
     pub repositories_max: usize,
+    /// Rows that one statement gets, in bytes.
+    pub answer_bytes_max: usize,
     /// Bytes of all repositories and published variables.
     pub state_bytes_max: usize,
     /// Published variables.
@@ -175,6 +191,7 @@ impl Default for Limits {
             read_buffers_max: 1024,
             repository_rows_max: 100_000,
             repositories_max: 1000,
+            answer_bytes_max: 16 << 20,
             state_bytes_max: 256 << 20,
             published_max: 1000,
             console_line_bytes_max: 64 << 10,
@@ -227,7 +244,7 @@ pub enum SettingsError {
     #[error("{} is no directory", path.display())]
     NoDirectory {
         /// What was granted.
-        path: std::path::PathBuf,
+        path: PathBuf,
     },
     /// A limit is above what the host can honour.
     #[error("limit {name} is {value}; at most {max} is possible")]
@@ -268,6 +285,8 @@ impl Settings {
             grants: Grants::default(),
             parameters: Parameters::default(),
             runtime_code: RuntimeCode::Shared,
+            data: None,
+            store_files: Vec::new(),
         }
     }
 

@@ -110,6 +110,15 @@ pub(crate) async fn deliver(tenant: &Arc<Tenant>, chain: &Arc<Chain>, payload: A
 
 /// Raises an event and goes on: for timers and others that do not wait.
 pub(crate) fn raise(tenant: &Arc<Tenant>, subject: &str, payload: &Arc<[u8]>) {
+    raise_all(tenant, subject, std::iter::once(Arc::clone(payload)));
+}
+
+/// Raises events of one subject and goes on; they are delivered one after the other, in order.
+pub(crate) fn raise_all(
+    tenant: &Arc<Tenant>,
+    subject: &str,
+    payloads: impl Iterator<Item = Arc<[u8]>> + Send + 'static,
+) {
     if !is_handled(tenant, subject) {
         return;
     }
@@ -122,11 +131,13 @@ pub(crate) fn raise(tenant: &Arc<Tenant>, subject: &str, payload: &Arc<[u8]>) {
         );
         return;
     };
-    let (tenant, payload) = (Arc::clone(tenant), Arc::clone(payload));
+    let tenant = Arc::clone(tenant);
     let chain = Chain::detached(subject);
     let tasks = tenant.tasks.clone();
     tasks.spawn(async move {
-        deliver(&tenant, &chain, payload).await;
+        for payload in payloads {
+            deliver(&tenant, &chain, payload).await;
+        }
         drop(permit);
     });
 }

@@ -24,10 +24,12 @@ mod timer;
 pub use artifact::{ArtifactError, InvalidWasm};
 pub use config::{
     ArtifactLimits, Isolation, Limits, Prefix, RuntimeCode, Settings, SettingsError, SlowPeer,
+    StoreFile,
 };
 pub use console::{Captured, ConsoleSink, Overflow, Stream, flush};
 pub use engine::{EngineError, EngineStartError, LoadError};
 pub use grants::{Environment, Grants, Parameters};
 pub use observe::Observed;
 pub use serve::{Host, HostError, Outcome, Program, TestOutcome};
+pub use store::{SeedError, StateError, StoreOpenError};
 pub use tenant::{TenantId, TenantIdError};

@@ -9,6 +9,7 @@ use crate::engine::{Engine, EngineStartError, LoadError};
 use crate::failure::{Failure, FailureKind};
 use crate::observe::Observed;
 use crate::route::Routes;
+use crate::store::write_back;
 use crate::tenant::{Phase, Tenant, TenantId};
 use aro_wit::manifest::Trigger;
 use parking_lot::Mutex;
@@ -70,16 +71,21 @@ impl Host {
     /// [`LoadError`] says what is wrong with the file, or that the tenant has a program already.
     pub fn load(&self, id: TenantId, file: &[u8]) -> Result<Program, LoadError> {
         let artifact = artifact::dissect(file, &self.shared.settings.artifact)?;
-        let tenant = Arc::new(Tenant::new(id.clone(), &self.shared.settings));
+        let loaded = |tenants: &BTreeMap<TenantId, Arc<Tenant>>| match tenants.contains_key(&id) {
+            true => Err(LoadError::Loaded {
+                tenant: id.to_string(),
+            }),
+            false => Ok(()),
+        };
+        // Before its data file is opened, which another program of the tenant has open.
+        loaded(&self.shared.tenants.lock())?;
+        let settings = &self.shared.settings;
+        let tenant = Arc::new(Tenant::new(id.clone(), settings, &artifact.manifest)?);
         let (manifest, feature_sets) = self.shared.engine.load(artifact, &tenant)?;
         let routes = Arc::new(Routes::new(manifest, &feature_sets));
         let mut tenants = self.shared.tenants.lock();
-        if tenants.contains_key(&id) {
-            return Err(LoadError::Loaded {
-                tenant: id.to_string(),
-            });
-        }
-        tenants.insert(id, Arc::clone(&tenant));
+        loaded(&tenants)?;
+        tenants.insert(id.clone(), Arc::clone(&tenant));
         drop(tenants);
         Ok(Program {
             host: self.clone(),
@@ -158,6 +164,7 @@ impl Program {
     /// Runs the feature set that starts the program. After a failure the program is over.
     pub async fn start(&mut self) -> Outcome {
         self.tenant.routes.store(Some(Arc::clone(&self.routes)));
+        write_back::start(&self.tenant);
         let Some(start) = self.routes.start.clone() else {
             self.tenant.console.write(
                 Stream::Output,
@@ -336,6 +343,7 @@ impl Program {
         {
             tracing::warn!(tenant = %self.tenant.id, "connections still open at the end");
         }
+        write_back::flush(&self.tenant).await;
     }
 }
 

@@ -1,15 +1,29 @@
-//! State that outlives instances: repositories and published variables, in memory, bounded per tenant.
+//! State that outlives instances: repositories and published variables, in memory, bounded per tenant; repositories also on disk where the operator wants that.
 
+pub(crate) mod change;
 pub(crate) mod datum;
+pub(crate) mod durable;
 pub(crate) mod filter;
+mod index;
 pub(crate) mod published;
 pub(crate) mod repository;
+mod seed;
+pub(crate) mod table;
+#[cfg(test)]
+mod tests;
+pub(crate) mod write_back;
 
-use crate::config::Limits;
+use crate::config::Settings;
+use aro_wit::manifest::Manifest;
+use durable::{DataFile, Record};
 use published::Published;
 use repository::Repositories;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// Ending of the name of a data file.
+const DATA_FILE_EXTENSION: &str = "redb";
 
 /// The state of one tenant.
 #[derive(Debug)]
@@ -18,20 +32,92 @@ pub(crate) struct State {
     pub(crate) repositories: Repositories,
 }
 
+/// Why a tenant's state cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("data file {}: {what}", path.display())]
+pub struct StoreOpenError {
+    path: PathBuf,
+    what: String,
+}
+
+/// Why what a program is seeded with is refused.
+#[derive(Debug, thiserror::Error)]
+#[error("repository {repository:?} cannot be seeded: {what}")]
+pub struct SeedError {
+    repository: String,
+    what: String,
+}
+
+/// Why a state cannot be set up.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StateError {
+    /// The data file cannot be used.
+    #[error(transparent)]
+    Open(#[from] StoreOpenError),
+    /// The rows that the program brings along cannot be stored.
+    #[error(transparent)]
+    Seed(#[from] SeedError),
+}
+
 impl State {
-    pub(crate) fn new(limits: &Limits) -> Self {
-        let budget = Arc::new(Budget {
-            used: AtomicUsize::new(0),
-            max: limits.state_bytes_max,
-        });
-        Self {
-            published: Published::new(Arc::clone(&budget), limits.published_max),
-            repositories: Repositories::new(budget, limits),
+    /// The state of a tenant's program: what its data file holds, and in repositories that the file does not know what the program brings along.
+    pub(crate) fn open(
+        tenant: &str,
+        settings: &Settings,
+        manifest: &Manifest,
+    ) -> Result<Self, StateError> {
+        let limits = &settings.limits;
+        let budget = Arc::new(Budget::new(limits.state_bytes_max));
+        let mut repositories =
+            Repositories::new(Arc::clone(&budget), limits, &manifest.repositories);
+        let published = Published::new(budget, limits.published_max);
+        match &settings.data {
+            None => {
+                seed(&repositories, manifest, |_| false)?;
+            }
+            Some(directory) => {
+                let path = data_path(directory, tenant);
+                let file = DataFile::open(&path, &repositories)?;
+                let records = seed(&repositories, manifest, |name| file.knows(name))?;
+                repositories.keep_in(file.start(&path, &records)?);
+            }
         }
+        Ok(Self {
+            published,
+            repositories,
+        })
     }
 }
 
-/// Why a value was not stored; the program sees the text.
+fn data_path(directory: &Path, tenant: &str) -> PathBuf {
+    directory.join(format!("{tenant}.{DATA_FILE_EXTENSION}"))
+}
+
+fn seed(
+    repositories: &Repositories,
+    manifest: &Manifest,
+    is_known: impl Fn(&str) -> bool,
+) -> Result<Vec<Record>, SeedError> {
+    let now = repository::now();
+    let mut records = Vec::new();
+    for declared in &manifest.repositories {
+        if declared.rows.is_empty() || is_known(&declared.name) {
+            continue;
+        }
+        let rows = declared.rows.iter().map(seed::datum).collect();
+        let seeded = repositories
+            .seed(&declared.name, rows, now)
+            .map_err(|error| SeedError {
+                repository: declared.name.clone(),
+                what: error.to_string(),
+            })?;
+        records.extend(seeded);
+    }
+    Ok(records)
+}
+
+/// Why a statement on a repository failed; the program sees the text.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum StoreError {
     #[error("the value is malformed")]
@@ -42,6 +128,17 @@ pub(crate) enum StoreError {
     Repositories { max: usize },
     #[error("the state of a program is limited to {} MiB", max >> 20)]
     Bytes { max: usize },
+    #[error(
+        "the rows of repository {repository:?} take more than the {} MiB that a statement may get: select fewer with `where`",
+        max >> 20
+    )]
+    Answer { repository: String, max: usize },
+    #[error("`{setting}` of a repository is {what}")]
+    Setting { setting: String, what: &'static str },
+    #[error("a repository has no setting `{setting}`: it has `maxSize` and `ttl`")]
+    NoSetting { setting: String },
+    #[error("the data file cannot be written: {reason}; the host has to be started again")]
+    Disk { reason: String },
     #[error("the system gives no random bytes")]
     Random,
 }
@@ -54,13 +151,27 @@ pub(crate) struct Budget {
 }
 
 impl Budget {
+    pub(crate) fn new(max: usize) -> Self {
+        Self {
+            used: AtomicUsize::new(0),
+            max,
+        }
+    }
+
     fn reserve(&self, bytes: usize) -> Result<(), StoreError> {
-        let reserved = self
+        self.exchange(bytes, 0)
+    }
+
+    /// Reserves bytes in place of others.
+    fn exchange(&self, bytes: usize, freed: usize) -> Result<(), StoreError> {
+        let exchanged = self
             .used
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |used| {
-                used.checked_add(bytes).filter(|sum| *sum <= self.max)
+                let sum = used.saturating_sub(freed).checked_add(bytes)?;
+                // What makes a full state smaller is always possible.
+                (sum <= self.max || bytes <= freed).then_some(sum)
             });
-        reserved
+        exchanged
             .map(|_| ())
             .map_err(|_| StoreError::Bytes { max: self.max })
     }

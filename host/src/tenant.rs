@@ -9,9 +9,10 @@ use crate::net::http::Server;
 use crate::observe::Counters;
 use crate::permit::Permits;
 use crate::route::Routes;
-use crate::store::State;
+use crate::store::{State, StateError};
 use crate::timer::Timers;
 use arc_swap::ArcSwapOption;
+use aro_wit::manifest::Manifest;
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
@@ -100,6 +101,8 @@ pub(crate) struct Tenant {
     pub(crate) stopping: CancellationToken,
     /// Entered with [`Phase::Draining`].
     pub(crate) draining: CancellationToken,
+    /// Entered with [`Phase::Closing`].
+    pub(crate) closing: CancellationToken,
     pub(crate) buffers: BufferPool,
     /// Where events go. Replaced whole; emptied when the program ends, which also breaks the cycle from here through idle instances back to the tenant.
     pub(crate) routes: ArcSwapOption<Routes>,
@@ -113,15 +116,20 @@ pub(crate) struct Tenant {
 }
 
 impl Tenant {
-    pub(crate) fn new(id: TenantId, settings: &Arc<Settings>) -> Self {
+    /// A tenant that is about to run the program of `manifest`.
+    pub(crate) fn new(
+        id: TenantId,
+        settings: &Arc<Settings>,
+        manifest: &Manifest,
+    ) -> Result<Self, StateError> {
         let limits = &settings.limits;
-        Self {
+        Ok(Self {
+            state: State::open(&id.0, settings, manifest)?,
             id,
             console: Console::new(settings.console.clone()),
             files: Arc::new(Files::new(&settings.grants.directories, limits)),
             sockets: SocketTable::new(),
             http: Mutex::default(),
-            state: State::new(limits),
             counters: Counters::default(),
             permits: Permits::new(limits.instances_max, limits.event_depth_max),
             detached: Arc::new(Semaphore::new(limits.detached_events_max)),
@@ -129,6 +137,7 @@ impl Tenant {
             keeping: AtomicBool::new(false),
             stopping: CancellationToken::new(),
             draining: CancellationToken::new(),
+            closing: CancellationToken::new(),
             buffers: BufferPool::new(limits.read_buffers_max),
             routes: ArcSwapOption::empty(),
             connections: AtomicUsize::new(0),
@@ -138,13 +147,16 @@ impl Tenant {
             tasks: TaskTracker::new(),
             phase: AtomicU8::new(Phase::Running as u8),
             settings: Arc::clone(settings),
-        }
+        })
     }
 
     pub(crate) fn enter_phase(&self, phase: Phase) {
         self.phase.fetch_max(phase as u8, Ordering::AcqRel);
         if phase >= Phase::Draining {
             self.draining.cancel();
+        }
+        if phase >= Phase::Closing {
+            self.closing.cancel();
         }
     }
 

@@ -8,6 +8,7 @@
 
 mod artifact;
 mod commands;
+mod durability;
 mod echo;
 mod faults;
 mod folding;

@@ -30,6 +30,9 @@ pub struct Manifest {
     /// What the program answers over HTTP; none without a contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<Http>,
+    /// What the program says of its repositories before it runs; those of which it says nothing are not listed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub repositories: Vec<Repository>,
 }
 
 /// The operations of an OpenAPI contract.
@@ -52,6 +55,20 @@ pub struct Operation {
     pub method: String,
     /// Path template: `/users/{id}`.
     pub path: String,
+}
+
+/// One repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repository {
+    /// Its name.
+    pub name: String,
+    /// Fields, as dotted paths, that statements select rows by and that are worth an index.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub indexes: Vec<String>,
+    /// Rows that it begins with, from the program's store file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<serde_json::Value>,
 }
 
 /// One nested component.
@@ -107,7 +124,7 @@ pub enum Trigger {
     TcpData,
     /// A connection was closed.
     TcpDisconnected,
-    /// An event of this subject: the type of a domain event, [`NOTIFICATION_SENT`] or [`STATE_CHANGED`].
+    /// An event of this subject: the type of a domain event, [`NOTIFICATION_SENT`], [`STATE_CHANGED`], or one of [`repository_changed`] and [`repository_evicted`].
     Event(String),
     /// A request for the operation of this identity.
     Operation(String),
@@ -117,6 +134,18 @@ pub enum Trigger {
 pub const NOTIFICATION_SENT: &str = "notification sent";
 /// Subject of the events of `Accept`.
 pub const STATE_CHANGED: &str = "state changed";
+
+/// Subject of the events of changes of a repository. It contains a space, as no type of a domain event does.
+#[must_use]
+pub fn repository_changed(repository: &str) -> String {
+    format!("{repository} changed")
+}
+
+/// Subject of the events of rows that a repository had no room for.
+#[must_use]
+pub fn repository_evicted(repository: &str) -> String {
+    format!("{repository} evicted")
+}
 
 impl Trigger {
     /// The interface that a component exports to be run by this trigger.

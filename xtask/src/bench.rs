@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: what compiling costs (`compile.rs`), how fast programs compute (`compute.rs`), and with `tcp` what a sandboxed echo costs, beside a plain tokio echo on the same machine in the same run.
+//! `cargo xtask bench`: what compiling costs (`compile.rs`), how fast programs compute (`compute.rs`), what repositories cost (`repository.rs`), and with `tcp` what a sandboxed echo costs, beside a plain tokio echo on the same machine in the same run.
 //!
 //! Each server is a process of its own, so that its CPU time can be told from that of the clients, which live here. The servers take turns over several rounds and the median counts, so that a busy moment of the machine hits none of them alone.
 
@@ -9,6 +9,7 @@ mod machine;
 mod page;
 mod plain;
 mod report;
+mod repository;
 mod server;
 
 use std::time::Duration;
@@ -62,6 +63,12 @@ enum What {
         #[arg(long)]
         no_page: bool,
     },
+    /// Repositories: lookups with and without an index among a million rows, rows stored a second in memory and on disk.
+    Repository {
+        /// Prints the result and leaves docs/benchmarks.md as it is.
+        #[arg(long)]
+        no_page: bool,
+    },
     /// The plain server, started by the benchmark.
     #[command(hide = true)]
     PlainEcho,
@@ -74,6 +81,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         What::Tcp { no_page } => tcp(no_page),
         What::Compile { no_page } => compile::run(no_page),
         What::Compute { no_page } => compute::run(no_page),
+        What::Repository { no_page } => repository::run(no_page),
     }
 }
 

@@ -83,11 +83,13 @@ pub fn read(path: &Path) -> Result<Input, ReadError> {
     };
     let templates = read_templates(root)?;
     let contract = read_contract(root)?;
+    let stores = read_stores(root)?;
     Ok(Input {
         name: program_name(path)?,
         files,
         templates,
         contract,
+        stores,
         components,
     })
 }
@@ -247,6 +249,34 @@ fn read_contract(root: &Path) -> Result<Option<SourceFile>, ReadError> {
     let name = CONTRACT_NAMES.iter().find(|name| root.join(name).is_file());
     name.map(|name| read_source(&root.join(name), Path::new(name)))
         .transpose()
+}
+
+/// Store files beside the program, in name order (runtime.md 7.7); one that is no text seeds nothing.
+fn read_stores(root: &Path) -> Result<Vec<SourceFile>, ReadError> {
+    let mut stores = Vec::new();
+    for path in store_files(root)? {
+        match read_source(&path, path.file_name().map_or(&path, Path::new)) {
+            Ok(store) => stores.push(store),
+            Err(ReadError::NotText { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(stores)
+}
+
+/// Paths of the store files in a directory, in name order.
+///
+/// # Errors
+/// [`ReadError`] if the directory cannot be read.
+pub fn store_files(root: &Path) -> Result<Vec<PathBuf>, ReadError> {
+    let is_store = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|extension| extension == "store")
+            && path.is_file()
+    };
+    let mut paths: Vec<PathBuf> = entries(root)?.into_iter().filter(is_store).collect();
+    paths.sort();
+    Ok(paths)
 }
 
 /// `components/*.wasm`, in name order.

@@ -114,7 +114,7 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
         ),
         H::StoreCreated => part(&[], &[I32], &[], &[], &[]),
         H::Retrieve => part(
-            &[I32; 3],
+            &[I32; 4],
             &[I32],
             &[(name::REPOSITORIES, "retrieve")],
             &["filter_list", "decode", "raise"],
@@ -125,6 +125,20 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
             &[I32],
             &[(name::REPOSITORIES, "delete")],
             &["filter_list", "decode", "raise"],
+            &[],
+        ),
+        H::ClearRepository => part(
+            &[I32; 2],
+            &[I32],
+            &[(name::REPOSITORIES, "clear")],
+            &["raise"],
+            &[],
+        ),
+        H::Configure => part(
+            &[I32; 5],
+            &[I32],
+            &[(name::REPOSITORIES, "configure")],
+            &["encode", "raise"],
             &[],
         ),
         H::Count => part(
@@ -244,8 +258,10 @@ impl Body<'_> {
             H::ReadPublished => self.read_published(),
             H::Store => self.store(),
             H::StoreCreated => self.load8(12),
-            H::Retrieve => self.query("retrieve"),
-            H::Delete => self.query("delete"),
+            H::Retrieve => self.retrieve(),
+            H::Delete => self.delete(),
+            H::ClearRepository => self.clear_repository(),
+            H::Configure => self.configure(),
             H::Count => self
                 .locals(2)
                 .import(name::REPOSITORIES, "count")
@@ -516,14 +532,48 @@ impl Body<'_> {
         self.rows().end()
     }
 
-    fn query(&mut self, function: &'static str) -> &mut Self {
+    fn retrieve(&mut self) -> &mut Self {
+        self.locals(2)
+            .local(2)
+            .runtime("filter_list")
+            .split(4)
+            .local(3)
+            .scratch()
+            .import(name::REPOSITORIES, "retrieve");
+        self.rows()
+    }
+
+    fn delete(&mut self) -> &mut Self {
         self.locals(2)
             .local(2)
             .runtime("filter_list")
             .split(3)
             .scratch()
-            .import(name::REPOSITORIES, function);
+            .import(name::REPOSITORIES, "delete");
         self.rows()
+    }
+
+    fn clear_repository(&mut self) -> &mut Self {
+        self.locals(2).scratch().import(name::REPOSITORIES, "clear");
+        self.succeeded()
+    }
+
+    fn configure(&mut self) -> &mut Self {
+        self.local(4).runtime("encode");
+        self.function.instructions().local_tee(5).i64_eqz();
+        self.when(Some(I32)).number(0).otherwise();
+        self.locals(4)
+            .slice(5)
+            .scratch()
+            .import(name::REPOSITORIES, "configure");
+        self.succeeded().end()
+    }
+
+    /// `result<_, string>` as 1, or 0 and a message.
+    fn succeeded(&mut self) -> &mut Self {
+        self.failed();
+        self.function.instructions().i32_eqz();
+        self
     }
 
     /// `result<list<u8>, string>`, or a record that begins with the list, to a value.

@@ -70,6 +70,7 @@ impl Body<'_, '_> {
             ActionKind::Retrieve => self.retrieve(action),
             ActionKind::Delete if file::names_file(action) => self.remove_file(action),
             ActionKind::Delete => self.delete(action),
+            ActionKind::Clear => self.clear(action),
             ActionKind::Read => self.read(action),
             ActionKind::Write => self.write(action),
             ActionKind::Append => self.append(action),

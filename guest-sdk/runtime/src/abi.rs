@@ -231,6 +231,7 @@ pub const EXPORTS: &[Export] = &[
     // Events: (v) -> v; (v, s path, s values) -> flag; (v target, s name, v message) -> v.
     export("event_payload", &[I32], &[I32]),
     export("event_guard", &[I32, I32, I32, I32, I32], &[I32]),
+    export("event_row", &[I32], &[I32]),
     // (v, milliseconds of one) -> milliseconds, minus one if it is no number
     export("interval", &[I32, I64], &[I64]),
     export("event_notification", &[I32, I32, I32, I32], &[I32]),

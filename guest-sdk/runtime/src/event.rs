@@ -37,6 +37,14 @@ pub fn guard(value: Value, path: &str, values: &str) -> bool {
     values.split(',').any(|value| value == field)
 }
 
+/// The row that a change of a repository is about: the new one if it is a map, else the old one if that is, else nothing that a guard could hold for (runtime.md 3.7.1).
+pub fn row(event: Value) -> Value {
+    let map = |field| event.entry(field).filter(|row| row.as_map().is_some());
+    map("newValue")
+        .or_else(|| map("oldValue"))
+        .unwrap_or(Value::Null)
+}
+
 /// Milliseconds of an interval in a unit of so many: an Int or a Float from zero on; texts are no numbers here (actions.md 13.5).
 pub fn interval(value: Value, unit: i64) -> Option<i64> {
     match value {
@@ -81,6 +89,17 @@ mod tests {
         assert!(!guard(payload, "order.region", "us"));
         assert!(!guard(payload, "region", "eu"));
         assert!(!guard(Value::Int(1), "region", "eu"));
+    }
+
+    #[test]
+    fn guards_of_a_change_see_the_new_row_or_else_the_old_one() {
+        let rows = [1, 2].map(|n| Value::map(vec![("n", Value::Int(n))]));
+        let [old, new] = rows;
+        let event = |fields| row(Value::map(fields));
+        assert_eq!(event(vec![("newValue", new), ("oldValue", old)]), new);
+        assert_eq!(event(vec![("oldValue", old)]), old);
+        assert_eq!(event(vec![("newValue", Value::Int(1))]), Value::Null);
+        assert_eq!(event(vec![]), Value::Null);
     }
 
     #[test]

@@ -68,6 +68,12 @@ pub(crate) struct Options {
     /// Open connections.
     #[arg(long, value_name = "COUNT", default_value_t = 20_000)]
     connections: usize,
+    /// Rows of one repository.
+    #[arg(long, value_name = "COUNT", default_value_t = 100_000)]
+    rows: usize,
+    /// Memory of all repositories and published variables, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    state_mib: usize,
     /// Environment variable that the program may read; may be repeated. `run` grants all.
     #[arg(long = "env", value_name = "NAME")]
     environment: Vec<String>,
@@ -77,6 +83,9 @@ pub(crate) struct Options {
     /// Answer failed requests of HTTP with the whole error, values and places included, as `run` does; by default with its first sentence.
     #[arg(long)]
     verbose_errors: bool,
+    /// Directory in which repositories are kept; without it they end with the process.
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
     /// Parameters of the program: `--key value`, `--key=value`, `--key`.
     #[arg(last = true, value_name = "PARAMETERS")]
     parameters: Vec<String>,
@@ -137,6 +146,7 @@ impl Options {
             .context("--memory-mib is too large")?;
         settings.grants = self.grants(command)?;
         settings.parameters = Parameters::parse(&self.parameters);
+        settings.data.clone_from(&self.data);
         if matches!(command, Command::Run { .. }) {
             // Whoever runs a program on a console decides when it has waited long enough.
             settings.limits.life_cycle_wall_time_max = Duration::MAX;
@@ -144,6 +154,11 @@ impl Options {
         }
         settings.limits.instances_max = self.instances;
         settings.limits.connections_max = self.connections;
+        settings.limits.repository_rows_max = self.rows;
+        settings.limits.state_bytes_max = self
+            .state_mib
+            .checked_mul(1 << 20)
+            .context("--state-mib is too large")?;
         let number = |name: &str| {
             let text = port(name);
             text.map(|text| {

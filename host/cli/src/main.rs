@@ -2,6 +2,7 @@
 
 mod arguments;
 mod build;
+mod stores;
 
 use anyhow::Context;
 use arguments::{Arguments, Command};
@@ -50,12 +51,13 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let (path, options) = match &arguments.command {
         Command::Serve { path, options } | Command::Run { path, options } => (path, options),
     };
-    let settings = options
+    let mut settings = options
         .settings(&arguments.command, |name| std::env::var(name).ok())
         .map_err(Failure::Environment)?;
     let tenant =
         TenantId::new(&options.tenant).map_err(|error| Failure::Environment(error.into()))?;
     let file = read(path)?;
+    settings.store_files = stores::writable(path, &settings.grants.directories);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build();

@@ -4,6 +4,7 @@ use super::feature_set::{Exports, FeatureSet};
 use super::state::Scope;
 use super::{Engine, EngineError, link};
 use crate::artifact::{Artifact, ArtifactError};
+use crate::store::StateError;
 use crate::tenant::Tenant;
 use aro_wit::manifest::{FeatureSet as Entry, Manifest, Trigger};
 use aro_wit::{RUNTIME_IMPORT, interface};
@@ -81,6 +82,9 @@ pub enum LoadError {
         /// What it exports.
         export: String,
     },
+    /// The tenant's state cannot be set up.
+    #[error("the state of the program cannot be set up")]
+    State(#[from] StateError),
     /// The tenant already runs a program.
     #[error("tenant {tenant} already has a program")]
     Loaded {

@@ -193,6 +193,21 @@ pub(super) struct WitDatetime {
     pub(super) nanoseconds: u32,
 }
 
+/// `aro:state/repositories.selection`.
+#[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
+#[component(enum)]
+#[repr(u8)]
+pub(super) enum WitSelection {
+    #[component(name = "all")]
+    All,
+    #[component(name = "first")]
+    First,
+    #[component(name = "last")]
+    Last,
+    #[component(name = "random")]
+    Random,
+}
+
 #[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
 #[component(enum)]
 #[repr(u8)]

@@ -2,6 +2,7 @@
 
 use minicbor::data::{Tag, Type};
 use minicbor::{Decoder, Encoder};
+use sha2::{Digest, Sha256};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -9,6 +10,10 @@ use std::collections::BTreeMap;
 const DEPTH_MAX: u32 = 128;
 const TAG_DATE: Tag = Tag::new(0);
 const TAG_UUID: Tag = Tag::new(37);
+/// Length of the text of a UUID.
+const UUID_TEXT_BYTES: usize = 36;
+/// Longer keys of an index are replaced by their digests.
+const INDEX_KEY_BYTES_MAX: usize = 64;
 /// Elements that room is made for before they have been seen.
 const PREALLOCATED_MAX: u64 = 64;
 
@@ -94,13 +99,17 @@ impl Datum {
         }
     }
 
-    /// The key under which an index finds this value: values that are equal have equal keys.
-    pub(crate) fn index_key(&self) -> Vec<u8> {
-        match self {
+    /// The key under which an index finds this value: values that are equal have equal keys, and values with equal keys may still differ.
+    pub(crate) fn index_key(&self) -> Box<[u8]> {
+        let key = match self {
             Self::Float(value) => {
                 whole(*value).map_or_else(|| self.encode(), |value| Self::Int(value).encode())
             }
             Self::Handle(id) => Self::Text(uuid_text(*id)).encode(),
+            // A handle equals the text of its identity in capital and in small letters.
+            Self::Text(text) if text.len() == UUID_TEXT_BYTES => {
+                Self::Text(text.to_ascii_uppercase()).encode()
+            }
             Self::Null
             | Self::Bool(_)
             | Self::Int(_)
@@ -109,8 +118,18 @@ impl Datum {
             | Self::List(_)
             | Self::Map(_)
             | Self::Date(_) => self.encode(),
+        };
+        if key.len() > INDEX_KEY_BYTES_MAX {
+            Sha256::digest(&key).as_slice().into()
+        } else {
+            key.into_boxed_slice()
         }
     }
+}
+
+/// Whether an encoded value is a map (RFC 8949 3.1, major type 5).
+pub(crate) fn is_map(row: &[u8]) -> bool {
+    row.first().is_some_and(|first| first >> 5 == 5)
 }
 
 /// The integer that a float is exactly.
@@ -158,7 +177,7 @@ pub(crate) fn uuid_text(id: [u8; 16]) -> String {
 }
 
 /// Reads the value at `path` inside an encoded row without decoding the rest of it.
-pub(crate) fn at_path(row: &[u8], path: &[String]) -> Option<Datum> {
+pub(crate) fn at_path<S: AsRef<str>>(row: &[u8], path: &[S]) -> Option<Datum> {
     let mut decoder = Decoder::new(row);
     for name in path {
         if decoder.datatype().ok()? != Type::Map {
@@ -167,7 +186,7 @@ pub(crate) fn at_path(row: &[u8], path: &[String]) -> Option<Datum> {
         let mut left = decoder.map().ok()??;
         loop {
             left = left.checked_sub(1)?;
-            if decoder.str().ok()? == name {
+            if decoder.str().ok()? == name.as_ref() {
                 break;
             }
             decoder.skip().ok()?;
@@ -271,13 +290,36 @@ fn write(encoder: &mut Encoder<&mut Vec<u8>>, datum: &Datum) -> WriteResult {
     Ok(())
 }
 
+/// Bytes of the head of an array or a map, at most (RFC 8949 3).
+const HEAD_BYTES_MAX: usize = 9;
+
 /// One array of encoded values.
-pub(crate) fn encode_array<'a>(rows: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut bytes = Vec::new();
+pub(crate) fn encode_array<R: AsRef<[u8]>>(rows: &[R]) -> Vec<u8> {
+    let length = rows.iter().map(|row| row.as_ref().len()).sum::<usize>();
+    let mut bytes = Vec::with_capacity(length + HEAD_BYTES_MAX);
     Encoder::new(&mut bytes)
         .array(rows.len() as u64)
         .expect("writing to a vector cannot fail");
-    rows.for_each(|row| bytes.extend_from_slice(row));
+    rows.iter()
+        .for_each(|row| bytes.extend_from_slice(row.as_ref()));
+    bytes
+}
+
+/// One map of names, in ascending order, and encoded values.
+pub(crate) fn encode_map(entries: &[(&str, &[u8])]) -> Vec<u8> {
+    let length = entries
+        .iter()
+        .map(|(name, value)| name.len() + value.len() + HEAD_BYTES_MAX);
+    let mut bytes = Vec::with_capacity(length.sum::<usize>() + HEAD_BYTES_MAX);
+    let mut encoder = Encoder::new(&mut bytes);
+    encoder
+        .map(entries.len() as u64)
+        .expect("writing to a vector cannot fail");
+    for (name, value) in entries {
+        let mut encoder = Encoder::new(&mut bytes);
+        encoder.str(name).expect("writing to a vector cannot fail");
+        bytes.extend_from_slice(value);
+    }
     bytes
 }
 
@@ -338,6 +380,9 @@ mod tests {
         );
         assert_eq!(Datum::Int(1).compare(&Datum::Float(f64::NAN)), None);
         assert_eq!(Datum::Int(3).index_key(), Datum::Float(3.0).index_key());
+        let id = Datum::Handle([0xAB; 16]);
+        let text = Datum::Text("abababab-abab-abab-abab-abababababab".into());
+        assert!(id.equals(&text) && id.index_key() == text.index_key());
     }
 
     #[test]
@@ -352,10 +397,10 @@ mod tests {
         )
         .encode();
         assert_eq!(
-            at_path(&row, &["address".into(), "city".into()]),
+            at_path(&row, &["address", "city"]),
             Some(Datum::Text("Oslo".into()))
         );
-        assert_eq!(at_path(&row, &["address".into(), "street".into()]), None);
-        assert_eq!(at_path(&row, &["id".into(), "x".into()]), None);
+        assert_eq!(at_path(&row, &["address", "street"]), None);
+        assert_eq!(at_path(&row, &["id", "x"]), None);
     }
 }

@@ -8,6 +8,8 @@ use std::cmp::Ordering;
 const COMPARISONS_MAX: usize = 256;
 /// Size of a compiled pattern, in bytes.
 const PATTERN_BYTES_MAX: usize = 256 << 10;
+/// Lookups in an index for one filter; with more, rows are looked at one by one.
+const PROBES_MAX: usize = 1024;
 /// Field name of a row that is no map.
 const PLAIN_FIELD: &str = "_value";
 
@@ -87,7 +89,7 @@ impl Comparison {
     fn holds(&self, row: &[u8]) -> bool {
         let found = match &self.path {
             Some(path) => at_path(row, path),
-            None => at_path(row, &[]).filter(|row| !matches!(row, Datum::Map(_))),
+            None => at_path::<&str>(row, &[]).filter(|row| !matches!(row, Datum::Map(_))),
         };
         // A missing field never matches, not even `!=`.
         found.is_some_and(|found| self.holds_for(&found))
@@ -122,6 +124,22 @@ impl Comparison {
         }
     }
 
+    fn probes(&self, number: impl Fn(&[String]) -> Option<u8>) -> Option<Vec<(u8, Box<[u8]>)>> {
+        let field = match &self.path {
+            Some(path) => number(path)?,
+            None => number(&[])?,
+        };
+        match (self.operator, &self.value) {
+            (Operator::Equal, value) => Some(vec![(field, value.index_key())]),
+            (Operator::OneOf, Datum::List(list)) if list.len() <= PROBES_MAX => Some(
+                list.iter()
+                    .map(|value| (field, value.index_key()))
+                    .collect(),
+            ),
+            _ => None,
+        }
+    }
+
     fn lists(&self, found: &Datum) -> bool {
         matches!(&self.value, Datum::List(list) if list.iter().any(|element| element.equals(found)))
     }
@@ -149,18 +167,27 @@ impl Filter {
                 .any(|group| group.iter().all(|comparison| comparison.holds(row)))
     }
 
-    /// The field and value that every selected row must have, when the filter says so and `is_indexed` knows the field.
-    pub(crate) fn required(&self, is_indexed: impl Fn(&str) -> bool) -> Option<(&str, &Datum)> {
-        let [group] = self.groups.as_slice() else {
-            return None;
-        };
-        group.iter().find_map(|comparison| {
-            match (comparison.operator, comparison.path.as_deref()) {
-                (Operator::Equal, Some([field])) if is_indexed(field) => {
-                    Some((field.as_str(), &comparison.value))
-                }
-                _ => None,
+    /// Whether it selects every row.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.groups.is_empty()
+    }
+
+    /// Fields and values of which every selected row has at least one: what an index has to look up. None where the filter does not say so; `number` knows the fields that are indexed.
+    pub(crate) fn probes(
+        &self,
+        number: impl Fn(&[String]) -> Option<u8>,
+    ) -> Option<Vec<(u8, Box<[u8]>)>> {
+        let mut probes = Vec::new();
+        for group in &self.groups {
+            let of_group = group
+                .iter()
+                .filter_map(|comparison| comparison.probes(&number))
+                .min_by_key(Vec::len)?;
+            probes.extend(of_group);
+            if probes.len() > PROBES_MAX {
+                return None;
             }
-        })
+        }
+        (!self.groups.is_empty()).then_some(probes)
     }
 }

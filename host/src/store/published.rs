@@ -147,16 +147,9 @@ impl Published {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::AtomicUsize;
 
     fn published() -> Published {
-        Published::new(
-            Arc::new(Budget {
-                used: AtomicUsize::new(0),
-                max: 1 << 20,
-            }),
-            2,
-        )
+        Published::new(Arc::new(Budget::new(1 << 20)), 2)
     }
 
     #[test]

@@ -20,6 +20,16 @@ pub(crate) struct Sample {
 }
 
 impl Sample {
+    /// Messages answered in a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.rate
+    }
+
+    /// Half of the messages, and 99 of 100, were answered within so many microseconds.
+    pub(crate) fn latency(&self) -> (f64, f64) {
+        (self.p50, self.p99)
+    }
+
     /// `latencies` are those of all messages answered in `elapsed`, in nanoseconds; `cpu` is what the server used.
     pub(crate) fn new(mut latencies: Vec<u32>, elapsed: Duration, cpu: Duration) -> Self {
         let messages = latencies.len().max(1) as f64;

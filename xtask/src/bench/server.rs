@@ -87,7 +87,7 @@ pub(crate) fn build() -> anyhow::Result<PathBuf> {
 
 /// Starts a server and waits until it listens.
 pub(crate) fn start(kind: Kind, host: &Path) -> anyhow::Result<Server> {
-    let mut command = match kind {
+    let command = match kind {
         Kind::Plain => {
             let mut command = Command::new(env::current_exe()?);
             command.args(["bench", "plain-echo"]);
@@ -113,6 +113,11 @@ pub(crate) fn start(kind: Kind, host: &Path) -> anyhow::Result<Server> {
             command
         }
     };
+    launch(command, kind.title())
+}
+
+/// Starts a server of any program.
+pub(crate) fn launch(mut command: Command, title: &str) -> anyhow::Result<Server> {
     let mut child = command
         .current_dir(crate::root())
         .stdin(Stdio::null())
@@ -132,5 +137,5 @@ pub(crate) fn start(kind: Kind, host: &Path) -> anyhow::Result<Server> {
         }
         line.clear();
     }
-    bail!("{} ended before it listened", kind.title())
+    bail!("{title} ended before it listened")
 }

@@ -221,7 +221,9 @@ impl Body<'_, '_> {
         }
         let filter = Expr::runtime("filter", Vec::new());
         let name = self.text(&noun.base);
-        Expr::fallible_host(HostFunction::Retrieve, vec![name.into(), filter.into()])
+        let all = Expr::Flag(super::state::SELECT_ALL);
+        let arguments = vec![name.into(), filter.into(), all.into()];
+        Expr::fallible_host(HostFunction::Retrieve, arguments)
     }
 
     /// The elements that the `where` clause selects, and the value of an idle `default`.

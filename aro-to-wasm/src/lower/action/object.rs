@@ -151,11 +151,11 @@ impl Body<'_, '_> {
         let Some(result) = result_noun(action) else {
             return;
         };
-        if result.base.ends_with("-repository") {
-            return self.not_yet(result.span, "the limits of a repository");
-        }
         let value = self.new_value(action);
         let value = self.keep(value, Kind::Value);
+        if self.shared.facts.is_repository(&result.base) {
+            return self.configure_repository(result, value);
+        }
         let entity = self.name_or(&result.base, Expr::Constant(Constant::Null));
         let updated = match &result.qualifier {
             None => Expr::runtime("overlay", vec![entity.into(), Expr::Local(value).into()]),

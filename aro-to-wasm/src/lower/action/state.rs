@@ -1,4 +1,4 @@
-//! Store, Retrieve, Delete (runtime.md 7).
+//! Store, Retrieve, Delete, Clear, and the limits of repositories (runtime.md 7).
 
 use super::{Body, labelled_with, object_noun, result_noun};
 use crate::ir::{Argument, Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Node};
@@ -6,6 +6,11 @@ use crate::syntax::ast::{Action, Comparison, Condition, Expression, Name, Noun};
 
 /// Most groups that a `where` condition may fall into when `and` is distributed over `or`.
 const FILTER_GROUPS_MAX: usize = 64;
+/// Positions in `aro:state/repositories.selection`.
+pub(super) const SELECT_ALL: i32 = 0;
+const SELECT_FIRST: i32 = 1;
+const SELECT_LAST: i32 = 2;
+const SELECT_RANDOM: i32 = 3;
 /// Name that Store binds: 1 if its last row was new, else 0.
 const NEW_ENTRY: &str = "new-entry";
 
@@ -72,12 +77,17 @@ impl Body<'_, '_> {
         if !self.is_repository_position(object, action) {
             return self.copy(action);
         }
-        let rows = self.query(HostFunction::Retrieve, object, action);
+        let (selection, selector) = selection(object);
+        let (repository, filter) = self.repository_and_filter(object, action);
+        let rows = Expr::fallible_host(
+            HostFunction::Retrieve,
+            vec![repository, filter, Expr::Flag(selection).into()],
+        );
         let rows = self.keep(rows, Kind::Value);
         let filtered = i32::from(action.clauses.filter.is_some());
-        let found = match &object.qualifier {
-            Some(qualifier) => {
-                let selector = self.text(&qualifier.text);
+        let found = match selector {
+            Some(selector) => {
+                let selector = self.text(selector);
                 self.act("select", vec![Expr::Local(rows).into(), selector.into()])
             }
             None => Expr::runtime(
@@ -85,7 +95,13 @@ impl Body<'_, '_> {
                 vec![Expr::Local(rows).into(), Expr::Flag(filtered).into()],
             ),
         };
-        let value = match &action.clauses.default {
+        // A row by its place is an empty text where there is none, whatever the default (actions.md 12.2).
+        let default = action
+            .clauses
+            .default
+            .as_ref()
+            .filter(|_| !matches!(selector, Some("first" | "last")));
+        let value = match default {
             None => found,
             Some(default) => {
                 let found = self.keep(found, Kind::Value);
@@ -109,9 +125,44 @@ impl Body<'_, '_> {
         if !self.is_repository_position(object, action) {
             return self.delete_from_value(action);
         }
-        let rows = self.query(HostFunction::Delete, object, action);
-        let value = Expr::runtime("pick", vec![rows.into(), Expr::Flag(1).into()]);
+        let (repository, filter) = self.repository_and_filter(object, action);
+        let rows = Expr::fallible_host(HostFunction::Delete, vec![repository, filter]);
+        let value = match action.clauses.filter {
+            Some(_) => Expr::runtime("pick", vec![rows.into(), Expr::Flag(1).into()]),
+            None => rows,
+        };
         self.bind(&result.base, value, false);
+    }
+
+    /// `Clear the <all> from the <r>.` removes the rows without reading them: there may be too many for that.
+    pub(super) fn clear(&mut self, action: &Action) {
+        let object = object_noun(action).filter(|noun| self.shared.facts.is_repository(&noun.base));
+        let Some(object) = object else {
+            return self.not_yet(action.span, "this form of Clear");
+        };
+        if action.clauses.filter.is_some() {
+            return self.delete(action);
+        }
+        let repository = self.text(&object.base);
+        self.perform(Expr::fallible_host(
+            HostFunction::ClearRepository,
+            vec![repository.into()],
+        ));
+        if let Some(result) = result_noun(action) {
+            let nothing = Expr::runtime("list", vec![Expr::Flag(0).into()]);
+            self.bind(&result.base, nothing, false);
+        }
+    }
+
+    /// `Configure the <r: maxSize> with 100.` (runtime.md 7.6); the host knows which settings there are.
+    pub(super) fn configure_repository(&mut self, noun: &Noun, value: LocalId) {
+        let setting = noun
+            .qualifier
+            .as_ref()
+            .map_or("", |qualifier| qualifier.text.as_str());
+        let (repository, setting) = (self.text(&noun.base), self.text(setting));
+        let arguments = vec![repository.into(), setting.into(), Expr::Local(value).into()];
+        self.perform(Expr::fallible_host(HostFunction::Configure, arguments));
     }
 
     /// A repository name, or an unbound name with a `where` clause (runtime.md 7.1).
@@ -121,16 +172,14 @@ impl Body<'_, '_> {
                 && self.variable_or_unbound(&noun.base) == Expr::Unbound)
     }
 
-    fn query(&mut self, function: HostFunction, object: &Noun, action: &Action) -> Expr {
+    /// Name and filter, as arguments of the host function that searches.
+    fn repository_and_filter(&mut self, object: &Noun, action: &Action) -> (Argument, Argument) {
         let filter = self.keep(Expr::runtime("filter", Vec::new()), Kind::Flag);
         if let Some(condition) = &action.clauses.filter {
             self.filter(filter, condition, action);
         }
         let repository = self.text(&object.base);
-        Expr::fallible_host(
-            function,
-            vec![repository.into(), Expr::Local(filter).into()],
-        )
+        (repository.into(), Expr::Local(filter).into())
     }
 
     fn filter(&mut self, filter: LocalId, condition: &Condition, action: &Action) {
@@ -168,6 +217,21 @@ impl Body<'_, '_> {
                     .push(Node::Do(Expr::runtime("compare", arguments)));
             }
         }
+    }
+}
+
+/// Which rows the host is asked for, and which of them the statement takes: the host need not give all where one is wanted.
+fn selection(object: &Noun) -> (i32, Option<&str>) {
+    let Some(qualifier) = &object.qualifier else {
+        return (SELECT_ALL, None);
+    };
+    match qualifier.text.as_str() {
+        "first" => (SELECT_FIRST, Some("first")),
+        "last" => (SELECT_LAST, Some("last")),
+        // Positions count from the newest row.
+        "0" => (SELECT_LAST, Some("0")),
+        "random" => (SELECT_RANDOM, Some("first")),
+        other => (SELECT_ALL, Some(other)),
     }
 }
 

@@ -31,6 +31,12 @@ pub extern "C" fn event_guard(
     u32::from(event::guard(*value, path, values))
 }
 
+/// The row that a change of a repository is about, or null.
+#[unsafe(no_mangle)]
+pub extern "C" fn event_row(event: &'static Value) -> &'static Value {
+    keep(event::row(*event))
+}
+
 /// Milliseconds of an interval, given those of its unit; −1 if it is no number or negative.
 #[unsafe(no_mangle)]
 pub extern "C" fn interval(value: &'static Value, unit: i64) -> i64 {

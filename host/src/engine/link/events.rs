@@ -136,7 +136,7 @@ async fn keep(tenant: &Tenant) {
 }
 
 /// Before a wait: what the guest has used is charged, and a time-out will name the statement.
-fn suspend(store: &mut StoreContextMut<'_, GuestState>) -> Result<()> {
+pub(super) fn suspend(store: &mut StoreContextMut<'_, GuestState>) -> Result<()> {
     store.data_mut().charge()?;
     let statement = trap::statement_now(&*store);
     store.data_mut().suspended_at = statement;
@@ -144,7 +144,7 @@ fn suspend(store: &mut StoreContextMut<'_, GuestState>) -> Result<()> {
 }
 
 /// After a wait: the guest is charged from now on.
-fn resume(store: &mut StoreContextMut<'_, GuestState>) {
+pub(super) fn resume(store: &mut StoreContextMut<'_, GuestState>) {
     store.data().scope.clock.mark();
     store.set_epoch_deadline(SLICE_TICKS);
 }
