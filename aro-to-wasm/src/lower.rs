@@ -40,8 +40,10 @@ pub(crate) struct Facts<'a> {
     pub(crate) published: IndexSet<&'a str>,
     /// Repositories without the suffix (runtime.md 7.1).
     pub(crate) stores: IndexSet<&'a str>,
-    /// Names of listeners.
+    /// Names of listeners and outbound connections.
     pub(crate) listeners: IndexSet<&'a str>,
+    /// Those of them that are names of outbound connections.
+    pub(crate) links: IndexSet<&'a str>,
     /// Whether the program has sockets at all.
     pub(crate) has_sockets: bool,
     /// Templates by their path in the folder of templates, with their place among the files.

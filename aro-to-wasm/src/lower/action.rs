@@ -1,8 +1,10 @@
 //! Actions: each verb's form to calls of the value runtime and the host.
 
+mod channel;
 mod check;
 mod collection;
 mod compute;
+mod connect;
 mod data;
 mod environment;
 mod event;
@@ -85,6 +87,12 @@ impl Body<'_, '_> {
             ActionKind::Then => self.expectation(action, test::THEN),
             ActionKind::Assert => self.expectation(action, test::ASSERT),
             ActionKind::Listen => self.listen(action),
+            ActionKind::Connect => self.connect(action),
+            ActionKind::Start => self.start(action),
+            ActionKind::Stop => self.stop(action),
+            ActionKind::Subscribe => self.subscribe(action),
+            ActionKind::Unsubscribe => self.unsubscribe(action),
+            ActionKind::Publish => self.publish_to(action),
             ActionKind::Send => self.send(action),
             ActionKind::Broadcast => self.broadcast(action),
             ActionKind::Close => self.close(action),

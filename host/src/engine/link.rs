@@ -2,12 +2,14 @@
 //!
 //! A component gets exactly the interfaces that it imports. What it does not import it cannot call.
 
+mod channels;
 mod connections;
 mod console;
 mod directory;
 mod events;
 mod files;
 mod listeners;
+mod outbound;
 mod published;
 mod repositories;
 mod standard;
@@ -27,12 +29,14 @@ use wasmtime::component::Linker;
 pub(super) fn define(linker: &mut Linker<GuestState>, import: &str) -> Result<bool> {
     let define = match import {
         interface::CONSOLE => console::define,
+        interface::CHANNELS => channels::define,
         interface::CONNECTIONS => connections::define,
         interface::DIRECTORY => directory::define,
         interface::EVENT_BUS => events::define_bus,
         interface::EVENT_TIMERS => events::define_timers,
         interface::LIFETIME => events::define_lifetime,
         interface::LISTENERS => listeners::define,
+        interface::OUTBOUND => outbound::define,
         interface::PUBLISHED => published::define,
         interface::REPOSITORIES => repositories::define,
         interface::PARAMETERS => surroundings::define_parameters,
