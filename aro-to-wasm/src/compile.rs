@@ -259,6 +259,10 @@ fn facts<'a>(
     Facts {
         files,
         lines: files.iter().map(Lines::of).collect(),
+        has_state_handlers: program
+            .feature_sets
+            .iter()
+            .any(|set| matches!(set.trigger, Kind::State { .. })),
         templates,
         published: program.published.keys().map(String::as_str).collect(),
         stores: program.store_names.iter().map(String::as_str).collect(),

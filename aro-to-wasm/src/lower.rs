@@ -44,6 +44,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) listeners: IndexSet<&'a str>,
     /// Those of them that are names of outbound connections.
     pub(crate) links: IndexSet<&'a str>,
+    /// Whether a feature set waits for state transitions.
+    pub(crate) has_state_handlers: bool,
     /// Whether the program has sockets at all.
     pub(crate) has_sockets: bool,
     /// Templates by their path in the folder of templates, with their place among the files.

@@ -328,7 +328,11 @@ impl Program {
             .await
             .is_err()
         {
-            tracing::warn!(tenant = %self.tenant.id, ?limit, "handlers still run after the time to drain");
+            let (stalled, seconds) = (self.tenant.permits.in_use(), limit.as_secs_f64());
+            let text = format!(
+                "[WARNING] {stalled} event handler(s) stalled — no progress within {seconds:.1}s"
+            );
+            self.tenant.console.write(Stream::Output, &text);
         }
     }
 

@@ -91,7 +91,7 @@ async fn sixteen_mebibytes_come_back() {
     let server = Server::start(directory("examples/echo")).await;
     let stream = server.connect().await.into_stream();
     let (mut reader, mut writer) = stream.into_split();
-    let sent: Vec<u8> = (0..16_u32 << 20).map(|at| (at * 31 >> 3) as u8).collect();
+    let sent: Vec<u8> = (0..16_u32 << 20).map(|at| ((at * 31) >> 3) as u8).collect();
     let expected = sent.clone();
     let writing = tokio::spawn(async move {
         writer.write_all(&sent).await.unwrap();

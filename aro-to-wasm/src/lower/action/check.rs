@@ -134,7 +134,17 @@ impl Body<'_, '_> {
             .chain(words.map(Argument::from))
             .collect();
         let updated = self.act("accept", arguments);
-        self.bind_both(&object.base, &result.base, updated);
+        let updated = self.keep(updated, Kind::Value);
+        self.bind_both(&object.base, &result.base, Expr::Local(updated));
+        if self.shared.facts.has_state_handlers {
+            let fields = [
+                ("fieldName", field.as_str()),
+                ("objectName", &object.base),
+                ("fromState", from),
+                ("toState", to),
+            ];
+            self.raise_transition(&fields, updated);
+        }
     }
 
     /// Binds two names to one value, or one if they are the same.

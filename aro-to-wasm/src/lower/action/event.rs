@@ -1,9 +1,9 @@
 //! Emit, Notify, Schedule, Cancel, Keepalive (runtime.md 1.4, 3; actions.md 13, 15.3).
 
 use super::{Body, object_noun, plain_with, result_noun, with_object};
-use crate::ir::{Constant, Expr, FailureKind, HostFunction, Kind, Node};
+use crate::ir::{Argument, Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Node};
 use crate::syntax::ast::{Action, Expression, ExpressionKind, Noun, Operand, Preposition};
-use aro_wit::manifest::NOTIFICATION_SENT;
+use aro_wit::manifest::{NOTIFICATION_SENT, STATE_CHANGED};
 
 /// What an interval that is no number is told, and what to write instead (actions.md 13.5).
 const NOT_NUMERIC: &str = "Schedule needs a numeric interval in seconds (optionally with a time unit): `Schedule the <tick> with 60.` or `Schedule the <tick> with 1 minute.`";
@@ -66,6 +66,31 @@ impl Body<'_, '_> {
         );
         self.put(map, name, Expr::Local(value));
         Expr::Local(map)
+    }
+
+    /// The event of a transition that `entity` has gone through (runtime.md 3.4, 3.9).
+    pub(super) fn raise_transition(&mut self, fields: &[(&str, &str)], entity: LocalId) {
+        let count = Expr::Flag(fields.len() as i32 + 2);
+        let map = self.keep(Expr::runtime("map", vec![count.into()]), Kind::Value);
+        for (field, text) in fields {
+            let text = self.constant_text(text);
+            self.put(map, field, text);
+        }
+        let name = self.text("id");
+        let id = Expr::runtime("get", vec![Expr::Local(entity).into(), name.into()]);
+        let id = self.keep(id, Kind::Value);
+        let then = self.nested(|this| {
+            let text = Expr::runtime("string", vec![Expr::Local(id).into()]);
+            let text = Expr::runtime("text", vec![Argument::Slice(text)]);
+            this.put(map, "entityId", text);
+        });
+        self.nodes.push(Node::If {
+            condition: Expr::Local(id),
+            then,
+            otherwise: Vec::new(),
+        });
+        self.put(map, "entity", Expr::Local(entity));
+        self.raise(STATE_CHANGED, Expr::Local(map));
     }
 
     fn raise(&mut self, subject: &str, payload: Expr) {
