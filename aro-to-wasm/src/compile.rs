@@ -291,6 +291,7 @@ fn facts<'a>(
         published: program.published.keys().map(String::as_str).collect(),
         stores: program.store_names.iter().map(String::as_str).collect(),
         listeners: program.resources.iter().map(String::as_str).collect(),
+        links: program.links.iter().map(String::as_str).collect(),
         has_sockets: !program.resources.is_empty()
             || program
                 .feature_sets

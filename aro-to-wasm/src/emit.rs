@@ -6,4 +6,5 @@ pub(crate) mod component;
 pub(crate) mod file;
 pub(crate) mod host;
 pub(crate) mod module;
+pub(crate) mod socket;
 pub(crate) mod wit;

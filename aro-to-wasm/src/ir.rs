@@ -338,12 +338,24 @@ pub(crate) enum Fails {
 pub(crate) enum HostFunction {
     /// (stream flag, message slice)
     ConsoleWrite,
-    /// (port value, name text) → socket, or zero and a message
+    /// (port value or zero, name text, options or zero, strict flag) → socket, or zero and a message
     Listen,
+    /// (host slice, port value or zero, name text, options or zero, soft flag) → socket; after a failure null if soft, else zero and a message
+    Connect,
     /// (socket value, payload slice) → 1, or 0 and a message
     Send,
     /// (socket value or unbound, payload slice)
     Broadcast,
+    /// (socket value or unbound, filter, payload slice) → 1, or 0 and a message
+    BroadcastWhere,
+    /// (socket value, channel slice) → 1, or 0 and a message
+    Subscribe,
+    /// (socket value, channel slice)
+    Unsubscribe,
+    /// (channel slice, payload slice)
+    PublishChannel,
+    /// (channel slice) → number of subscribers
+    CountChannel,
     /// (socket value): closes a listener
     CloseListener,
     /// (socket value): closes a connection

@@ -41,8 +41,10 @@ pub(crate) struct Facts<'a> {
     pub(crate) published: IndexSet<&'a str>,
     /// Repositories without the suffix (runtime.md 7.1).
     pub(crate) stores: IndexSet<&'a str>,
-    /// Names of listeners.
+    /// Names of listeners and outbound connections.
     pub(crate) listeners: IndexSet<&'a str>,
+    /// Those of them that are names of outbound connections.
+    pub(crate) links: IndexSet<&'a str>,
     /// The OpenAPI contract.
     pub(crate) api: Option<&'a Contract>,
     /// Whether a feature set waits for state transitions.

@@ -53,6 +53,8 @@ pub struct Program {
     pub store_names: IndexSet<String>,
     /// Names of listeners, outbound connections and servers, visible in every feature set (runtime 6.2).
     pub resources: IndexSet<String>,
+    /// Those of them that are outbound connections.
+    pub links: IndexSet<String>,
     /// Name of each user-defined action to the index of its feature set; the first of a name.
     pub user_actions: IndexMap<String, usize>,
 }
@@ -84,6 +86,8 @@ impl Program {
         bindings(&syntax.body, &mut bound);
         walk::actions(&syntax.body, &mut |action, _| {
             self.resources.extend(resource(action).map(str::to_owned));
+            let link = resource(action).filter(|_| is_kind(action, ActionKind::Connect));
+            self.links.extend(link.map(str::to_owned));
             let target = store_target(action).map(|noun| noun.base.as_str());
             let target =
                 target.filter(|name| !name.ends_with("-repository") && !bound.contains(name));
@@ -160,6 +164,10 @@ pub fn store_target(action: &Action) -> Option<&Noun> {
             Operand::Noun(noun) => Some(noun),
             Operand::Expression(_) | Operand::Duration { .. } | Operand::Labelled { .. } => None,
         })
+}
+
+fn is_kind(action: &Action, kind: ActionKind) -> bool {
+    lookup(&action.verb.text).is_some_and(|known| known.kind == kind)
 }
 
 /// The application-scoped name that a statement creates.

@@ -27,7 +27,10 @@ mod socket;
 
 pub use failure::Failure;
 pub use handler::TcpHandler;
-pub use socket::{Connection, Description, Kind, Listener, SendError};
+pub use socket::{
+    Channel, ConnectError, ConnectErrorCode, ConnectOptions, Connection, Description, Framing, Kind,
+    ListenOptions, Listener, SendError,
+};
 
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]

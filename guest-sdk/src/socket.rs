@@ -3,8 +3,12 @@
 use alloc::string::String;
 use core::fmt;
 
-use crate::bindings::imports::aro::net::{connections, directory, listeners};
+use crate::bindings::imports::aro::net::{
+    channels, connections, directory, listeners, outbound,
+};
 
+pub use crate::bindings::imports::aro::net::listeners::Framing;
+pub use crate::bindings::imports::aro::net::outbound::{ConnectError, ConnectErrorCode};
 pub use crate::bindings::imports::aro::net::directory::{Description, Kind};
 
 /// A connection. The value may be stored; sending to one that is gone is an error.
@@ -41,6 +45,67 @@ impl fmt::Display for SendError {
 
 impl core::error::Error for SendError {}
 
+/// How a listener is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct ListenOptions<'a> {
+    /// Address, `localhost`, or empty for the operator's default.
+    pub host: &'a str,
+    /// How bytes become events.
+    pub framing: Framing,
+    /// Longest line or frame; 0 for the default.
+    pub frame_bytes_max: u32,
+    /// Whether other processes may share the port.
+    pub reuse_port: bool,
+}
+
+impl Default for ListenOptions<'_> {
+    fn default() -> Self {
+        Self {
+            host: "",
+            framing: Framing::Raw,
+            frame_bytes_max: 0,
+            reuse_port: false,
+        }
+    }
+}
+
+/// How a connection is opened.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectOptions {
+    /// How bytes become events.
+    pub framing: Framing,
+    /// Longest line or frame; 0 for the default.
+    pub frame_bytes_max: u32,
+    /// How long it may take; 0 for the operator's default.
+    pub timeout_milliseconds: u32,
+}
+
+impl Default for ConnectOptions {
+    fn default() -> Self {
+        Self {
+            framing: Framing::Raw,
+            frame_bytes_max: 0,
+            timeout_milliseconds: 0,
+        }
+    }
+}
+
+/// A group of connections, by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Channel<'a>(pub &'a str);
+
+impl Channel<'_> {
+    /// Queues `data` on every connection of the channel; answers how many took it.
+    pub fn publish(self, data: &[u8]) -> u32 {
+        channels::publish(self.0, data)
+    }
+
+    /// How many connections subscribe to the channel.
+    pub fn count(self) -> u32 {
+        channels::count(self.0)
+    }
+}
+
 impl Connection {
     /// Queues `data` after everything queued before it; waits while the peer's queue is full.
     ///
@@ -51,6 +116,42 @@ impl Connection {
             connections::SendError::Closed => SendError::Closed,
             connections::SendError::Full => SendError::Full,
         })
+    }
+
+    /// Connects to a name or an address; `name` is entered into the directory if it is not empty.
+    ///
+    /// # Errors
+    /// [`ConnectError`] says why there is no connection.
+    pub fn open(
+        host: &str,
+        port: u16,
+        name: &str,
+        options: ConnectOptions,
+    ) -> Result<Self, ConnectError> {
+        let framing = match options.framing {
+            Framing::Raw => outbound::Framing::Raw,
+            Framing::Line => outbound::Framing::Line,
+            Framing::Length32 => outbound::Framing::Length32,
+        };
+        let options = outbound::ConnectOptions {
+            framing,
+            frame_bytes_max: options.frame_bytes_max,
+            timeout: options.timeout_milliseconds,
+        };
+        outbound::connect(host, port, name, options).map(Self)
+    }
+
+    /// Adds the connection to a channel.
+    ///
+    /// # Errors
+    /// A sentence about the limit that is reached.
+    pub fn subscribe(self, channel: Channel<'_>) -> Result<(), String> {
+        channels::subscribe(self.0, channel.0)
+    }
+
+    /// Removes the connection from a channel.
+    pub fn unsubscribe(self, channel: Channel<'_>) {
+        channels::unsubscribe(self.0, channel.0);
     }
 
     /// Closes the connection after its queue is flushed.
@@ -69,8 +170,14 @@ impl Listener {
     ///
     /// # Errors
     /// The system's reason.
-    pub fn open(port: u16, name: &str) -> Result<Self, String> {
-        listeners::listen(port, name).map(Self)
+    pub fn open(port: u16, name: &str, options: ListenOptions<'_>) -> Result<Self, String> {
+        let options = listeners::ListenOptions {
+            host: options.host.into(),
+            framing: options.framing,
+            frame_bytes_max: options.frame_bytes_max,
+            reuse_port: options.reuse_port,
+        };
+        listeners::listen(port, name, &options).map(Self)
     }
 
     /// The socket that was opened under `name`.

@@ -114,6 +114,22 @@ pub struct Limits {
     pub idle_instances_max: usize,
     /// Open connections.
     pub connections_max: usize,
+    /// Open connections that programs have opened themselves; they count as connections as well.
+    pub outbound_max: usize,
+    /// How long connecting may take, name resolution included.
+    pub connect_time_max: Duration,
+    /// Names that are being resolved at once.
+    pub resolutions_max: usize,
+    /// Longest line or frame of a connection with framing, where the program does not say.
+    pub frame_bytes_default: usize,
+    /// Longest line or frame that a program may ask for.
+    pub frame_bytes_max: usize,
+    /// Channels.
+    pub channels_max: usize,
+    /// Name of a channel, in bytes.
+    pub channel_name_bytes_max: usize,
+    /// Channels that one connection subscribes to.
+    pub subscriptions_max: usize,
     /// Open listeners.
     pub listeners_max: usize,
     /// Bytes queued for one connection.
@@ -166,7 +182,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             cpu_time_max: Duration::from_millis(250),
-            wall_time_max: Duration::from_secs(10),
+            wall_time_max: Duration::from_secs(60),
             life_cycle_cpu_time_max: Duration::from_secs(10),
             life_cycle_wall_time_max: Duration::from_secs(60),
             memory_bytes_max: 64 << 20,
@@ -176,6 +192,14 @@ impl Default for Limits {
             timers_max: 1000,
             idle_instances_max: 32,
             connections_max: 20_000,
+            outbound_max: 1024,
+            connect_time_max: Duration::from_secs(30),
+            resolutions_max: 16,
+            frame_bytes_default: 1 << 20,
+            frame_bytes_max: 16 << 20,
+            channels_max: 10_000,
+            channel_name_bytes_max: 256,
+            subscriptions_max: 256,
             listeners_max: 64,
             queue_bytes_max: 1 << 20,
             queue_messages_max: 16_384,
@@ -264,6 +288,8 @@ const INSTANCES_POSSIBLE: usize = 10_000;
 const EVENT_DEPTH_POSSIBLE: usize = 1024;
 /// Connections that the slots of a connection id can tell apart.
 const CONNECTIONS_POSSIBLE: usize = 1 << 23;
+/// Threads that the event loop has for what blocks.
+const RESOLUTIONS_POSSIBLE: usize = 256;
 /// Memory of a 32-bit instance.
 const MEMORY_POSSIBLE: usize = 4 << 30;
 
@@ -312,6 +338,20 @@ impl Settings {
             ),
             ("timers_max", limits.timers_max, CONNECTIONS_POSSIBLE),
             ("listeners_max", limits.listeners_max, CONNECTIONS_POSSIBLE),
+            ("outbound_max", limits.outbound_max, CONNECTIONS_POSSIBLE),
+            (
+                "resolutions_max",
+                limits.resolutions_max,
+                RESOLUTIONS_POSSIBLE,
+            ),
+            ("channels_max", limits.channels_max, usize::MAX),
+            ("subscriptions_max", limits.subscriptions_max, usize::MAX),
+            ("frame_bytes_max", limits.frame_bytes_max, MEMORY_POSSIBLE),
+            (
+                "frame_bytes_default",
+                limits.frame_bytes_default,
+                limits.frame_bytes_max,
+            ),
             ("queue_bytes_max", limits.queue_bytes_max, usize::MAX),
             ("queue_messages_max", limits.queue_messages_max, usize::MAX),
             (

@@ -5,6 +5,7 @@ use crate::engine::feature_set::{Call, Cause};
 use crate::tenant::Tenant;
 use futures_util::future::join_all;
 use std::sync::Arc;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Links shown of a chain that is too long: enough for the circle to be seen.
 const CHAIN_SHOWN_MAX: usize = 8;
@@ -108,6 +109,39 @@ pub(crate) async fn deliver(tenant: &Arc<Tenant>, chain: &Arc<Chain>, payload: A
     }
 }
 
+/// The right to raise an event that nobody waits for; none if nothing handles it, or if there are too many, which is said.
+pub(crate) fn detached(tenant: &Arc<Tenant>, subject: &str) -> Option<Detached> {
+    if !is_handled(tenant, subject) {
+        return None;
+    }
+    let permit = Arc::clone(&tenant.detached).try_acquire_owned().ok();
+    if permit.is_none() {
+        tenant.counters.events_dropped.add(1);
+        let max = tenant.settings.limits.detached_events_max;
+        tenant.console.write(
+            Stream::Error,
+            &format!("event {subject} is dropped: {max} events are being handled"),
+        );
+    }
+    permit.map(|permit| Detached {
+        permit: Some(permit),
+        tenant: Arc::clone(tenant),
+    })
+}
+
+/// An event that nobody waits for, while it is handled.
+pub(crate) struct Detached {
+    permit: Option<OwnedSemaphorePermit>,
+    tenant: Arc<Tenant>,
+}
+
+impl Drop for Detached {
+    fn drop(&mut self) {
+        drop(self.permit.take());
+        self.tenant.settled.notify_waiters();
+    }
+}
+
 /// Raises an event and goes on: for timers and others that do not wait.
 pub(crate) fn raise(tenant: &Arc<Tenant>, subject: &str, payload: &Arc<[u8]>) {
     raise_all(tenant, subject, std::iter::once(Arc::clone(payload)));
@@ -119,16 +153,7 @@ pub(crate) fn raise_all(
     subject: &str,
     payloads: impl Iterator<Item = Arc<[u8]>> + Send + 'static,
 ) {
-    if !is_handled(tenant, subject) {
-        return;
-    }
-    let Ok(permit) = Arc::clone(&tenant.detached).try_acquire_owned() else {
-        tenant.counters.events_dropped.add(1);
-        let max = tenant.settings.limits.detached_events_max;
-        tenant.console.write(
-            Stream::Error,
-            &format!("event {subject} is dropped: {max} events are being handled"),
-        );
+    let Some(permit) = detached(tenant, subject) else {
         return;
     };
     let tenant = Arc::clone(tenant);

@@ -5,6 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+mod target;
+
+pub(crate) use target::address;
+pub use target::{Outbound, TargetError, Targets};
+
 /// What a program may reach of the machine.
 #[derive(Debug, Clone, Default)]
 pub struct Grants {
@@ -12,6 +17,8 @@ pub struct Grants {
     pub environment: Environment,
     /// Whether it may read the standard input.
     pub input: bool,
+    /// Hosts and ports it may connect to.
+    pub outbound: Outbound,
     /// Directories whose contents it may read and change. Its relative paths begin at the first.
     pub directories: Vec<PathBuf>,
 }

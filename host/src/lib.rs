@@ -28,8 +28,8 @@ pub use config::{
 };
 pub use console::{Captured, ConsoleSink, Overflow, Stream, flush};
 pub use engine::{EngineError, EngineStartError, LoadError};
-pub use grants::{Environment, Grants, Parameters};
+pub use grants::{Environment, Grants, Outbound, Parameters, TargetError, Targets};
 pub use observe::Observed;
-pub use serve::{Host, HostError, Outcome, Program, TestOutcome};
+pub use serve::{Entries, Host, HostError, Outcome, Program, TestOutcome};
 pub use store::{SeedError, StateError, StoreOpenError};
 pub use tenant::{TenantId, TenantIdError};

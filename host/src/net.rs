@@ -1,6 +1,10 @@
 //! TCP: listeners, and the one task that owns each connection's socket.
 
 pub(crate) mod buffer;
+pub(crate) mod connect;
+pub(crate) mod frame;
 pub(crate) mod http;
 pub(crate) mod listener;
+mod report;
+mod resolve;
 pub(crate) mod tcp;

@@ -3,6 +3,7 @@
 use crate::artifact;
 use crate::config::{Settings, SettingsError};
 use crate::conn::outbound::Closing;
+use crate::conn::table::Which;
 use crate::console::Stream;
 use crate::engine::feature_set::{Call, Cause, FeatureSet, Response};
 use crate::engine::{Engine, EngineStartError, LoadError};
@@ -117,6 +118,17 @@ pub enum TestOutcome {
     Error(String),
 }
 
+/// How much the host holds for a program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Entries {
+    /// Listeners and connections.
+    pub sockets: usize,
+    /// Channels.
+    pub channels: usize,
+    /// Tasks: one for each socket, timer and event that nobody waits for.
+    pub tasks: usize,
+}
+
 /// A loaded program of one tenant. Dropping it ends it without ceremony.
 pub struct Program {
     host: Host,
@@ -185,14 +197,19 @@ impl Program {
         }
     }
 
-    /// Completes when no listener is open and no handler runs: nothing can happen any more.
+    /// Completes when no listener and no outbound connection is open and no handler runs: nothing can happen any more.
     pub async fn finished(&self) {
         loop {
-            let changed = self.tenant.listeners_changed.notified();
-            if self.tenant.listeners.load(Ordering::Acquire) == 0 {
-                return self.tenant.idle().await;
+            let changed = self.tenant.sources_changed.notified();
+            if self.tenant.sources() > 0 {
+                changed.await;
+                continue;
             }
-            changed.await;
+            self.tenant.idle().await;
+            // A handler may have opened something before it ended.
+            if self.tenant.sources() == 0 {
+                return;
+            }
         }
     }
 
@@ -271,6 +288,16 @@ impl Program {
         self.tenant.connections.load(Ordering::Acquire)
     }
 
+    /// Sockets and channels in the tables, what is about to leave them included.
+    #[must_use]
+    pub fn entries(&self) -> Entries {
+        Entries {
+            sockets: self.tenant.sockets.len(),
+            channels: self.tenant.channels.len(),
+            tasks: self.tenant.tasks.len(),
+        }
+    }
+
     /// What has been counted so far.
     #[must_use]
     pub fn observe(&self) -> Observed {
@@ -334,7 +361,9 @@ impl Program {
         }
         self.tenant
             .sockets
-            .each_connection(None, |connection| connection.outbound.close(Closing::Flush));
+            .each_connection(Which::All, |connection| {
+                connection.outbound.close(Closing::Flush)
+            });
         self.tenant.tasks.close();
         let limit = self.tenant.settings.limits.flush_time_max + END_GRACE;
         if tokio::time::timeout(limit, self.tenant.tasks.wait())
@@ -355,7 +384,9 @@ impl Drop for Program {
         }
         self.tenant
             .sockets
-            .each_connection(None, |connection| connection.outbound.close(Closing::Abort));
+            .each_connection(Which::All, |connection| {
+                connection.outbound.close(Closing::Abort)
+            });
         self.tenant.routes.store(None);
         for feature_set in &self.feature_sets {
             feature_set.clear_idle();

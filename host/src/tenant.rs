@@ -1,10 +1,13 @@
 //! Everything the host keeps for one tenant. Tenants share machine code, threads and this type's code, never an instance of it.
 
 use crate::config::Settings;
+use crate::conn::channel::{ChannelLimits, Channels};
+use crate::conn::outbound::{Outbound, QueueLimits};
 use crate::conn::table::SocketTable;
 use crate::console::Console;
 use crate::files::Files;
 use crate::net::buffer::BufferPool;
+use crate::net::connect::ConnectError;
 use crate::net::http::Server;
 use crate::observe::Counters;
 use crate::permit::Permits;
@@ -89,11 +92,16 @@ pub(crate) struct Tenant {
     pub(crate) sockets: SocketTable,
     /// Open HTTP servers.
     pub(crate) http: Mutex<Vec<Arc<Server>>>,
+    pub(crate) channels: Channels,
+    /// One permit for each name that is being resolved.
+    pub(crate) resolutions: Arc<Semaphore>,
     pub(crate) state: State,
     pub(crate) counters: Counters,
     pub(crate) permits: Permits,
     /// One permit for each event that nobody waits for.
     pub(crate) detached: Arc<Semaphore>,
+    /// One of those permits has been given back.
+    pub(crate) settled: Notify,
     pub(crate) timers: Timers,
     /// Whether the start waits for the end of the program.
     pub(crate) keeping: AtomicBool,
@@ -107,8 +115,11 @@ pub(crate) struct Tenant {
     /// Where events go. Replaced whole; emptied when the program ends, which also breaks the cycle from here through idle instances back to the tenant.
     pub(crate) routes: ArcSwapOption<Routes>,
     pub(crate) connections: AtomicUsize,
+    /// Those of them that the program has opened itself.
+    pub(crate) outbound: AtomicUsize,
     pub(crate) listeners: AtomicUsize,
-    pub(crate) listeners_changed: Notify,
+    /// The last listener or outbound connection may be gone.
+    pub(crate) sources_changed: Notify,
     /// Whether a listener has taken the port that the operator set for the first one.
     pub(crate) port_override_used: AtomicBool,
     pub(crate) tasks: TaskTracker,
@@ -130,9 +141,16 @@ impl Tenant {
             files: Arc::new(Files::new(&settings.grants.directories, limits)),
             sockets: SocketTable::new(),
             http: Mutex::default(),
+            channels: Channels::new(ChannelLimits {
+                channels_max: limits.channels_max,
+                name_bytes_max: limits.channel_name_bytes_max,
+                subscriptions_max: limits.subscriptions_max,
+            }),
+            resolutions: Arc::new(Semaphore::new(limits.resolutions_max)),
             counters: Counters::default(),
             permits: Permits::new(limits.instances_max, limits.event_depth_max),
             detached: Arc::new(Semaphore::new(limits.detached_events_max)),
+            settled: Notify::new(),
             timers: Timers::default(),
             keeping: AtomicBool::new(false),
             stopping: CancellationToken::new(),
@@ -141,8 +159,9 @@ impl Tenant {
             buffers: BufferPool::new(limits.read_buffers_max),
             routes: ArcSwapOption::empty(),
             connections: AtomicUsize::new(0),
+            outbound: AtomicUsize::new(0),
             listeners: AtomicUsize::new(0),
-            listeners_changed: Notify::new(),
+            sources_changed: Notify::new(),
             port_override_used: AtomicBool::new(false),
             tasks: TaskTracker::new(),
             phase: AtomicU8::new(Phase::Running as u8),
@@ -160,11 +179,28 @@ impl Tenant {
         }
     }
 
+    /// Listeners and outbound connections: what can cause events as long as it is open.
+    pub(crate) fn sources(&self) -> usize {
+        self.listeners.load(Ordering::Acquire) + self.outbound.load(Ordering::Acquire)
+    }
+
+    /// An outbound queue for a new connection.
+    pub(crate) fn queue(&self) -> Outbound {
+        let limits = &self.settings.limits;
+        Outbound::new(QueueLimits {
+            bytes_max: limits.queue_bytes_max,
+            messages_max: limits.queue_messages_max,
+        })
+    }
+
     /// Waits until no handler runs and no event waits for one.
     pub(crate) async fn idle(&self) {
-        let all = u32::try_from(self.settings.limits.detached_events_max).unwrap_or(u32::MAX);
         while !self.is_idle() {
-            drop(self.detached.acquire_many(all).await);
+            let settled = self.settled.notified();
+            // Not by acquiring all permits: events that are raised meanwhile would find none.
+            if self.detached.available_permits() < self.settings.limits.detached_events_max {
+                settled.await;
+            }
             self.permits.idle().await;
         }
     }
@@ -183,6 +219,54 @@ impl Tenant {
     /// Whether `phase` or a later one has been entered.
     pub(crate) fn is_in(&self, phase: Phase) -> bool {
         self.phase.load(Ordering::Acquire) >= phase as u8
+    }
+}
+
+/// A connection's share of what the tenant may have; given back when dropped.
+pub(crate) struct Slot {
+    tenant: Arc<Tenant>,
+    outbound: bool,
+}
+
+impl Slot {
+    /// None when the tenant has too many connections.
+    pub(crate) fn inbound(tenant: &Arc<Tenant>) -> Option<Self> {
+        let max = tenant.settings.limits.connections_max;
+        take(&tenant.connections, max).then(|| Self {
+            tenant: Arc::clone(tenant),
+            outbound: false,
+        })
+    }
+
+    /// # Errors
+    /// [`ConnectError`] says of what there is too much.
+    pub(crate) fn outbound(tenant: &Arc<Tenant>) -> Result<Self, ConnectError> {
+        let max = tenant.settings.limits.connections_max;
+        let mut slot = Self::inbound(tenant).ok_or(ConnectError::TooMany { max })?;
+        let max = tenant.settings.limits.outbound_max;
+        slot.outbound = take(&tenant.outbound, max);
+        match slot.outbound {
+            true => Ok(slot),
+            false => Err(ConnectError::TooManyOutbound { max }),
+        }
+    }
+}
+
+fn take(count: &AtomicUsize, max: usize) -> bool {
+    let taken = count.fetch_add(1, Ordering::AcqRel) < max;
+    if !taken {
+        count.fetch_sub(1, Ordering::AcqRel);
+    }
+    taken
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.tenant.connections.fetch_sub(1, Ordering::AcqRel);
+        if self.outbound {
+            self.tenant.outbound.fetch_sub(1, Ordering::AcqRel);
+            self.tenant.sources_changed.notify_waiters();
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::peer::Peer;
 use crate::within;
 use aro_host::{
-    Captured, ConsoleSink, Host, Observed, Outcome, Program, Settings, Stream, TenantId,
+    Captured, ConsoleSink, Entries, Host, Observed, Outcome, Program, Settings, Stream, TenantId,
 };
 use aro_to_wasm::source::SourceFile;
 use aro_to_wasm::{Input, diagnostic};
@@ -107,6 +107,18 @@ impl Server {
     pub fn address(&self) -> SocketAddr {
         let listeners = self.program.listeners();
         *listeners.first().expect("the program listens")
+    }
+
+    /// Where its listeners listen, in the order in which they were opened.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.program.listeners()
+    }
+
+    /// How much the host holds for it.
+    #[must_use]
+    pub fn entries(&self) -> Entries {
+        self.program.entries()
     }
 
     /// A new peer.

@@ -24,6 +24,10 @@ pub mod interface {
     pub const TCP_DISCONNECTED: &str = "aro:net/tcp-disconnected@0.1.0";
     /// Opening and closing listeners.
     pub const LISTENERS: &str = "aro:net/listeners@0.1.0";
+    /// Opening connections.
+    pub const OUTBOUND: &str = "aro:net/outbound@0.1.0";
+    /// Groups of connections.
+    pub const CHANNELS: &str = "aro:net/channels@0.1.0";
     /// Writing to connections.
     pub const CONNECTIONS: &str = "aro:net/connections@0.1.0";
     /// Looking sockets up.

@@ -2,8 +2,10 @@
 //!
 //! Each server is a process of its own, so that its CPU time can be told from that of the clients, which live here. The servers take turns over several rounds and the median counts, so that a busy moment of the machine hits none of them alone.
 
+mod broadcast;
 mod compile;
 mod compute;
+mod connections;
 mod load;
 mod machine;
 mod page;
@@ -63,8 +65,20 @@ enum What {
         #[arg(long)]
         no_page: bool,
     },
+    /// One message to 5,000 connections, beside a plain tokio fan-out.
+    Broadcast {
+        /// Prints the result and leaves docs/benchmarks.md as it is.
+        #[arg(long)]
+        no_page: bool,
+    },
     /// Repositories: lookups with and without an index among a million rows, rows stored a second in memory and on disk.
     Repository {
+        /// Prints the result and leaves docs/benchmarks.md as it is.
+        #[arg(long)]
+        no_page: bool,
+    },
+    /// 10,000 connections for a minute, with a message a second each.
+    Connections {
         /// Prints the result and leaves docs/benchmarks.md as it is.
         #[arg(long)]
         no_page: bool,
@@ -72,12 +86,18 @@ enum What {
     /// The plain server, started by the benchmark.
     #[command(hide = true)]
     PlainEcho,
+    /// The plain fan-out, started by the benchmark.
+    #[command(hide = true)]
+    PlainFanOut,
 }
 
 /// Runs a benchmark.
 pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     match options.what {
         What::PlainEcho => plain::serve(),
+        What::PlainFanOut => plain::fan_out(),
+        What::Broadcast { no_page } => broadcast::run(no_page),
+        What::Connections { no_page } => connections::run(no_page),
         What::Tcp { no_page } => tcp(no_page),
         What::Compile { no_page } => compile::run(no_page),
         What::Compute { no_page } => compute::run(no_page),

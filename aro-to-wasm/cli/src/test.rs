@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use aro_host::{
-    ConsoleSink, Environment, Grants, Host, Overflow, Prefix, Program, Settings, TenantId,
-    TestOutcome,
+    ConsoleSink, Environment, Grants, Host, Outbound, Overflow, Prefix, Program, Settings,
+    TenantId, TestOutcome,
 };
 use aro_to_wasm::diagnostic::Diagnostic;
 use aro_to_wasm_cli::project;
@@ -62,6 +62,7 @@ fn settings() -> anyhow::Result<Settings> {
     settings.grants = Grants {
         environment: Environment::All,
         input: true,
+        outbound: Outbound::All,
         directories: vec![
             std::env::current_dir().context("there is no working directory to grant")?,
         ],

@@ -36,6 +36,7 @@ const SYSTEM: &[&str] = &[
     "socket-server",
     "file-monitor",
     "channel",
+    "subscribers",
     "subject",
     "command",
     "keyboard",

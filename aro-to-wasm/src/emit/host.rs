@@ -41,13 +41,13 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
     };
     match function {
         H::ConsoleWrite => part(&[I32; 3], &[], &[(name::CONSOLE, "write")], &[], &[]),
-        H::Listen => part(
-            &[I32; 3],
-            &[I32],
-            &[(name::LISTENERS, "listen")],
-            &["as_int", "raise", "socket"],
-            &[],
-        ),
+        H::Listen
+        | H::Connect
+        | H::BroadcastWhere
+        | H::Subscribe
+        | H::Unsubscribe
+        | H::PublishChannel
+        | H::CountChannel => super::socket::helper(function),
         H::Send => part(
             &[I32; 3],
             &[I32],
@@ -246,7 +246,13 @@ impl Body<'_> {
         use HostFunction as H;
         match function {
             H::ConsoleWrite => self.locals(3).import(name::CONSOLE, "write"),
-            H::Listen => self.listen(),
+            H::Listen
+            | H::Connect
+            | H::BroadcastWhere
+            | H::Subscribe
+            | H::Unsubscribe
+            | H::PublishChannel
+            | H::CountChannel => self.socket(function),
             H::Send => self.send(),
             H::Broadcast => self.broadcast(),
             H::CloseListener => self.halves().import(name::LISTENERS, "close"),
@@ -304,37 +310,6 @@ impl Body<'_> {
                 .import(name::RANDOM, "get-random-u64")
                 .runtime("uuid"),
         };
-    }
-
-    fn listen(&mut self) -> &mut Self {
-        self.local(0);
-        self.function.instructions().i64_const(-1);
-        self.runtime("as_int");
-        // Compared as unsigned, a negative number is too large as well.
-        let mut sink = self.function.instructions();
-        sink.local_tee(3).i64_const(PORT_MAX).i64_gt_u();
-        self.when(Some(I32))
-            .text(NO_PORT)
-            .runtime("raise")
-            .number(0);
-        self.otherwise();
-        self.function.instructions().local_get(3).i32_wrap_i64();
-        self.local(1)
-            .local(2)
-            .scratch()
-            .import(name::LISTENERS, "listen");
-        self.load8(0)
-            .when(Some(I32))
-            .load32(8)
-            .load32(12)
-            .runtime("raise")
-            .number(0);
-        self.otherwise()
-            .load64(8)
-            .load64(16)
-            .runtime("socket")
-            .end()
-            .end()
     }
 
     fn send(&mut self) -> &mut Self {
@@ -448,7 +423,7 @@ impl Body<'_> {
     }
 
     /// Of `result<_, string>` in the scratch area: leaves whether it is an error, with the message set.
-    fn failed(&mut self) -> &mut Self {
+    pub(super) fn failed(&mut self) -> &mut Self {
         self.load8(0)
             .when(Some(I32))
             .load32(4)
@@ -611,7 +586,7 @@ impl Body<'_> {
     }
 
     /// Both halves of the socket in local 0.
-    fn halves(&mut self) -> &mut Self {
+    pub(super) fn halves(&mut self) -> &mut Self {
         self.local(0)
             .runtime("socket_high")
             .local(0)
@@ -630,7 +605,7 @@ impl Body<'_> {
         self
     }
 
-    fn load64(&mut self, offset: u32) -> &mut Self {
+    pub(super) fn load64(&mut self, offset: u32) -> &mut Self {
         self.number(self.scratch);
         self.function.instructions().i64_load(at(offset));
         self
@@ -643,8 +618,50 @@ impl Body<'_> {
     }
 
     /// Address and length from the packed slice on the stack, by way of a 64-bit local.
-    fn split(&mut self, local: u32) -> &mut Self {
+    pub(super) fn split(&mut self, local: u32) -> &mut Self {
         super::code::split(&mut self.function, local);
+        self
+    }
+
+    /// A field of a record in the memory of the value runtime, whose address is in a local.
+    pub(super) fn field(&mut self, record: u32, offset: u32) -> &mut Self {
+        self.local(record);
+        self.function.instructions().i32_load(at(offset));
+        self
+    }
+
+    pub(super) fn tee(&mut self, local: u32) -> &mut Self {
+        self.function.instructions().local_tee(local);
+        self
+    }
+
+    pub(super) fn is_zero(&mut self) -> &mut Self {
+        self.function.instructions().i32_eqz();
+        self
+    }
+
+    pub(super) fn shift(&mut self) -> &mut Self {
+        self.function.instructions().i32_shl();
+        self
+    }
+
+    pub(super) fn select(&mut self) -> &mut Self {
+        self.function.instructions().select();
+        self
+    }
+
+    pub(super) fn long(&mut self, number: i64) -> &mut Self {
+        self.function.instructions().i64_const(number);
+        self
+    }
+
+    pub(super) fn extend(&mut self) -> &mut Self {
+        self.function.instructions().i64_extend_i32_u();
+        self
+    }
+
+    pub(super) fn discard(&mut self) -> &mut Self {
+        self.function.instructions().drop();
         self
     }
 
@@ -695,7 +712,7 @@ const QUEUE_FULL: &str = "the peer does not read: its queue is full";
 pub(crate) fn texts(function: HostFunction) -> &'static [&'static str] {
     if function == HostFunction::Send {
         &[QUEUE_FULL]
-    } else if matches!(function, HostFunction::Listen | HostFunction::StartServer) {
+    } else if function == HostFunction::StartServer {
         &[NO_PORT]
     } else {
         &[]

@@ -1,8 +1,10 @@
 //! Actions: each verb's form to calls of the value runtime and the host.
 
+mod channel;
 mod check;
 mod collection;
 mod compute;
+mod connect;
 mod data;
 mod environment;
 mod event;
@@ -87,11 +89,17 @@ impl Body<'_, '_> {
             ActionKind::Then => self.expectation(action, test::THEN),
             ActionKind::Assert => self.expectation(action, test::ASSERT),
             ActionKind::Listen => self.listen(action),
+            ActionKind::Connect => self.connect(action),
+            ActionKind::Start if server::is_http(action) => self.start_service(action),
+            ActionKind::Stop if server::is_http(action) => self.stop_service(),
+            ActionKind::Start => self.start(action),
+            ActionKind::Stop => self.stop(action),
+            ActionKind::Subscribe => self.subscribe(action),
+            ActionKind::Unsubscribe => self.unsubscribe(action),
+            ActionKind::Publish => self.publish_to(action),
             ActionKind::Send => self.send(action),
             ActionKind::Broadcast => self.broadcast(action),
             ActionKind::Close => self.close(action),
-            ActionKind::Start => self.start_service(action),
-            ActionKind::Stop => self.stop_service(action),
             ActionKind::Emit => self.emit(action),
             ActionKind::Notify => self.notify(action),
             ActionKind::Schedule => self.schedule(action),

@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::Body;
 use super::trigger::Implicit;
 use crate::actions::{Role as ActionRole, lookup};
-use crate::ir::{Expr, FailureKind, HostFunction, Kind, LocalId, Role};
+use crate::ir::{Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Role};
 use crate::syntax::ast::{Action, Block, Statement, Target};
 
 /// The names of one context (language.md 9.1).
@@ -186,7 +186,9 @@ impl Body<'_, '_> {
             return Expr::Local(self.implicit(implicit));
         }
         if self.shared.facts.listeners.contains(name) {
-            return self.find(name);
+            // What is not open is empty (runtime.md 6.2).
+            let found = self.find(name);
+            return self.bound_or(found, Expr::Constant(Constant::Null));
         }
         if self.shared.facts.published.contains(name) && !self.shared.facts.is_repository(name) {
             if let Some(local) = self.published.get(name) {

@@ -294,6 +294,18 @@ impl Body<'_, '_> {
             let value = Expr::runtime("step", vec![facts.clone().into(), fact.into()]);
             self.put(map, key, value);
         }
+        // A connection belongs to a listener or, if it has a name, to a client.
+        for side in ["server", "client"] {
+            let name = self.text(side);
+            let found = Expr::runtime("get", vec![facts.clone().into(), name.into()]);
+            let found = self.keep(found, Kind::Value);
+            let then = self.nested(|this| this.put(map, side, Expr::Local(found)));
+            self.nodes.push(Node::If {
+                condition: Expr::Local(found),
+                then,
+                otherwise: Vec::new(),
+            });
+        }
         match self.role {
             Role::TcpData => {
                 let data = Expr::Local(self.implicit(Implicit::Data));

@@ -110,6 +110,8 @@ pub const EXPORTS: &[Export] = &[
     // v -> v?
     export("parse_json", &[I32], &[I32]),
     export("target", &[I32], &[I32]),
+    // (v or 0, v port or 0, port, flags) -> address of options?
+    export("socket_options", &[I32, I32, I32, I32], &[I32]),
     // Actions on values. (s operation, v, v or 0) -> v?
     export("compute", &[I32, I32, I32, I32], &[I32]),
     // (s kind, v) -> v?

@@ -35,6 +35,7 @@ pub mod regex;
 pub mod response;
 pub mod sets;
 pub mod shape;
+pub mod socket;
 pub mod sort;
 pub mod split;
 #[cfg(test)]

@@ -46,9 +46,14 @@ pub fn description(socket: Value, facts: Description) -> Value {
     let id = Value::Text(text::of(socket));
     let remote = Value::Text(facts.remote);
     let kind = match facts.kind {
-        0 => "listener",
+        0 => "server",
         1 => "inbound",
         _ => "outbound",
+    };
+    // The side that the name belongs to; an outbound connection may have none.
+    let side = match facts.kind {
+        2 => "client",
+        _ => "server",
     };
     let entries: [Entry; 10] = [
         ("address", remote),
@@ -62,7 +67,11 @@ pub fn description(socket: Value, facts: Description) -> Value {
         ("remote", remote),
         ("remoteAddress", remote),
     ];
-    Value::map(Vec::from(entries))
+    let mut entries = Vec::from(entries);
+    if !facts.name.is_empty() {
+        entries.push((side, Value::Text(facts.name)));
+    }
+    Value::map(entries)
 }
 
 /// The socket that a Send or Close means: a handle, its id as text, or a map that has one; `None` is nobody (runtime.md 6.6.3).
@@ -146,6 +155,11 @@ mod tests {
         let map = description(socket, facts);
         assert_eq!(map.entry("remoteAddress"), Some(Value::Text("127.0.0.1:5")));
         assert_eq!(map.entry("kind"), Some(Value::Text("inbound")));
+        assert_eq!(map.entry("server"), Some(Value::Text("chat")));
+        assert_eq!(map.entry("client"), None);
+        let outbound = Description { kind: 2, ..facts };
+        let client = description(socket, outbound).entry("client");
+        assert_eq!(client, Some(Value::Text("chat")));
         for value in [
             socket,
             Value::Text(ID),

@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 use aro_host::{
-    ConsoleSink, Environment, Grants, Isolation, Overflow, Parameters, Prefix, RuntimeCode,
-    Settings, SlowPeer,
+    ConsoleSink, Environment, Grants, Isolation, Outbound, Overflow, Parameters, Prefix,
+    RuntimeCode, Settings, SlowPeer, Targets,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, Ipv4Addr};
@@ -57,7 +57,7 @@ pub(crate) struct Options {
     #[arg(long, value_name = "MS", default_value_t = 250)]
     cpu_ms: u64,
     /// Time of one event, waiting included, in milliseconds.
-    #[arg(long, value_name = "MS", default_value_t = 10_000)]
+    #[arg(long, value_name = "MS", default_value_t = 60_000)]
     wall_ms: u64,
     /// Memory of one instance, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 64)]
@@ -77,6 +77,9 @@ pub(crate) struct Options {
     /// Environment variable that the program may read; may be repeated. `run` grants all.
     #[arg(long = "env", value_name = "NAME")]
     environment: Vec<String>,
+    /// Host and port that the program may connect to, with `*` for any port or host and `*.domain`; may be repeated. `run` grants all.
+    #[arg(long = "connect", value_name = "HOST:PORT")]
+    outbound: Vec<Targets>,
     /// Directory whose contents the program may read and change; may be repeated. `run` grants the working directory first.
     #[arg(long = "dir", value_name = "PATH")]
     directories: Vec<PathBuf>,
@@ -186,6 +189,10 @@ impl Options {
                 false => Environment::Named(self.environment.iter().cloned().collect()),
             },
             input: is_run,
+            outbound: match is_run {
+                true => Outbound::All,
+                false => Outbound::Some(self.outbound.clone()),
+            },
             directories,
         })
     }

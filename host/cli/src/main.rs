@@ -2,6 +2,7 @@
 
 mod arguments;
 mod build;
+mod descriptors;
 mod stores;
 
 use anyhow::Context;
@@ -25,6 +26,10 @@ fn main() -> ExitCode {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
+    match descriptors::raise() {
+        Ok(limit) => tracing::debug!(limit, "open files"),
+        Err(error) => tracing::warn!(%error, "the limit of open files cannot be raised"),
+    }
     let code = match run(&arguments) {
         Ok(Outcome::Success) => ExitCode::SUCCESS,
         Ok(Outcome::Failure) => ExitCode::from(EXIT_PROGRAM),

@@ -36,6 +36,12 @@ impl SocketId {
         (self.high, self.low)
     }
 
+    /// The bytes of the UUID.
+    pub(crate) fn bytes(self) -> [u8; 16] {
+        let (high, low) = self.halves();
+        ((u128::from(high) << 64) | u128::from(low)).to_be_bytes()
+    }
+
     /// The slot it claims to sit in; only a full comparison tells whether it does.
     pub(crate) fn slot(self) -> usize {
         // 48 bits above the version digit, 12 below: the slot is the low 24 of these 60.

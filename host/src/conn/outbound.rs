@@ -104,8 +104,8 @@ impl Outbound {
         }
     }
 
-    /// Queues a copy of `data`. Refused while others wait for room, so that they keep their turn.
-    pub(crate) fn push(&self, data: &[u8], wake: Wake) -> Result<(), Refusal> {
+    /// Queues a copy of `data` behind `head`, together one message. Refused while others wait for room, so that they keep their turn.
+    pub(crate) fn push(&self, head: &[u8], data: &[u8], wake: Wake) -> Result<(), Refusal> {
         if self.waiting.load(Ordering::Relaxed) > 0 {
             let closed = self.state.lock().closing != Closing::No;
             return Err(if closed {
@@ -114,30 +114,33 @@ impl Outbound {
                 Refusal::Full
             });
         }
-        self.push_waited(data, wake)
+        self.push_waited(head, data, wake)
     }
 
-    fn push_waited(&self, data: &[u8], wake: Wake) -> Result<(), Refusal> {
+    fn push_waited(&self, head: &[u8], data: &[u8], wake: Wake) -> Result<(), Refusal> {
         let mut state = self.state.lock();
-        if state.admit(data.len(), self.limits)? {
-            state.append(data);
+        if state.admit(head.len() + data.len(), self.limits)? {
+            state.append(head, data, 1);
             state.notify(wake);
         }
         Ok(())
     }
 
-    /// Queues shared bytes.
-    pub(crate) fn push_shared(&self, data: &Bytes, wake: Wake) -> Result<(), Refusal> {
+    /// Queues shared bytes behind `head`.
+    pub(crate) fn push_shared(&self, head: &[u8], data: &Bytes, wake: Wake) -> Result<(), Refusal> {
         let mut state = self.state.lock();
         if self.waiting.load(Ordering::Relaxed) > 0 && state.closing == Closing::No {
             return Err(Refusal::Full);
         }
-        if !state.admit(data.len(), self.limits)? {
+        if !state.admit(head.len() + data.len(), self.limits)? {
             return Ok(());
         }
         if data.len() < SHARE_BYTES_MIN {
-            state.append(data);
+            state.append(head, data, 1);
         } else {
+            if !head.is_empty() {
+                state.append(head, &[], 0);
+            }
             state.segments.push_back(Segment {
                 payload: Payload::Shared(data.clone()),
                 messages: 1,
@@ -147,12 +150,12 @@ impl Outbound {
         Ok(())
     }
 
-    /// Waits for room, then queues a copy of `data`. The caller bounds the wait.
-    pub(crate) async fn push_wait(&self, data: &[u8]) -> Result<(), Refusal> {
+    /// Waits for room, then queues a copy of `data` behind `head`. The caller bounds the wait.
+    pub(crate) async fn push_wait(&self, head: &[u8], data: &[u8]) -> Result<(), Refusal> {
         let _turn = Waiting::enter(&self.waiting);
         loop {
             let room = self.room.notified();
-            match self.push_waited(data, Wake::Task) {
+            match self.push_waited(head, data, Wake::Task) {
                 Err(Refusal::Full) => room.await,
                 done => return done,
             }
@@ -212,6 +215,11 @@ impl Outbound {
         left
     }
 
+    /// Whether the connection is to end.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.state.lock().closing != Closing::No
+    }
+
     /// Bytes queued or being written.
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
@@ -253,22 +261,24 @@ impl State {
         Ok(true)
     }
 
-    fn append(&mut self, data: &[u8]) {
+    fn append(&mut self, head: &[u8], data: &[u8], count: usize) {
         if let Some(Segment {
             payload: Payload::Owned(buffer),
             messages,
         }) = self.segments.back_mut()
-            && buffer.len() + data.len() <= SEGMENT_BYTES_MAX
+            && buffer.len() + head.len() + data.len() <= SEGMENT_BYTES_MAX
         {
+            buffer.extend_from_slice(head);
             buffer.extend_from_slice(data);
-            *messages += 1;
+            *messages += count;
             return;
         }
         let mut buffer = std::mem::take(&mut self.spare);
+        buffer.extend_from_slice(head);
         buffer.extend_from_slice(data);
         self.segments.push_back(Segment {
             payload: Payload::Owned(buffer),
-            messages: 1,
+            messages: count,
         });
     }
 
@@ -323,8 +333,8 @@ mod tests {
     #[test]
     fn small_messages_share_a_segment_in_order() {
         let queue = Outbound::new(LIMITS);
-        queue.push(b"ab", Wake::Own).unwrap();
-        queue.push(b"cd", Wake::Task).unwrap();
+        queue.push(&[], b"ab", Wake::Own).unwrap();
+        queue.push(&[], b"cd", Wake::Task).unwrap();
         assert_eq!(drain(&queue), (1, b"abcd".to_vec()));
         assert_eq!(queue.bytes(), 0);
     }
@@ -332,28 +342,28 @@ mod tests {
     #[test]
     fn bytes_being_written_count_as_queued() {
         let queue = Outbound::new(LIMITS);
-        queue.push(&[0; 90], Wake::Own).unwrap();
+        queue.push(&[], &[0; 90], Wake::Own).unwrap();
         let mut batch = VecDeque::new();
         queue.take(&mut batch, Waker::noop());
-        assert_eq!(queue.push(&[0; 20], Wake::Own), Err(Refusal::Full));
+        assert_eq!(queue.push(&[], &[0; 20], Wake::Own), Err(Refusal::Full));
         queue.written(90, &mut batch.drain(..).collect());
-        assert_eq!(queue.push(&[0; 20], Wake::Own), Ok(()));
+        assert_eq!(queue.push(&[], &[0; 20], Wake::Own), Ok(()));
     }
 
     #[test]
     fn messages_are_bounded_as_well_as_bytes() {
         let queue = Outbound::new(LIMITS);
         for _ in 0..3 {
-            queue.push(b"x", Wake::Own).unwrap();
+            queue.push(&[], b"x", Wake::Own).unwrap();
         }
-        assert_eq!(queue.push(b"x", Wake::Own), Err(Refusal::Full));
+        assert_eq!(queue.push(&[], b"x", Wake::Own), Err(Refusal::Full));
     }
 
     #[test]
     fn an_empty_queue_takes_one_large_message() {
         let queue = Outbound::new(LIMITS);
-        queue.push(&[0; 500], Wake::Own).unwrap();
-        assert_eq!(queue.push(b"x", Wake::Own), Err(Refusal::Full));
+        queue.push(&[], &[0; 500], Wake::Own).unwrap();
+        assert_eq!(queue.push(&[], b"x", Wake::Own), Err(Refusal::Full));
         assert_eq!(drain(&queue).1.len(), 500);
     }
 
@@ -362,7 +372,7 @@ mod tests {
         let queue = Outbound::new(LIMITS);
         queue.close(Closing::Abort);
         queue.close(Closing::Flush);
-        assert_eq!(queue.push(b"x", Wake::Own), Err(Refusal::Closed));
+        assert_eq!(queue.push(&[], b"x", Wake::Own), Err(Refusal::Closed));
         let taken = queue.take(&mut VecDeque::new(), Waker::noop());
         assert_eq!(taken.closing, Closing::Abort);
     }
@@ -373,14 +383,29 @@ mod tests {
             bytes_max: 10_000,
             messages_max: 10,
         });
-        queue.push(b"ab", Wake::Own).unwrap();
+        queue.push(&[], b"ab", Wake::Own).unwrap();
         queue
-            .push_shared(&Bytes::from(vec![7; SHARE_BYTES_MIN]), Wake::Own)
+            .push_shared(&[], &Bytes::from(vec![7; SHARE_BYTES_MIN]), Wake::Own)
             .unwrap();
         queue
-            .push_shared(&Bytes::from_static(b"cd"), Wake::Own)
+            .push_shared(&[], &Bytes::from_static(b"cd"), Wake::Own)
             .unwrap();
         let (segments, bytes) = drain(&queue);
         assert_eq!((segments, bytes.len()), (3, SHARE_BYTES_MIN + 4));
+    }
+
+    #[test]
+    fn heads_stay_before_their_data() {
+        let queue = Outbound::new(QueueLimits {
+            bytes_max: 10_000,
+            messages_max: 10,
+        });
+        let large = Bytes::from(vec![7; SHARE_BYTES_MIN]);
+        queue.push(b"1", b"a", Wake::Own).unwrap();
+        queue.push_shared(b"2", &large, Wake::Own).unwrap();
+        queue.push(b"3", b"", Wake::Own).unwrap();
+        let (segments, bytes) = drain(&queue);
+        assert_eq!((segments, bytes.len()), (3, SHARE_BYTES_MIN + 4));
+        assert_eq!((&bytes[..3], bytes.last()), (&b"1a2"[..], Some(&b'3')));
     }
 }

@@ -9,6 +9,8 @@ use slab::Slab;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+/// Names in the directory. Those of programs are few: they stand in their text.
+const NAMES_MAX: usize = 4096;
 /// Locks that the table is spread over.
 const SHARDS: usize = 16;
 
@@ -34,9 +36,44 @@ pub(crate) enum EnterError {
     /// No slot is left.
     #[error("the table of sockets is full")]
     Full,
+    /// No name is left.
+    #[error("at most {NAMES_MAX} names of sockets can be kept")]
+    Names,
     /// No identity can be made.
     #[error("the system gives no random bytes")]
     Random(#[source] getrandom::Error),
+}
+
+/// Connections that something is done with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Which {
+    /// All of them.
+    All,
+    /// Those that listeners have accepted.
+    Inbound,
+    /// Those that this listener has accepted.
+    Of(SocketId),
+}
+
+impl Which {
+    fn has(self, connection: &Connection) -> bool {
+        match self {
+            Self::All => true,
+            Self::Inbound => connection.listener().is_some(),
+            Self::Of(id) => connection
+                .listener()
+                .is_some_and(|listener| listener.id == id),
+        }
+    }
+}
+
+/// What a name in the directory stands for.
+#[derive(Debug, Default)]
+struct Named {
+    /// The socket that was opened last, also when it is closed; none after a failure.
+    socket: Option<SocketId>,
+    /// How often in a row it could not be opened.
+    failures: u32,
 }
 
 /// The table.
@@ -45,7 +82,7 @@ pub(crate) struct SocketTable {
     shards: [RwLock<Slab<Socket>>; SHARDS],
     next_shard: AtomicUsize,
     ids: IdSource,
-    names: Mutex<FxHashMap<String, SocketId>>,
+    names: Mutex<FxHashMap<String, Named>>,
 }
 
 impl SocketTable {
@@ -106,18 +143,12 @@ impl SocketTable {
         known
     }
 
-    /// Calls `act` with each connection of `listener`, or of all; no lock is held meanwhile.
-    pub(crate) fn each_connection(
-        &self,
-        listener: Option<SocketId>,
-        mut act: impl FnMut(&Arc<Connection>),
-    ) {
+    /// Calls `act` with each of these connections; no lock is held meanwhile.
+    pub(crate) fn each_connection(&self, which: Which, mut act: impl FnMut(&Arc<Connection>)) {
         let mut found = Vec::new();
         for shard in &self.shards {
             found.extend(shard.read().iter().filter_map(|(_, socket)| match socket {
-                Socket::Connection(connection)
-                    if listener.is_none_or(|id| connection.listener.id == id) =>
-                {
+                Socket::Connection(connection) if which.has(connection) => {
                     Some(Arc::clone(connection))
                 }
                 Socket::Connection(_) | Socket::Listener(_) => None,
@@ -140,21 +171,50 @@ impl SocketTable {
     }
 
     /// Enters `name` into the directory, replacing what was there.
-    pub(crate) fn name(&self, name: &str, id: SocketId) {
-        self.names.lock().insert(name.to_owned(), id);
-    }
-
-    /// Removes `name` if it still stands for this socket.
-    pub(crate) fn unname(&self, name: &str, id: SocketId) {
+    ///
+    /// # Errors
+    /// [`EnterError::Names`] if there are too many.
+    pub(crate) fn name(&self, name: &str, id: SocketId) -> Result<(), EnterError> {
         let mut names = self.names.lock();
-        if names.get(name) == Some(&id) {
-            names.remove(name);
-        }
+        let named = self.entry(&mut names, name).ok_or(EnterError::Names)?;
+        named.socket = Some(id);
+        named.failures = 0;
+        Ok(())
     }
 
-    /// The socket that is known as `name`.
+    /// The socket of `name` could not be opened: nothing stands there now. Answers how often in a row that happened.
+    pub(crate) fn failed(&self, name: &str) -> u32 {
+        let mut names = self.names.lock();
+        self.entry(&mut names, name).map_or(1, |named| {
+            named.socket = None;
+            named.failures = named.failures.saturating_add(1);
+            named.failures
+        })
+    }
+
+    /// The entry of a name, made if there is room: names of what is closed give way.
+    fn entry<'a>(
+        &self,
+        names: &'a mut FxHashMap<String, Named>,
+        name: &str,
+    ) -> Option<&'a mut Named> {
+        if names.len() >= NAMES_MAX && !names.contains_key(name) {
+            names.retain(|_, named| named.socket.is_some_and(|id| self.find(id).is_some()));
+            if names.len() >= NAMES_MAX {
+                return None;
+            }
+        }
+        Some(names.entry(name.to_owned()).or_default())
+    }
+
+    /// The socket that was opened last as `name`, also when it is closed.
     pub(crate) fn named(&self, name: &str) -> Option<SocketId> {
-        self.names.lock().get(name).copied()
+        self.names.lock().get(name)?.socket
+    }
+
+    /// Sockets that are open, or whose end is still to be handled.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.read().len()).sum()
     }
 
     fn shard(&self, number: usize) -> &RwLock<Slab<Socket>> {

@@ -2,12 +2,14 @@
 //!
 //! A component gets exactly the interfaces that it imports. What it does not import it cannot call.
 
+mod channels;
 mod connections;
 mod console;
 mod directory;
 mod events;
 mod files;
 mod listeners;
+mod outbound;
 mod published;
 mod repositories;
 mod server;
@@ -28,6 +30,7 @@ use wasmtime::component::Linker;
 pub(super) fn define(linker: &mut Linker<GuestState>, import: &str) -> Result<bool> {
     let define = match import {
         interface::CONSOLE => console::define,
+        interface::CHANNELS => channels::define,
         interface::CONNECTIONS => connections::define,
         interface::DIRECTORY => directory::define,
         interface::EVENT_BUS => events::define_bus,
@@ -35,6 +38,7 @@ pub(super) fn define(linker: &mut Linker<GuestState>, import: &str) -> Result<bo
         interface::LIFETIME => events::define_lifetime,
         interface::HTTP_SERVER => server::define,
         interface::LISTENERS => listeners::define,
+        interface::OUTBOUND => outbound::define,
         interface::PUBLISHED => published::define,
         interface::REPOSITORIES => repositories::define,
         interface::PARAMETERS => surroundings::define_parameters,

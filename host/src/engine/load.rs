@@ -253,6 +253,27 @@ fn granted(import: &str, entry: &Entry, scope: &Scope) -> Result<(), LoadError> 
             "reads the standard input".to_owned(),
             "only `run` does".to_owned(),
         ),
+        interface::OUTBOUND => {
+            let outbound = &grants.outbound;
+            let allowed = |need: &&aro_wit::manifest::Need| match need.detail.rsplit_once(':') {
+                // Where the statement does not say it, it is decided when it runs.
+                Some((host, port)) => port.parse().is_ok_and(|port| outbound.grants(host, port)),
+                None => true,
+            };
+            let asked = needs.find(|need| outbound.is_empty() || !allowed(need));
+            match asked {
+                None if !outbound.is_empty() => return Ok(()),
+                asked => {
+                    let target = asked
+                        .map(|need| need.detail.as_str())
+                        .filter(|detail| !detail.is_empty());
+                    let target = target.unwrap_or("HOST:PORT");
+                    let what = format!("connects to {target}");
+                    let what = what.replace("HOST:PORT", "others");
+                    (asked, what, format!("--connect {target}"))
+                }
+            }
+        }
         interface::ENVIRONMENT => {
             match needs.find(|need| !grants.environment.grants(&need.detail)) {
                 None => return Ok(()),

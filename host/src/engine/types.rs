@@ -6,7 +6,7 @@
 )]
 
 use crate::failure::{Failure, FailureKind};
-use wasmtime::component::{ComponentType, Lift, Lower};
+use wasmtime::component::{ComponentType, Lift, Lower, WasmStr};
 
 /// `type socket = tuple<u64, u64>`.
 pub(super) type WitSocket = (u64, u64);
@@ -165,12 +165,71 @@ pub(super) enum WitSendError {
 #[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
 #[component(enum)]
 #[repr(u8)]
+pub(super) enum WitFraming {
+    #[component(name = "raw")]
+    Raw,
+    #[component(name = "line")]
+    Line,
+    #[component(name = "length32")]
+    Length32,
+}
+
+/// `aro:net/listeners.listen-options`.
+#[derive(ComponentType, Lift)]
+#[component(record)]
+pub(super) struct WitListenOptions {
+    pub(super) host: WasmStr,
+    pub(super) framing: WitFraming,
+    #[component(name = "frame-bytes-max")]
+    pub(super) frame_bytes_max: u32,
+    #[component(name = "reuse-port")]
+    pub(super) reuse_port: bool,
+}
+
+/// `aro:net/outbound.connect-options`.
+#[derive(ComponentType, Lift, Clone, Copy, Debug)]
+#[component(record)]
+pub(super) struct WitConnectOptions {
+    pub(super) framing: WitFraming,
+    #[component(name = "frame-bytes-max")]
+    pub(super) frame_bytes_max: u32,
+    pub(super) timeout: u32,
+}
+
+/// `aro:net/outbound.connect-error-code`.
+#[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
+#[component(enum)]
+#[repr(u8)]
+pub(super) enum WitConnectCode {
+    #[component(name = "refused")]
+    Refused,
+    #[component(name = "not-found")]
+    NotFound,
+    #[component(name = "timed-out")]
+    TimedOut,
+    #[component(name = "denied")]
+    Denied,
+    #[component(name = "exhausted")]
+    Exhausted,
+    #[component(name = "failed")]
+    Failed,
+}
+
+#[derive(ComponentType, Lower, Clone, Debug)]
+#[component(record)]
+pub(super) struct WitConnectError {
+    pub(super) code: WitConnectCode,
+    pub(super) message: String,
+}
+
+#[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
+#[component(enum)]
+#[repr(u8)]
 pub(super) enum WitSocketKind {
     #[component(name = "listener")]
     Listener,
     #[component(name = "inbound")]
     Inbound,
-    // Never answered until the host can open connections; the type must list it all the same.
     #[component(name = "outbound")]
     Outbound,
 }

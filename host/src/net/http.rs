@@ -7,7 +7,7 @@ use crate::console::Stream;
 use crate::engine::feature_set::{FeatureSet, Request};
 use crate::failure::Failure;
 use crate::net::listener;
-use crate::tenant::{Phase, Tenant};
+use crate::tenant::{Phase, Slot, Tenant};
 use body::ReadError;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -86,7 +86,8 @@ pub(crate) fn start(tenant: &Arc<Tenant>, port: Option<u16>) -> Result<u16, Star
         .or(contract)
         .unwrap_or(DEFAULT_PORT);
     let refused = |source| StartError::Bind { port, source };
-    let socket = listener::bind(SocketAddr::new(tenant.settings.bind, port)).map_err(refused)?;
+    let socket =
+        listener::bind(SocketAddr::new(tenant.settings.bind, port), false).map_err(refused)?;
     let server = Arc::new(Server {
         address: socket.local_addr().map_err(refused)?,
         closed: tenant.draining.child_token(),
@@ -102,7 +103,7 @@ pub(crate) fn start(tenant: &Arc<Tenant>, port: Option<u16>) -> Result<u16, Star
     tenant.tasks.spawn(async move {
         let closed = server.closed.clone();
         let admit = |stream, remote| admit(&accepting, &server, stream, remote);
-        listener::accept(&accepting, &closed, &socket, admit).await;
+        listener::accept(&accepting, &closed, &socket, admit, |_| ()).await;
     });
     Ok(port)
 }
@@ -119,12 +120,10 @@ pub(crate) fn stop(tenant: &Tenant) {
 
 /// Starts the task of a new connection, or closes it at once when the tenant has too many.
 fn admit(tenant: &Arc<Tenant>, server: &Arc<Server>, stream: TcpStream, remote: SocketAddr) {
-    let limits = &tenant.settings.limits;
-    if tenant.connections.fetch_add(1, Ordering::AcqRel) >= limits.connections_max {
-        tenant.connections.fetch_sub(1, Ordering::AcqRel);
+    let Some(slot) = Slot::inbound(tenant) else {
         tenant.counters.connections_refused.add(1);
         return;
-    }
+    };
     tenant.counters.connections_opened.add(1);
     // Small responses must not wait for the acknowledgement of earlier ones.
     if let Err(error) = stream.set_nodelay(true) {
@@ -133,7 +132,7 @@ fn admit(tenant: &Arc<Tenant>, server: &Arc<Server>, stream: TcpStream, remote: 
     let (serving, closed) = (Arc::clone(tenant), server.closed.clone());
     tenant.tasks.spawn(async move {
         serve(&serving, &closed, stream, remote).await;
-        serving.connections.fetch_sub(1, Ordering::AcqRel);
+        drop(slot);
     });
 }
 

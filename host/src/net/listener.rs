@@ -1,15 +1,17 @@
 //! Listening sockets: opening them, accepting until they are closed, surviving what the system refuses.
 
-use super::tcp;
-use crate::conn::Connection;
+use super::frame::Framing;
+use super::{report, tcp};
 use crate::conn::id::SocketId;
-use crate::conn::outbound::{Closing, Outbound, QueueLimits};
-use crate::conn::table::{EnterError, Socket};
+use crate::conn::outbound::Closing;
+use crate::conn::table::{EnterError, Socket, Which};
+use crate::conn::{Connection, Origin};
 use crate::console::Stream;
-use crate::tenant::{Phase, Tenant};
+use crate::grants;
+use crate::tenant::{Phase, Slot, Tenant};
 use socket2::{Domain, Protocol, Type};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -29,7 +31,22 @@ pub(crate) struct Listener {
     /// Name in the directory.
     pub(crate) name: String,
     pub(crate) address: SocketAddr,
+    /// Of its connections.
+    pub(crate) framing: Framing,
     closed: CancellationToken,
+}
+
+/// What a program asks for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Request<'a> {
+    pub(crate) port: u16,
+    /// Name in the directory.
+    pub(crate) name: &'a str,
+    /// An address, `localhost`, or empty for the operator's default.
+    pub(crate) host: &'a str,
+    pub(crate) framing: Framing,
+    /// Whether others may listen on the same port.
+    pub(crate) reuse_port: bool,
 }
 
 impl Listener {
@@ -51,6 +68,10 @@ pub(crate) enum ListenError {
         address: SocketAddr,
         source: io::Error,
     },
+    #[error("{host:?} is no address to listen on: write one, or \"localhost\"")]
+    NoAddress { host: String },
+    #[error("the address {address} is not granted: listeners bind {bind} (--bind)")]
+    NotGranted { address: IpAddr, bind: IpAddr },
     #[error("at most {max} listeners may be open")]
     TooMany { max: usize },
     #[error("the program is shutting down")]
@@ -59,8 +80,8 @@ pub(crate) enum ListenError {
     Enter(#[from] EnterError),
 }
 
-/// Opens a listener, enters it into the directory as `name` and starts accepting.
-pub(crate) fn listen(tenant: &Arc<Tenant>, port: u16, name: &str) -> Result<SocketId, ListenError> {
+/// Opens a listener, enters it into the directory and starts accepting.
+pub(crate) fn listen(tenant: &Arc<Tenant>, request: Request<'_>) -> Result<SocketId, ListenError> {
     let max = tenant.settings.limits.listeners_max;
     if tenant.is_in(Phase::Draining) {
         return Err(ListenError::Draining);
@@ -73,24 +94,28 @@ pub(crate) fn listen(tenant: &Arc<Tenant>, port: u16, name: &str) -> Result<Sock
         .settings
         .socket_port_override
         .filter(|_| first)
-        .unwrap_or(port);
-    let address = SocketAddr::new(tenant.settings.bind, port);
+        .unwrap_or(request.port);
+    let address = SocketAddr::new(address(tenant.settings.bind, request.host)?, port);
     let refused = |source| ListenError::Bind { address, source };
-    let socket = bind(address).map_err(refused)?;
+    let socket = bind(address, request.reuse_port).map_err(refused)?;
     let address = socket.local_addr().map_err(refused)?;
     tenant.port_override_used.store(true, Ordering::Release);
     let build = |id| {
         Socket::Listener(Arc::new(Listener {
             id,
-            name: name.to_owned(),
+            name: request.name.to_owned(),
             address,
+            framing: request.framing,
             closed: CancellationToken::new(),
         }))
     };
     let Socket::Listener(listener) = tenant.sockets.enter(build)? else {
         return Err(ListenError::Draining);
     };
-    tenant.sockets.name(name, listener.id);
+    if let Err(error) = tenant.sockets.name(request.name, listener.id) {
+        tenant.sockets.leave(listener.id);
+        return Err(error.into());
+    }
     tenant.listeners.fetch_add(1, Ordering::AcqRel);
     tenant.console.write(
         Stream::Output,
@@ -99,14 +124,16 @@ pub(crate) fn listen(tenant: &Arc<Tenant>, port: u16, name: &str) -> Result<Sock
     let id = listener.id;
     let accepting = Arc::clone(tenant);
     tenant.tasks.spawn(async move {
+        report::server_started(&accepting, &listener).await;
         let admit = |stream, remote| admit(&accepting, &listener, stream, remote);
-        accept(&accepting, &listener.closed, &socket, admit).await;
+        let failed = |error: &io::Error| report::accept_failed(&accepting, &listener, error);
+        accept(&accepting, &listener.closed, &socket, admit, failed).await;
     });
     Ok(id)
 }
 
 /// Stops listening and ends the listener's connections after their queues are flushed. Without effect on a listener that is gone.
-pub(crate) fn close(tenant: &Tenant, id: SocketId) {
+pub(crate) fn close(tenant: &Arc<Tenant>, id: SocketId) {
     let Some(Socket::Listener(listener)) = tenant.sockets.find(id) else {
         return;
     };
@@ -115,34 +142,56 @@ pub(crate) fn close(tenant: &Tenant, id: SocketId) {
     if !tenant.sockets.leave(id) {
         return;
     }
-    tenant.sockets.unname(&listener.name, id);
     tenant
         .console
         .write(Stream::Output, "Socket Server stopped");
-    tenant.sockets.each_connection(Some(id), |connection| {
+    tenant.sockets.each_connection(Which::Of(id), |connection| {
         connection.outbound.close(Closing::Flush)
     });
+    if !tenant.is_in(Phase::Draining) {
+        report::server_stopped(tenant, &listener);
+    }
 }
 
-pub(super) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+/// The address that a program means. It may narrow what the operator binds, and loopback is granted always.
+fn address(bind: IpAddr, host: &str) -> Result<IpAddr, ListenError> {
+    let address = match host {
+        "" => return Ok(bind),
+        "localhost" => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        host => grants::address(host).ok_or_else(|| ListenError::NoAddress {
+            host: host.to_owned(),
+        })?,
+    };
+    if bind.is_unspecified() || address == bind || address.is_loopback() {
+        Ok(address)
+    } else {
+        Err(ListenError::NotGranted { address, bind })
+    }
+}
+
+pub(super) fn bind(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListener> {
     let socket = socket2::Socket::new(
         Domain::for_address(address),
         Type::STREAM,
         Some(Protocol::TCP),
     )?;
     socket.set_reuse_address(true)?;
+    if reuse_port {
+        socket.set_reuse_port(true)?;
+    }
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     TcpListener::from_std(socket.into())
 }
 
-/// Accepts until it is `closed`, whatever the system refuses meanwhile; gives each connection to `admit`.
+/// Accepts until it is `closed`, whatever the system refuses meanwhile; gives each connection to `admit`, and tells `failed` of the first refusal of a row.
 pub(super) async fn accept(
     tenant: &Tenant,
     closed: &CancellationToken,
     socket: &TcpListener,
     admit: impl Fn(TcpStream, SocketAddr),
+    failed: impl Fn(&io::Error),
 ) {
     let mut pause = ACCEPT_PAUSE_MIN;
     loop {
@@ -161,6 +210,9 @@ pub(super) async fn accept(
             Err(error) => {
                 tenant.counters.accept_errors.add(1);
                 tracing::warn!(tenant = %tenant.id, %error, "accept failed");
+                if pause == ACCEPT_PAUSE_MIN {
+                    failed(&error);
+                }
                 tokio::select! {
                     () = closed.cancelled() => break,
                     () = tokio::time::sleep(pause) => {}
@@ -170,29 +222,22 @@ pub(super) async fn accept(
         }
     }
     tenant.listeners.fetch_sub(1, Ordering::AcqRel);
-    tenant.listeners_changed.notify_waiters();
+    tenant.sources_changed.notify_waiters();
 }
 
 /// Starts the task of a new connection, or closes it at once when the tenant has too many.
 fn admit(tenant: &Arc<Tenant>, listener: &Arc<Listener>, stream: TcpStream, remote: SocketAddr) {
-    let limits = &tenant.settings.limits;
-    if tenant.connections.fetch_add(1, Ordering::AcqRel) >= limits.connections_max {
-        tenant.connections.fetch_sub(1, Ordering::AcqRel);
+    let Some(slot) = Slot::inbound(tenant) else {
         tenant.counters.connections_refused.add(1);
         return;
-    }
-    let queue = Outbound::new(QueueLimits {
-        bytes_max: limits.queue_bytes_max,
-        messages_max: limits.queue_messages_max,
-    });
-    let build = |id| {
-        Socket::Connection(Arc::new(Connection::new(
-            id,
-            remote,
-            Arc::clone(listener),
-            queue,
-        )))
     };
+    let origin = Origin::Inbound {
+        listener: Arc::clone(listener),
+        // A listener for both families shows peers of IPv4 as such.
+        remote: SocketAddr::new(remote.ip().to_canonical(), remote.port()),
+    };
+    let queue = tenant.queue();
+    let build = |id| Socket::Connection(Arc::new(Connection::new(id, origin, queue)));
     match tenant.sockets.enter(build) {
         Ok(Socket::Connection(connection)) => {
             tenant.counters.connections_opened.add(1);
@@ -202,11 +247,10 @@ fn admit(tenant: &Arc<Tenant>, listener: &Arc<Listener>, stream: TcpStream, remo
             }
             tenant
                 .tasks
-                .spawn(tcp::serve(Arc::clone(tenant), connection, stream));
+                .spawn(tcp::serve(Arc::clone(tenant), connection, stream, slot));
         }
         Ok(Socket::Listener(_)) => {}
         Err(error) => {
-            tenant.connections.fetch_sub(1, Ordering::AcqRel);
             tenant.counters.connections_refused.add(1);
             tracing::warn!(tenant = %tenant.id, %error, "connection refused");
         }

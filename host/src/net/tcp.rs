@@ -2,16 +2,19 @@
 //!
 //! Not reading while handlers run is the back-pressure on the peer. While a handler waits, the queue is still written, so that it may wait for its own connection.
 
+use super::buffer::Chunk;
+use super::frame::Frames;
+use super::report::{self, SocketError};
 use crate::conn::Connection;
 use crate::conn::outbound::{Closing, Segment};
+use crate::console::Stream;
 use crate::route::{self, Event};
-use crate::tenant::{Phase, Tenant};
+use crate::tenant::{Phase, Slot, Tenant};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::AsyncWrite;
@@ -25,19 +28,29 @@ const WRITE_SEGMENTS_MAX: usize = 64;
 /// How long we read and discard after our end of stream, so that a reset does not destroy what the peer has yet to read.
 const LINGER_TIME_MAX: Duration = Duration::from_millis(500);
 
-/// Reason of a disconnected event of an inbound connection (runtime.md 6.5).
+/// Reason of a disconnected event (runtime.md 6.5).
 const REASON_CLOSED: &str = "connection closed";
+/// Reason where the program closed a connection that it had opened.
+const REASON_REQUESTED: &str = "disconnect requested";
 
 /// The life of one connection: connected, data …, disconnected.
-pub(crate) async fn serve(tenant: Arc<Tenant>, connection: Arc<Connection>, stream: TcpStream) {
+pub(crate) async fn serve(
+    tenant: Arc<Tenant>,
+    connection: Arc<Connection>,
+    stream: TcpStream,
+    slot: Slot,
+) {
     // Handlers decide what forms a message; the kernel is not to hold it back for more.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "no TCP_NODELAY");
     }
     let mut task = Task {
+        frames: Frames::new(connection.framing()),
         tenant,
         connection,
         stream,
+        slot,
+        failure: None,
         batch: VecDeque::new(),
         front_written: 0,
         done: Vec::new(),
@@ -67,6 +80,11 @@ struct Task {
     tenant: Arc<Tenant>,
     connection: Arc<Connection>,
     stream: TcpStream,
+    slot: Slot,
+    /// What has been received of the next frame, where frames are cut.
+    frames: Option<Box<Frames>>,
+    /// What broke the connection.
+    failure: Option<Box<SocketError>>,
     /// Segments taken from the queue and not yet written as a whole.
     batch: VecDeque<Segment>,
     /// Bytes of the first of them that have been written.
@@ -92,10 +110,47 @@ impl Task {
             {
                 Poll::Pending => {}
                 Poll::Ready(Ok(0)) => return End::Peer,
-                Poll::Ready(Ok(_)) => self.deliver(Event::Data(buffer.chunk())).await,
+                Poll::Ready(Ok(_)) if self.frames.is_none() => {
+                    self.deliver(Event::Data(buffer.chunk())).await;
+                }
+                Poll::Ready(Ok(_)) => {
+                    if let Some(end) = self.deliver_frames(buffer.chunk()).await {
+                        return end;
+                    }
+                }
                 Poll::Ready(Err(error)) => return self.broken(&error),
             }
         }
+    }
+
+    /// Delivers the frames that a chunk completes, one at a time; an end where one is too long.
+    async fn deliver_frames(&mut self, chunk: Chunk) -> Option<End> {
+        let mut input = chunk.as_slice();
+        while let Some(frames) = &mut self.frames
+            && !self.connection.outbound.is_closing()
+            && !self.tenant.is_in(Phase::Draining)
+        {
+            match frames.next(&mut input) {
+                Ok(None) => break,
+                Ok(Some(frame)) => Box::pin(self.deliver(Event::Data(Arc::new(frame)))).await,
+                Err(error) => {
+                    let (connection, error) = (&self.connection, error.to_string());
+                    let text = format!(
+                        "connection {} from {} is closed: {error}",
+                        connection.id,
+                        connection.remote()
+                    );
+                    self.tenant.console.write(Stream::Error, &text);
+                    self.failure = Some(Box::new(SocketError {
+                        code: "frame-too-long",
+                        error,
+                    }));
+                    self.connection.outbound.close(Closing::Flush);
+                    return Some(End::Program);
+                }
+            }
+        }
+        None
     }
 
     /// Writes what is queued; ready when there is something to read or the connection is to end.
@@ -209,8 +264,20 @@ impl Task {
         .await
     }
 
-    fn broken(&self, error: &io::Error) -> End {
+    fn broken(&mut self, error: &io::Error) -> End {
         tracing::debug!(tenant = %self.tenant.id, connection = %self.connection.id, %error, "connection broken");
+        let reset = matches!(
+            error.kind(),
+            io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe
+        );
+        let failure = || {
+            let (code, error) = match reset {
+                true => ("reset", "Connection reset".to_owned()),
+                false => ("failed", error.to_string()),
+            };
+            Box::new(SocketError { code, error })
+        };
+        self.failure.get_or_insert_with(failure);
         End::Broken
     }
 
@@ -232,14 +299,25 @@ impl Task {
             tenant,
             connection,
             stream,
+            slot,
+            failure,
             ..
         } = self;
         drop(stream);
+        tenant.channels.leave(&connection);
         if !tenant.is_in(Phase::Closing) {
-            route::deliver(&tenant, &connection, Event::Disconnected(REASON_CLOSED)).await;
+            if let Some(failure) = &failure {
+                report::broken(&tenant, &connection, failure).await;
+            }
+            let requested = end == End::Program && failure.is_none();
+            let reason = match connection.listener() {
+                None if requested => REASON_REQUESTED,
+                Some(_) | None => REASON_CLOSED,
+            };
+            route::deliver(&tenant, &connection, Event::Disconnected(reason)).await;
         }
         tenant.sockets.leave(connection.id);
-        tenant.connections.fetch_sub(1, Ordering::AcqRel);
+        drop(slot);
     }
 
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

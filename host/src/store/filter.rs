@@ -86,6 +86,13 @@ impl Comparison {
         })
     }
 
+    fn holds_in(&self, field: impl Fn(&str) -> Option<Datum>) -> bool {
+        let Some([name]) = self.path.as_deref() else {
+            return false;
+        };
+        field(name).is_some_and(|found| self.holds_for(&found))
+    }
+
     fn holds(&self, row: &[u8]) -> bool {
         let found = match &self.path {
             Some(path) => at_path(row, path),
@@ -165,6 +172,12 @@ impl Filter {
                 .groups
                 .iter()
                 .any(|group| group.iter().all(|comparison| comparison.holds(row)))
+    }
+
+    /// As [`selects`](Self::selects), where the fields of the row are made when they are asked for.
+    pub(crate) fn selects_fields(&self, field: impl Fn(&str) -> Option<Datum>) -> bool {
+        let holds = |group: &Vec<Comparison>| group.iter().all(|one| one.holds_in(&field));
+        self.groups.is_empty() || self.groups.iter().any(holds)
     }
 
     /// Whether it selects every row.

@@ -142,7 +142,7 @@ fn wait_until(instant: Instant) {
 }
 
 /// User and system time of a process so far.
-fn cpu_time(process: u32) -> anyhow::Result<Duration> {
+pub(crate) fn cpu_time(process: u32) -> anyhow::Result<Duration> {
     let stat =
         std::fs::read_to_string(format!("/proc/{process}/stat")).context("the server has ended")?;
     Ok(Duration::from_secs_f64(

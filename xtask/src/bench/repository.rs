@@ -93,7 +93,7 @@ fn measure(host: &Path, folder: &Path) -> anyhow::Result<String> {
         if let Some(data) = data {
             command.arg("--data").arg(data);
         }
-        let server = server::launch(command, "the server of the writers")?;
+        let server = server::started(command).context("the server of the writers")?;
         let load = Load {
             address: server.address(),
             process: server.process(),

@@ -87,37 +87,31 @@ pub(crate) fn build() -> anyhow::Result<PathBuf> {
 
 /// Starts a server and waits until it listens.
 pub(crate) fn start(kind: Kind, host: &Path) -> anyhow::Result<Server> {
-    let command = match kind {
-        Kind::Plain => {
-            let mut command = Command::new(env::current_exe()?);
-            command.args(["bench", "plain-echo"]);
-            command
-        }
-        Kind::Event | Kind::Reuse => {
-            let isolation = if kind == Kind::Event {
-                "event"
-            } else {
-                "reuse"
-            };
-            let mut command = Command::new(host);
-            command
-                .args([
-                    "serve",
-                    PROGRAM,
-                    "--bind",
-                    "127.0.0.1",
-                    "--isolation",
-                    isolation,
-                ])
-                .env("ARO_SOCKET_PORT", "0");
-            command
-        }
-    };
-    launch(command, kind.title())
+    match kind {
+        Kind::Plain => plain("plain-echo"),
+        Kind::Event => self::host(host, PROGRAM, "event"),
+        Kind::Reuse => self::host(host, PROGRAM, "reuse"),
+    }
 }
 
-/// Starts a server of any program.
-pub(crate) fn launch(mut command: Command, title: &str) -> anyhow::Result<Server> {
+/// Starts a plain server by the name of its task.
+pub(crate) fn plain(task: &str) -> anyhow::Result<Server> {
+    let mut command = Command::new(env::current_exe()?);
+    command.args(["bench", task]);
+    started(command).context(task.to_owned())
+}
+
+/// Starts the host with a program.
+pub(crate) fn host(host: &Path, program: &str, isolation: &str) -> anyhow::Result<Server> {
+    let mut command = Command::new(host);
+    command
+        .args(["serve", program, "--bind", "127.0.0.1"])
+        .args(["--isolation", isolation])
+        .env("ARO_SOCKET_PORT", "0");
+    started(command).context("aro-host")
+}
+
+pub(crate) fn started(mut command: Command) -> anyhow::Result<Server> {
     let mut child = command
         .current_dir(crate::root())
         .stdin(Stdio::null())
@@ -137,5 +131,5 @@ pub(crate) fn launch(mut command: Command, title: &str) -> anyhow::Result<Server
         }
         line.clear();
     }
-    bail!("{title} ended before it listened")
+    bail!("it ended before it listened")
 }

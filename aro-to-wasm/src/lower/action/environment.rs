@@ -21,6 +21,9 @@ impl Body<'_, '_> {
         noun: &Noun,
         missing: FailureKind,
     ) -> Option<Expr> {
+        if let Some(count) = self.subscribers(noun) {
+            return Some(count);
+        }
         if !matches!(noun.base.as_str(), "env" | "parameter" | "stdin")
             || self.lookup(&noun.base).is_some()
         {
@@ -81,7 +84,7 @@ impl Body<'_, '_> {
     }
 
     /// A value, or what stands for it when it is zero.
-    pub(super) fn bound_or(&mut self, value: Expr, otherwise: Expr) -> Expr {
+    pub(in crate::lower) fn bound_or(&mut self, value: Expr, otherwise: Expr) -> Expr {
         let local = self.keep(value, Kind::Value);
         Expr::Choose {
             condition: Box::new(Expr::Local(local)),

@@ -11,7 +11,7 @@ impl Body<'_, '_> {
     /// `Start the <http-server> with { port: 8085 }.`
     pub(super) fn start_service(&mut self, action: &Action) {
         let Some(service) = http_server(action) else {
-            return self.not_yet(action.span, "this form of Start");
+            return;
         };
         let port = match plain_with(action).or(with_object(action)) {
             Some(with) => {
@@ -39,12 +39,14 @@ impl Body<'_, '_> {
     }
 
     /// `Stop the <http-server> with <application>.`
-    pub(super) fn stop_service(&mut self, action: &Action) {
-        if http_server(action).is_none() {
-            return self.not_yet(action.span, "this form of Stop");
-        }
+    pub(super) fn stop_service(&mut self) {
         self.perform(Expr::host(HostFunction::StopServer, Vec::new()));
     }
+}
+
+/// Whether the service is the HTTP server.
+pub(super) fn is_http(action: &Action) -> bool {
+    http_server(action).is_some()
 }
 
 fn http_server(action: &Action) -> Option<String> {

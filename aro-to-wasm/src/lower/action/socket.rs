@@ -1,8 +1,11 @@
-//! Listen, Send, Broadcast, Close (runtime.md 6).
+//! Listen, Send, Broadcast, Close (runtime.md 6.1, 6.6, 6.8).
 
+use super::connect::port;
 use super::{Body, is_json, object_noun, operand_noun, result_noun};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Argument, Expr, FailureKind, HostFunction, Kind, LocalId, Node};
-use crate::syntax::ast::{Action, Expression, ExpressionKind, Noun, Operand, Preposition};
+use crate::source::Span;
+use crate::syntax::ast::{Action, ExpressionKind, Noun, Operand, Preposition};
 
 /// Name of a listener that is given none.
 const DEFAULT_NAME: &str = "socket-server";
@@ -12,23 +15,15 @@ const PORT_MAX: i64 = 65_535;
 impl Body<'_, '_> {
     /// `Listen on port n as <name>.`
     pub(super) fn listen(&mut self, action: &Action) {
-        let Some(port) = listen_port(action) else {
+        let Some(port) = port(action) else {
             return self.not_yet(
                 action.span,
                 "this form of Listen; `Listen on port 9000 as <server>.` is",
             );
         };
         if let ExpressionKind::Int(number) = port.kind
-            && !(0..=PORT_MAX).contains(&number)
+            && !self.is_port(number, port.span, 0)
         {
-            self.shared.diagnostics.push(
-                crate::diagnostic::Diagnostic::new(
-                    crate::diagnostic::Code::InvalidPort,
-                    port.span,
-                    format!("{number} is no port: ports are numbers from 0 to {PORT_MAX}"),
-                )
-                .help("0 lets the system choose a free port"),
-            );
             return;
         }
         let name = action
@@ -39,9 +34,45 @@ impl Body<'_, '_> {
             .map_or(DEFAULT_NAME, |noun| &noun.base)
             .to_owned();
         let port = self.expression(&port);
-        let text = self.text(&name);
-        let listener = Expr::fallible_host(HostFunction::Listen, vec![port.into(), text.into()]);
+        let options = self.socket_options(action);
+        let listener = self.open_listener(&name, port, options, true);
         self.bind(&name, listener, true);
+    }
+
+    pub(super) fn open_listener(
+        &mut self,
+        name: &str,
+        port: Expr,
+        options: Expr,
+        strict: bool,
+    ) -> Expr {
+        let name = self.text(name);
+        Expr::fallible_host(
+            HostFunction::Listen,
+            vec![
+                port.into(),
+                name.into(),
+                options.into(),
+                Expr::Flag(i32::from(strict)).into(),
+            ],
+        )
+    }
+
+    /// Whether a constant can be a port; says so if not.
+    pub(super) fn is_port(&mut self, number: i64, span: Span, first: i64) -> bool {
+        let fits = (first..=PORT_MAX).contains(&number);
+        if !fits {
+            let mut wrong = Diagnostic::new(
+                Code::InvalidPort,
+                span,
+                format!("{number} is no port: ports are numbers from {first} to {PORT_MAX}"),
+            );
+            if first == 0 {
+                wrong = wrong.help("0 lets the system choose a free port");
+            }
+            self.shared.diagnostics.push(wrong);
+        }
+        fits
     }
 
     /// runtime.md 6.6
@@ -50,7 +81,7 @@ impl Body<'_, '_> {
         let payload = self.payload(action, value);
         match self.destination(action) {
             Destination::Nowhere => self.perform(Expr::Local(payload)),
-            Destination::Listener(name) => self.broadcast_to(&name, payload),
+            Destination::Listener(name) => self.broadcast_to(&name, None, payload),
             Destination::Value(value) => {
                 let target = self.keep(Expr::runtime("target", vec![value.into()]), Kind::Value);
                 let send = Expr::fallible_host(
@@ -72,22 +103,24 @@ impl Body<'_, '_> {
 
     /// runtime.md 6.6.4
     pub(super) fn broadcast(&mut self, action: &Action) {
-        if action.clauses.filter.is_some() {
-            return self.not_yet(action.span, "`where` on Broadcast");
-        }
         let value = self.given(action);
         let payload = self.payload(action, value);
+        let filter = action.clauses.filter.as_ref().map(|condition| {
+            let filter = self.keep(Expr::runtime("filter", Vec::new()), Kind::Flag);
+            self.filter(filter, condition, action);
+            filter
+        });
         match self.destination(action) {
-            Destination::Listener(name) => self.broadcast_to(&name, payload),
-            Destination::Nowhere => self.broadcast_from(Expr::Unbound, payload),
+            Destination::Listener(name) => self.broadcast_to(&name, filter, payload),
+            Destination::Nowhere => self.broadcast_from(Expr::Unbound, filter, payload),
             Destination::Value(value) => {
                 let target = Expr::runtime("target", vec![value.into()]);
-                self.broadcast_from(target, payload);
+                self.broadcast_from(target, filter, payload);
             }
         }
     }
 
-    fn payload(&mut self, action: &Action, value: Expr) -> LocalId {
+    pub(super) fn payload(&mut self, action: &Action, value: Expr) -> LocalId {
         let function = if result_noun(action).is_some_and(is_json) {
             "json"
         } else {
@@ -96,14 +129,33 @@ impl Body<'_, '_> {
         self.keep(Expr::runtime(function, vec![value.into()]), Kind::Slice)
     }
 
-    fn broadcast_to(&mut self, name: &str, payload: LocalId) {
+    /// A listener that is not open has nobody to hear it; the name that stands for all of them has.
+    fn broadcast_to(&mut self, name: &str, filter: Option<LocalId>, payload: LocalId) {
         let listener = self.find(name);
-        self.broadcast_from(listener, payload);
+        if name == DEFAULT_NAME {
+            return self.broadcast_from(listener, filter, payload);
+        }
+        let listener = self.keep(listener, Kind::Value);
+        let then = self.nested(|this| {
+            this.broadcast_from(Expr::Local(listener), filter, payload);
+        });
+        self.nodes.push(Node::If {
+            condition: Expr::Local(listener),
+            then,
+            otherwise: Vec::new(),
+        });
     }
 
-    fn broadcast_from(&mut self, listener: Expr, payload: LocalId) {
-        let arguments = vec![listener.into(), Argument::Slice(Expr::Local(payload))];
-        self.perform(Expr::host(HostFunction::Broadcast, arguments));
+    fn broadcast_from(&mut self, listener: Expr, filter: Option<LocalId>, payload: LocalId) {
+        let payload = Argument::Slice(Expr::Local(payload));
+        let broadcast = match filter {
+            None => Expr::host(HostFunction::Broadcast, vec![listener.into(), payload]),
+            Some(filter) => Expr::fallible_host(
+                HostFunction::BroadcastWhere,
+                vec![listener.into(), Expr::Local(filter).into(), payload],
+            ),
+        };
+        self.perform(broadcast);
     }
 
     fn destination(&mut self, action: &Action) -> Destination {
@@ -129,7 +181,9 @@ impl Body<'_, '_> {
 
     fn noun_destination(&mut self, noun: &Noun) -> Destination {
         if noun.qualifier.is_none() {
-            if self.shared.facts.listeners.contains(noun.base.as_str()) {
+            if self.shared.facts.listeners.contains(noun.base.as_str())
+                && !self.shared.facts.links.contains(noun.base.as_str())
+            {
                 return Destination::Listener(noun.base.clone());
             }
             // A name that nothing binds is no connection of ours (runtime.md 6.6.3).
@@ -177,7 +231,7 @@ impl Body<'_, '_> {
         self.close_if_bound(HostFunction::CloseConnection, target);
     }
 
-    fn close_if_bound(&mut self, function: HostFunction, target: LocalId) {
+    pub(super) fn close_if_bound(&mut self, function: HostFunction, target: LocalId) {
         let close = Node::Do(Expr::host(function, vec![Expr::Local(target).into()]));
         self.nodes.push(Node::If {
             condition: Expr::Local(target),
@@ -194,26 +248,4 @@ enum Destination {
     Listener(String),
     /// Whatever the value names.
     Value(Expr),
-}
-
-/// The port of `on port n` or `on <port: n>`.
-fn listen_port(action: &Action) -> Option<Expression> {
-    let object = action
-        .object
-        .as_ref()
-        .filter(|object| object.preposition == Preposition::On)?;
-    match &object.operand {
-        Operand::Labelled { label, value } if label.text == "port" => Some(value.clone()),
-        Operand::Noun(noun) if noun.base == "port" => {
-            let number = noun.qualifier.as_ref()?.text.parse().ok()?;
-            Some(Expression {
-                kind: ExpressionKind::Int(number),
-                span: noun.span,
-            })
-        }
-        Operand::Labelled { .. }
-        | Operand::Noun(_)
-        | Operand::Expression(_)
-        | Operand::Duration { .. } => None,
-    }
 }

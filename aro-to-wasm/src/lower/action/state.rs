@@ -182,7 +182,7 @@ impl Body<'_, '_> {
         (repository.into(), Expr::Local(filter).into())
     }
 
-    fn filter(&mut self, filter: LocalId, condition: &Condition, action: &Action) {
+    pub(super) fn filter(&mut self, filter: LocalId, condition: &Condition, action: &Action) {
         let mut comparisons = Vec::new();
         let Some(groups) = groups(condition, &mut comparisons) else {
             return self.not_yet(

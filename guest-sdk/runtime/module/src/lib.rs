@@ -25,6 +25,7 @@ mod memory;
 mod operators;
 mod reading;
 mod report;
+mod socket;
 mod state;
 mod times;
 mod transfer;

@@ -5,11 +5,14 @@ use crate::config::SlowPeer;
 use crate::conn::Connection;
 use crate::conn::id::SocketId;
 use crate::conn::outbound::{Closing, Refusal, SHARE_BYTES_MIN, Wake};
+use crate::conn::table::{Socket, Which};
 use crate::console::Stream;
 use crate::engine::clock::SLICE_TICKS;
 use crate::engine::state::{GuestState, Refused};
 use crate::engine::trap;
-use crate::engine::types::{WitSendError, WitSocket};
+use crate::engine::types::{WitFilter, WitSendError, WitSocket};
+use crate::net::listener;
+use crate::store::datum::Datum;
 use bytes::Bytes;
 use std::sync::Arc;
 use wasmtime::component::{LinkerInstance, WasmList};
@@ -20,11 +23,16 @@ type SendAnswer = (std::result::Result<(), WitSendError>,);
 pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
     interface.func_wrap_async("send", send)?;
     interface.func_wrap("broadcast", broadcast)?;
+    interface.func_wrap("broadcast-where", broadcast_where)?;
     interface.func_wrap(
         "close",
         |store: StoreContextMut<'_, GuestState>, (socket,): (WitSocket,)| {
-            if let Some(connection) = find(store.data(), socket) {
-                connection.outbound.close(Closing::Flush);
+            match find(store.data(), socket) {
+                Some(connection) => connection.outbound.close(Closing::Flush),
+                None => {
+                    let id = SocketId::from_halves(socket);
+                    listener::close(&store.data().scope.tenant, id);
+                }
             }
             Ok(())
         },
@@ -46,7 +54,7 @@ impl Constant for Closed {
 }
 
 /// The connection of an identity; its own connection is known to a handler without a look at the table.
-fn find(state: &GuestState, socket: WitSocket) -> Option<Arc<Connection>> {
+pub(super) fn find(state: &GuestState, socket: WitSocket) -> Option<Arc<Connection>> {
     let id = SocketId::from_halves(socket);
     match &state.connection {
         Some(own) if own.id == id => Some(Arc::clone(own)),
@@ -77,6 +85,14 @@ fn send<'a>(
         return Box::new(async move { Err(Refused::Message { bytes, max }.into()) });
     }
     let Some(connection) = find(store.data(), socket) else {
+        let id = SocketId::from_halves(socket);
+        if matches!(
+            store.data().scope.tenant.sockets.find(id),
+            Some(Socket::Listener(_))
+        ) {
+            let sent = broadcast(store, (Some(socket), data));
+            return Box::new(async move { sent.map(|_| (Ok(()),)) });
+        }
         report_closed(&store, socket);
         return Done::<Closed>::boxed();
     };
@@ -101,7 +117,7 @@ async fn send_wait(
     store.data_mut().suspended_at = statement;
     let payload = Bytes::copy_from_slice(data.as_le_slice(&store));
     let limit = store.data().scope.tenant.settings.limits.send_wait_max;
-    let sent = tokio::time::timeout(limit, connection.outbound.push_wait(&payload)).await;
+    let sent = tokio::time::timeout(limit, connection.send_wait(&payload)).await;
     store.set_epoch_deadline(SLICE_TICKS);
     Ok(match sent {
         Ok(Ok(())) => (Ok(()),),
@@ -135,38 +151,97 @@ fn broadcast(
     store: StoreContextMut<'_, GuestState>,
     (listener, data): (Option<WitSocket>, WasmList<u8>),
 ) -> Result<(u32,)> {
-    let state = store.data();
-    let tenant = &state.scope.tenant;
-    let max = tenant.settings.limits.message_bytes_max;
-    if data.len() > max {
-        return Err(Refused::Message {
-            bytes: data.len(),
-            max,
+    let mut fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
+    let sockets = &store.data().scope.tenant.sockets;
+    sockets.each_connection(which(listener), |connection| fan_out.push(connection));
+    Ok((fan_out.taken(),))
+}
+
+fn which(listener: Option<WitSocket>) -> Which {
+    listener.map_or(Which::Inbound, |id| Which::Of(SocketId::from_halves(id)))
+}
+
+fn broadcast_where(
+    store: StoreContextMut<'_, GuestState>,
+    (listener, groups, data): (Option<WitSocket>, WitFilter, WasmList<u8>),
+) -> Result<(std::result::Result<u32, String>,)> {
+    let filter = match super::repositories::filter(groups) {
+        Ok(filter) => filter,
+        Err(error) => return Ok((Err(super::repositories::text(&error)),)),
+    };
+    let mut fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
+    let sockets = &store.data().scope.tenant.sockets;
+    sockets.each_connection(which(listener), |connection| {
+        if filter.selects_fields(|name| field(connection, name)) {
+            fan_out.push(connection);
         }
-        .into());
+    });
+    Ok((Ok(fan_out.taken()),))
+}
+
+/// What a `where` clause can say of a connection.
+fn field(connection: &Connection, name: &str) -> Option<Datum> {
+    Some(match name {
+        "id" | "connectionId" | "connection" => Datum::Handle(connection.id.bytes()),
+        "remoteAddress" | "remote" | "address" => Datum::Text(connection.remote()),
+        "server" | "name" => Datum::Text(connection.name().to_owned()),
+        "kind" => Datum::Text("inbound".to_owned()),
+        "port" => Datum::Int(connection.port().into()),
+        _ => return None,
+    })
+}
+
+/// One payload on its way into many queues: encoded once, and shared where copying would cost more.
+pub(super) struct FanOut<'a> {
+    state: &'a GuestState,
+    bytes: &'a [u8],
+    /// Short payloads are copied, so that they coalesce with what is queued already.
+    shared: Option<Bytes>,
+    taken: u32,
+}
+
+impl<'a> FanOut<'a> {
+    /// Fails where the payload is too long.
+    pub(super) fn new(
+        state: &'a GuestState,
+        bytes: &'a [u8],
+    ) -> std::result::Result<Self, Refused> {
+        let max = state.scope.tenant.settings.limits.message_bytes_max;
+        if bytes.len() > max {
+            let bytes = bytes.len();
+            return Err(Refused::Message { bytes, max });
+        }
+        let shared = (bytes.len() >= SHARE_BYTES_MIN).then(|| Bytes::copy_from_slice(bytes));
+        Ok(Self {
+            state,
+            bytes,
+            shared,
+            taken: 0,
+        })
     }
-    let bytes = data.as_le_slice(&store);
-    // Encoded once and shared; short payloads are cheaper to copy, so that they coalesce with what is queued already.
-    let shared = (bytes.len() >= SHARE_BYTES_MIN).then(|| Bytes::copy_from_slice(bytes));
-    let mut taken = 0;
-    tenant
-        .sockets
-        .each_connection(listener.map(SocketId::from_halves), |connection| {
-            let wake = wake_for(state, connection);
-            let pushed = match &shared {
-                Some(shared) => connection.send_shared(shared, wake),
-                None => connection.send(bytes, wake),
-            };
-            match pushed {
-                Ok(()) => taken += 1,
-                Err(Refusal::Closed) => {}
-                Err(Refusal::Full) => {
-                    tenant.counters.slow_peers.add(1);
-                    if tenant.settings.slow_peer == SlowPeer::Disconnect {
-                        connection.outbound.close(Closing::Abort);
-                    }
+
+    /// Queues it on a connection. Never waits: a peer whose queue is full is treated as the policy says.
+    pub(super) fn push(&mut self, connection: &Connection) {
+        let wake = wake_for(self.state, connection);
+        let pushed = match &self.shared {
+            Some(shared) => connection.send_shared(shared, wake),
+            None => connection.send(self.bytes, wake),
+        };
+        match pushed {
+            Ok(()) => self.taken += 1,
+            Err(Refusal::Closed) => {}
+            Err(Refusal::Full) => {
+                let tenant = &self.state.scope.tenant;
+                tenant.counters.slow_peers.add(1);
+                if tenant.settings.slow_peer == SlowPeer::Disconnect {
+                    connection.outbound.close(Closing::Abort);
                 }
             }
-        });
-    Ok((taken,))
+        }
+    }
+
+    /// How many queues took it.
+    pub(super) fn taken(&self) -> u32 {
+        self.taken
+    }
 }

@@ -44,10 +44,13 @@ fn describe(socket: &Socket) -> WitDescription {
             open: listener.is_open(),
         },
         Socket::Connection(connection) => WitDescription {
-            kind: WitSocketKind::Inbound,
-            remote_address: connection.remote.to_string(),
-            name: connection.listener.name.clone(),
-            port: connection.listener.address.port(),
+            kind: match connection.listener() {
+                Some(_) => WitSocketKind::Inbound,
+                None => WitSocketKind::Outbound,
+            },
+            remote_address: connection.remote(),
+            name: connection.name().to_owned(),
+            port: connection.port(),
             open: connection.is_open(),
         },
     }

@@ -113,7 +113,7 @@ pub(super) fn define_lifetime(interface: &mut LinkerInstance<'_, GuestState>) ->
 
 /// runtime.md 1.4.2
 async fn keep(tenant: &Tenant) {
-    let sources = tenant.listeners.load(Ordering::Acquire) + tenant.timers.count();
+    let sources = tenant.sources() + tenant.timers.count();
     if sources > 0 {
         return tenant.stopping.cancelled().await;
     }

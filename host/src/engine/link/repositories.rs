@@ -377,7 +377,7 @@ fn tell_deleted(tenant: &Arc<Tenant>, repository: &Arc<Repository>, changes: Vec
 }
 
 /// An error and its causes, as the program sees it.
-fn text(error: &dyn std::error::Error) -> String {
+pub(super) fn text(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -388,7 +388,7 @@ fn text(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn filter(groups: WitFilter) -> std::result::Result<Filter, FilterError> {
+pub(super) fn filter(groups: WitFilter) -> std::result::Result<Filter, FilterError> {
     let groups = groups.into_iter().map(|group| {
         group
             .into_iter()

@@ -1,0 +1,57 @@
+//! `aro:net/channels`.
+
+use super::connections::{FanOut, find};
+use crate::engine::state::GuestState;
+use crate::engine::types::WitSocket;
+use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
+use wasmtime::{Result, StoreContextMut};
+
+pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+    interface.func_wrap(
+        "subscribe",
+        |store: StoreContextMut<'_, GuestState>, (socket, channel): (WitSocket, WasmStr)| {
+            let channel = channel.to_str(&store)?;
+            let done = match find(store.data(), socket) {
+                Some(connection) => store
+                    .data()
+                    .scope
+                    .tenant
+                    .channels
+                    .subscribe(&connection, &channel),
+                None => Ok(()),
+            };
+            Ok((done.map_err(|error| error.to_string()),))
+        },
+    )?;
+    interface.func_wrap(
+        "unsubscribe",
+        |store: StoreContextMut<'_, GuestState>, (socket, channel): (WitSocket, WasmStr)| {
+            let channel = channel.to_str(&store)?;
+            if let Some(connection) = find(store.data(), socket) {
+                let channels = &store.data().scope.tenant.channels;
+                channels.unsubscribe(&connection, &channel);
+            }
+            Ok(())
+        },
+    )?;
+    interface.func_wrap("publish", publish)?;
+    interface.func_wrap(
+        "count",
+        |store: StoreContextMut<'_, GuestState>, (channel,): (WasmStr,)| {
+            let channel = channel.to_str(&store)?;
+            let count = store.data().scope.tenant.channels.count(&channel);
+            Ok((u32::try_from(count).unwrap_or(u32::MAX),))
+        },
+    )
+}
+
+fn publish(
+    store: StoreContextMut<'_, GuestState>,
+    (channel, data): (WasmStr, WasmList<u8>),
+) -> Result<(u32,)> {
+    let channel = channel.to_str(&store)?;
+    let mut fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
+    let channels = &store.data().scope.tenant.channels;
+    channels.each_member(&channel, |connection| fan_out.push(connection));
+    Ok((fan_out.taken(),))
+}
