@@ -19,8 +19,8 @@ use std::sync::Arc;
 use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
-/// Rows that are looked at before the executor gets its turn: about a millisecond.
-const ROWS_AT_ONCE: usize = 4096;
+/// Rows that are looked at, or stored, before the executor gets its turn: a few milliseconds at most.
+const ROWS_AT_ONCE: usize = 1024;
 
 type Answer<T> = (std::result::Result<T, String>,);
 type Guest<'a> = StoreContextMut<'a, GuestState>;
@@ -34,7 +34,7 @@ pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<(
         Box::new(async move {
             let name = repository.to_str(&store)?;
             let tenant = Arc::clone(&store.data().scope.tenant);
-            Ok((tenant.state.repositories.count(&name).await as u64,))
+            Ok((tenant.state.repositories.count(&name).await,))
         })
     })?;
     interface.func_wrap_async(
