@@ -353,6 +353,13 @@ impl Settings {
                 limits.frame_bytes_max,
             ),
             ("queue_bytes_max", limits.queue_bytes_max, usize::MAX),
+            (
+                "repository_rows_max",
+                limits.repository_rows_max,
+                usize::MAX,
+            ),
+            ("state_bytes_max", limits.state_bytes_max, usize::MAX),
+            ("answer_bytes_max", limits.answer_bytes_max, MEMORY_POSSIBLE),
             ("queue_messages_max", limits.queue_messages_max, usize::MAX),
             (
                 "message_bytes_max",

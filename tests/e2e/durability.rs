@@ -170,3 +170,33 @@ fn a_damaged_data_file_is_named() {
     let expected = format!("data file {}: it is damaged", file.display());
     assert!(error.contains(&expected), "{error}");
 }
+
+#[test]
+fn a_store_file_that_everybody_may_write_is_written_back() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let example = harness::repository().join("examples/inventory");
+    for name in ["main.aro", "stock.store"] {
+        std::fs::copy(example.join(name), directory.path().join(name)).unwrap();
+    }
+    let store = directory.path().join("stock.store");
+    let before = std::fs::read_to_string(&store).unwrap();
+    let run = || {
+        let output = Command::new(binary("aro-host"))
+            .args(["run", "."])
+            .current_dir(directory.path())
+            .env_remove("RUST_LOG")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    std::fs::set_permissions(&store, std::fs::Permissions::from_mode(0o644)).unwrap();
+    run();
+    assert_eq!(std::fs::read_to_string(&store).unwrap(), before);
+    std::fs::set_permissions(&store, std::fs::Permissions::from_mode(0o646)).unwrap();
+    run();
+    let expected = "- amount: 40\n  id: bolt\n  minimum: 50\n  name: Bolt M8\n- amount: 80\n  id: nut\n  minimum: 50\n  name: Nut M8\n- amount: 500\n  id: washer\n  minimum: 100\n  name: Washer M8";
+    assert_eq!(std::fs::read_to_string(&store).unwrap(), expected);
+    assert!(run().starts_with("[Application-Start] 3 articles in stock\n"));
+}

@@ -234,11 +234,14 @@ impl Repositories {
     }
 
     /// Number of rows, expired ones included.
-    pub(crate) async fn count(&self, name: &str) -> usize {
-        match self.find(name) {
-            None => 0,
-            Some(repository) => repository.table.read().await.len(),
-        }
+    pub(crate) async fn count(&self, name: &str) -> u64 {
+        let Some(repository) = self.find(name) else {
+            return 0;
+        };
+        let count = repository.table.read().await.len();
+        // A count cannot fail; the next statement that can will.
+        drop(self.settle(&repository).await);
+        count as u64
     }
 
     /// Sets one limit of a repository and leaves the other (runtime.md 7.6).

@@ -11,6 +11,10 @@ use std::sync::Arc;
 
 /// What a row costs beside its bytes and its entries in the index.
 const ROW_OVERHEAD_BYTES: usize = 96;
+/// Bytes of rows that are looked at in one go, whatever their number.
+const SCAN_BYTES_MAX: usize = 1 << 20;
+/// Rows that an index proposes for one search.
+const PROPOSED_MAX: usize = 1 << 16;
 /// Path of the identity of a row.
 const ID: [&str; 1] = ["id"];
 
@@ -87,9 +91,9 @@ pub(crate) enum Selection {
 pub(crate) struct Scan {
     selection: Selection,
     now: Millis,
-    /// Positions that the index proposes, those left at the end; none without an index.
-    proposed: Option<Vec<u64>>,
-    /// Without an index: where it goes on.
+    /// Positions that the index proposes, in order; none where all rows are looked at.
+    proposed: Option<Arc<[u64]>>,
+    /// Position at which it goes on; none where there is nothing to look at.
     next: Option<u64>,
     found: Vec<u64>,
 }
@@ -340,18 +344,8 @@ impl Table {
 
     /// Begins a search.
     pub(crate) fn scan(&self, filter: &Filter, selection: Selection, now: Millis) -> Scan {
-        let proposed = filter.probes(|path| self.index.number(path)).map(|probes| {
-            let mut positions: Vec<u64> = probes
-                .iter()
-                .flat_map(|(field, key)| self.index.positions(*field, key))
-                .collect();
-            positions.sort_unstable();
-            positions.dedup();
-            if selection != Selection::Last {
-                positions.reverse();
-            }
-            positions
-        });
+        let probes = filter.probes(|path| self.index.number(path));
+        let proposed = probes.and_then(|probes| self.proposed(&probes));
         let next = match selection {
             Selection::Last => self.rows.last_key_value(),
             Selection::All | Selection::First | Selection::Random => self.rows.first_key_value(),
@@ -365,36 +359,72 @@ impl Table {
         }
     }
 
-    /// Looks at up to `rows` rows; whether the search is over.
+    /// Positions that an index proposes, in order; none if they are so many that looking at all rows is no worse.
+    fn proposed(&self, probes: &[(u8, Box<[u8]>)]) -> Option<Arc<[u64]>> {
+        let positions = probes
+            .iter()
+            .flat_map(|(field, key)| self.index.positions(*field, key));
+        let mut positions: Vec<u64> = positions.take(PROPOSED_MAX + 1).collect();
+        if positions.len() > PROPOSED_MAX {
+            return None;
+        }
+        positions.sort_unstable();
+        positions.dedup();
+        Some(positions.into())
+    }
+
+    /// Looks at up to `rows` rows, at fewer if they are long; whether the search is over.
     pub(crate) fn advance(&self, scan: &mut Scan, filter: &Filter, rows: usize) -> bool {
-        for _ in 0..rows {
-            let position = match &mut scan.proposed {
-                Some(positions) => positions.pop(),
-                None => scan.next,
-            };
-            let Some(position) = position else {
+        let one = matches!(scan.selection, Selection::First | Selection::Last);
+        let (mut left, mut bytes) = (rows, 0);
+        let mut ahead = self.ahead(scan);
+        loop {
+            let Some((position, row)) = ahead.next() else {
                 return true;
             };
-            if let Some(row) = self.rows.get(&position)
-                && self.is_alive(row, scan.now)
-                && filter.selects(&row.bytes)
-            {
+            if left == 0 || bytes > SCAN_BYTES_MAX {
+                drop(ahead);
+                scan.next = Some(position);
+                return false;
+            }
+            left -= 1;
+            bytes += row.bytes.len();
+            if self.is_alive(row, scan.now) && filter.selects(&row.bytes) {
                 scan.found.push(position);
-                if matches!(scan.selection, Selection::First | Selection::Last) {
+                if one {
                     return true;
                 }
             }
-            if scan.proposed.is_none() {
-                let beyond = match scan.selection {
-                    Selection::Last => self.rows.range(..position).next_back(),
-                    Selection::All | Selection::First | Selection::Random => {
-                        self.rows.range(position + 1..).next()
-                    }
-                };
-                scan.next = beyond.map(|(position, _)| *position);
-            }
         }
-        false
+    }
+
+    /// The rows that are still to be looked at, in the order of the search.
+    fn ahead<'a>(&'a self, scan: &Scan) -> Box<dyn Iterator<Item = (u64, &'a Row)> + 'a> {
+        let is_backward = scan.selection == Selection::Last;
+        let Some(next) = scan.next else {
+            return Box::new(std::iter::empty());
+        };
+        if let Some(positions) = &scan.proposed {
+            let positions = Arc::clone(positions);
+            let before = positions.partition_point(|position| *position < next);
+            let through = positions.partition_point(|position| *position <= next);
+            let length = positions.len();
+            let row = move |index: usize| {
+                let position = *positions.get(index)?;
+                Some((position, self.rows.get(&position)?))
+            };
+            return match is_backward {
+                true => Box::new((0..through).rev().filter_map(row)),
+                false => Box::new((before..length).filter_map(row)),
+            };
+        }
+        if is_backward {
+            let rows = self.rows.range(..=next).rev();
+            Box::new(rows.map(|(position, row)| (*position, row)))
+        } else {
+            let rows = self.rows.range(next..);
+            Box::new(rows.map(|(position, row)| (*position, row)))
+        }
     }
 
     /// The rows that were found, with their positions.

@@ -108,7 +108,7 @@ fn measure(host: &Path, folder: &Path) -> anyhow::Result<String> {
         )?;
     }
     Ok(format!(
-        "Statements of ARO programs in the sandbox, with everything that a statement costs: building the row and the texts to look for, encoding, the call of the host, the search, decoding. {ROWS} rows of five fields are searched. Rows on disk are in the file, and the file is synchronised, before the statement ends; a statement that stores a list does that once for {LISTED} rows.\n\n{table}\n{CONNECTIONS} connections that each send {MESSAGE_BYTES} bytes, of which a handler makes a row that it stores, and wait for the answer; on disk, the rows that wait together share one synchronisation.\n\n{many}"
+        "Statements of ARO programs in the sandbox, with everything that a statement costs: building the row and the texts to look for, encoding, the call of the host, the search, decoding. {ROWS} rows of five fields are searched. Rows on disk are in the file, and the file is synchronised, before the statement ends; a statement that stores a list waits for that at its end, here after {LISTED} rows.\n\n{table}\n{CONNECTIONS} connections that each send {MESSAGE_BYTES} bytes, of which a handler makes a row that it stores, and wait for the answer; on disk, the rows that wait together share one synchronisation.\n\n{many}"
     ))
 }
 
@@ -173,17 +173,17 @@ fn in_memory() -> String {
     Log "stored" to the <console>.
     for <n> from 1 to {LOOKUPS} {{
         Compute the <number> from <n> * 49.
-        Retrieve the <user> from the <user-repository> where id is "user-${{<number>}}".
+        Retrieve the <_user> from the <user-repository> where id is "user-${{<number>}}".
     }}
     Log "by id" to the <console>.
     for <n> from 1 to {LOOKUPS} {{
         Compute the <number> from <n> * 49.
-        Retrieve the <user> from the <user-repository> where email is "u${{<number>}}@example.org".
+        Retrieve the <_user> from the <user-repository> where email is "u${{<number>}}@example.org".
     }}
     Log "by email" to the <console>.
     for <n> from 1 to {SCANS} {{
         Compute the <number> from <n> * 49.
-        Retrieve the <user> from the <user-repository> where serial >= <number> and serial <= <number>.
+        Retrieve the <_user> from the <user-repository> where serial >= <number> and serial <= <number>.
     }}
     Log "by search" to the <console>.
     Return an <OK: status> for the <event>.

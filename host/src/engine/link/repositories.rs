@@ -10,17 +10,17 @@ use crate::event::{self, Chain};
 use crate::store::StoreError;
 use crate::store::change::{self, Change};
 use crate::store::datum::{Datum, encode_array};
-use crate::store::durable::Record;
+use crate::store::durable::{Record, Submitted};
 use crate::store::filter::{Comparison, Filter, FilterError, Operator};
 use crate::store::repository::{Repositories, Repository, Retention, now};
-use crate::store::table::{Effect, Put, RowBytes, Selection, Table};
+use crate::store::table::{Effect, Gone, Put, RowBytes, Selection, Table};
 use crate::tenant::Tenant;
 use std::sync::Arc;
 use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
-/// Rows that are looked at before the executor gets its turn: about a millisecond.
-const ROWS_AT_ONCE: usize = 4096;
+/// Rows that are looked at, or stored, before the executor gets its turn: a few milliseconds at most.
+const ROWS_AT_ONCE: usize = 1024;
 
 type Answer<T> = (std::result::Result<T, String>,);
 type Guest<'a> = StoreContextMut<'a, GuestState>;
@@ -34,7 +34,7 @@ pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<(
         Box::new(async move {
             let name = repository.to_str(&store)?;
             let tenant = Arc::clone(&store.data().scope.tenant);
-            Ok((tenant.state.repositories.count(&name).await as u64,))
+            Ok((tenant.state.repositories.count(&name).await,))
         })
     })?;
     interface.func_wrap_async(
@@ -112,33 +112,34 @@ async fn store_all(
     } else {
         vec![value]
     };
-    let mut last = None;
+    let mut stored = Stored::default();
     match chain {
         None => {
             let mut rows = rows.into_iter().peekable();
-            while rows.peek().is_some() {
+            while rows.peek().is_some() && stored.refused.is_none() {
                 let some = rows.by_ref().take(ROWS_AT_ONCE);
-                last = store_some(&tenant, &repository, some).await?;
+                store_some(&tenant, &repository, some, &mut stored).await?;
                 if rows.peek().is_some() {
                     breathe(store).await?;
                 }
             }
+            finish(&tenant, &repository, &mut stored).await?;
         }
         // Each row's observers have finished before the next row is stored (runtime.md 3.6.2).
         Some(chain) => {
             for row in rows {
-                let put = store_some(&tenant, &repository, [row]).await?;
-                if let Some(change) = put.as_ref().and_then(change_of) {
+                store_some(&tenant, &repository, [row], &mut stored).await?;
+                finish(&tenant, &repository, &mut stored).await?;
+                if let Some(change) = stored.last.as_ref().and_then(change_of) {
                     let payload = change::changed(&repository, &change, now());
                     suspend(store).map_err(Stop::Trap)?;
                     event::deliver(&tenant, &chain, payload).await;
                     resume(store);
                 }
-                last = put;
             }
         }
     }
-    Ok(match last {
+    Ok(match stored.last {
         Some(put) => WitStored {
             row: put.row.to_vec(),
             created: put.effect == Effect::Created,
@@ -168,52 +169,75 @@ fn observers(
     )?))
 }
 
-/// Stores rows at once; what became of the last one. Rows before one that is refused are stored.
+/// What a statement has stored so far.
+#[derive(Default)]
+struct Stored {
+    /// What became of the last row.
+    last: Option<Put>,
+    /// Rows that had to go and that nobody has been told of.
+    evicted: Vec<Gone>,
+    /// The last changes that are on their way to disk; those before them are there when they are.
+    submitted: Option<Submitted>,
+    /// Why a row was not stored. Rows before it are.
+    refused: Option<StoreError>,
+}
+
+/// Stores rows at once, up to one that is refused.
 async fn store_some(
     tenant: &Arc<Tenant>,
     repository: &Arc<Repository>,
     rows: impl IntoIterator<Item = Datum>,
-) -> std::result::Result<Option<Put>, Stop> {
+    stored: &mut Stored,
+) -> std::result::Result<(), Stop> {
     let repositories = &tenant.state.repositories;
     let changes = repositories.changes().await?;
     let mut records = Vec::new();
-    let mut evicted = Vec::new();
-    let mut last = None;
-    let mut refused = None;
-    let submitted = {
-        let mut table = repository.table.write().await;
-        for row in rows {
-            match table.put(row, now(), &repositories.bounds()) {
-                Ok(mut put) => {
-                    if changes.is_some() {
-                        repository.records(&put, &mut records);
-                    }
-                    let gone = std::mem::take(&mut put.gone);
-                    evicted.extend(gone.into_iter().filter(|gone| gone.is_eviction));
-                    last = Some(put);
+    let mut table = repository.table.write().await;
+    for row in rows {
+        match table.put(row, now(), &repositories.bounds()) {
+            Ok(mut put) => {
+                if changes.is_some() {
+                    repository.records(&put, &mut records);
                 }
-                Err(error) => {
-                    refused = Some(error);
-                    break;
-                }
+                let gone = std::mem::take(&mut put.gone);
+                let evicted = gone.into_iter().filter(|gone| gone.is_eviction);
+                stored.evicted.extend(evicted);
+                stored.last = Some(put);
+            }
+            Err(error) => {
+                stored.refused = Some(error);
+                break;
             }
         }
-        changes.map(|changes| changes.submit(repository, records))
-    };
+    }
+    if let Some(changes) = changes {
+        stored.submitted = Some(changes.submit(repository, records));
+    }
+    drop(table);
     repository.touch();
-    if let Some(submitted) = submitted {
+    Ok(())
+}
+
+/// Waits until what was stored cannot be lost, and tells of what had to go.
+async fn finish(
+    tenant: &Arc<Tenant>,
+    repository: &Arc<Repository>,
+    stored: &mut Stored,
+) -> std::result::Result<(), Stop> {
+    if let Some(submitted) = stored.submitted.take() {
         submitted.committed().await?;
     }
-    if !evicted.is_empty() && event::is_handled(tenant, &repository.evicted) {
+    let evicted = std::mem::take(&mut stored.evicted);
+    if !evicted.is_empty() {
         let of = Arc::clone(repository);
         let payloads = evicted
             .into_iter()
             .map(move |gone| change::evicted(&of, &gone.row, now()));
         event::raise_all(tenant, &repository.evicted, payloads);
     }
-    match refused {
+    match stored.refused.take() {
         Some(error) => Err(error.into()),
-        None => Ok(last),
+        None => Ok(()),
     }
 }
 
