@@ -145,6 +145,7 @@ mod tests {
             compiler: "test".into(),
             files: vec!["main.aro".into()],
             feature_sets: vec![feature_set],
+            http: None,
             repositories: vec![],
         }
     }

@@ -462,6 +462,7 @@ fn manifest(repositories: Vec<manifest::Repository>) -> Manifest {
         compiler: String::new(),
         files: Vec::new(),
         feature_sets: Vec::new(),
+        http: None,
         repositories,
     }
 }

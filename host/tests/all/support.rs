@@ -204,6 +204,7 @@ pub(crate) fn manifest_of(parts: &[Part]) -> Manifest {
         compiler: "test".to_owned(),
         files: vec!["main.aro".to_owned()],
         feature_sets: feature_sets.collect(),
+        http: None,
         repositories: Vec::new(),
     }
 }
