@@ -19,11 +19,13 @@ const MESSAGE_BYTES: [usize; 2] = [64, 1024];
 /// Messages under way.
 const DEPTH: u64 = 4;
 /// How often each server is measured.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 /// Length of one measurement.
 const WINDOW: Duration = Duration::from_secs(3);
 /// What the host runs.
 const PROGRAM: &str = "xtask/src/bench/programs/relay.aro";
+/// Nothing more comes after so long without anything.
+const QUIET: Duration = Duration::from_millis(500);
 /// A measurement without deliveries for so long has failed.
 const STALLED: Duration = Duration::from_secs(20);
 
@@ -120,28 +122,29 @@ fn measure(server: &Server, bytes: usize) -> anyhow::Result<Sample> {
         .build()?
         .block_on(async {
             let received = Arc::new(Received::default());
-            let mut sender = None;
+            // Dropping one would end its direction of the connection.
+            let mut writers = Vec::new();
             for _ in 0..CONNECTIONS {
                 let stream = TcpStream::connect(server.address()).await?;
                 stream.set_nodelay(true)?;
                 let (reader, writer) = stream.into_split();
-                sender = Some(writer);
+                writers.push(writer);
                 tokio::spawn(read(reader, Arc::clone(&received)));
             }
-            let mut sender = sender.context("there is at least one connection")?;
+            let mut sender = writers.pop().context("there is at least one connection")?;
             let message = vec![0x5A; bytes];
             let each = (bytes * CONNECTIONS) as u64;
-            // The first message finds out when all connections have been taken.
-            let (mut sent, mut base) = (0, 0);
+            // Messages go out one by one until one reaches everybody: all connections have been taken.
+            let mut before = received.bytes.load(Ordering::Relaxed);
             loop {
                 sender.write_all(&message).await?;
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                let now = received.bytes.load(Ordering::Relaxed);
-                if now - base == each {
+                let after = settled(&received).await;
+                if after - before == each {
                     break;
                 }
-                base = now;
+                before = after;
             }
+            let mut sent = 0;
             let start = received.bytes.load(Ordering::Relaxed);
             let (began, before) = (Instant::now(), load::cpu_time(server.process())?);
             while began.elapsed() < WINDOW {
@@ -164,6 +167,17 @@ fn measure(server: &Server, bytes: usize) -> anyhow::Result<Sample> {
                 cpu: cpu.as_secs_f64() * 1e6 / deliveries,
             })
         })
+}
+
+/// The bytes received, once no more come.
+async fn settled(received: &Received) -> u64 {
+    loop {
+        let bytes = received.bytes.load(Ordering::Relaxed);
+        tokio::time::sleep(QUIET).await;
+        if bytes > 0 && received.bytes.load(Ordering::Relaxed) == bytes {
+            return bytes;
+        }
+    }
 }
 
 async fn read(mut reader: tokio::net::tcp::OwnedReadHalf, received: Arc<Received>) {

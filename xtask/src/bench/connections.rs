@@ -68,7 +68,7 @@ pub(crate) fn run(no_page: bool) -> anyhow::Result<()> {
         ));
     }
     let text = format!(
-        "{CONNECTIONS} connections to an echo server, held for {} s, each with a message of {MESSAGE_BYTES} bytes a second. Memory is the growth of the server process's resident memory, divided by the connections; what the kernel holds for sockets is not in it. The plain server holds a read buffer of 64 KiB for each connection that has received something, the host none. Clients run on the same machine.\n\n{table}",
+        "{CONNECTIONS} connections to an echo server, held for {} s, each with a message of {MESSAGE_BYTES} bytes a second. Memory is the growth of the server process's resident memory, divided by the connections; what the kernel holds for sockets is not in it. The plain server holds a read buffer of 64 KiB for each connection, of which only touched pages are resident; the host holds none. Clients run on the same machine.\n\n{table}",
         HELD.as_secs()
     );
     println!("\n{text}");
