@@ -98,22 +98,12 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
     let crate::Checked {
         program,
         mut files,
-        diagnostics,
+        mut diagnostics,
     } = crate::front(input.files, build == Build::Program);
     let templates = add_templates(&mut files, input.templates);
-    let mut diagnostics = diagnostics;
-    let api = input.contract.map(|source| {
-        let file = files.len() as u32;
-        let (contract, found) = contract::read(file, &source);
-        diagnostics.extend(found);
-        let names = program
-            .feature_sets
-            .iter()
-            .map(|set| set.syntax.name.as_str());
-        diagnostics.extend(contract.check(file, &source, names));
-        files.push(source);
-        contract
-    });
+    let api = input
+        .contract
+        .map(|source| read_contract(source, &program, &mut files, &mut diagnostics));
     let mut linker = Linker {
         contract: Contract::load(),
         runtime: Runtime::committed(),
@@ -132,16 +122,7 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
             .collect();
     }
     for set in &program.feature_sets {
-        match (build, job(set, api.as_ref())) {
-            (Build::Tests, _) if set.trigger == Kind::Test => {
-                linker.feature_set(set, Job::of(Role::Test), Trigger::Test, &facts);
-            }
-            (Build::Tests, _) => {}
-            (Build::Program, Some((job, trigger))) => {
-                linker.feature_set(set, job, trigger, &facts);
-            }
-            (Build::Program, None) => linker.diagnostics.extend(not_compiled(set)),
-        }
+        linker.set(set, build, &facts);
     }
     if build == Build::Program {
         for (stem, bytes) in input.components {
@@ -194,6 +175,17 @@ struct Linker {
 }
 
 impl Linker {
+    fn set(&mut self, set: &FeatureSet, build: Build, facts: &Facts<'_>) {
+        match (build, job(set, facts.api)) {
+            (Build::Tests, _) if set.trigger == Kind::Test => {
+                self.feature_set(set, Job::of(Role::Test), Trigger::Test, facts);
+            }
+            (Build::Tests, _) => {}
+            (Build::Program, Some((job, trigger))) => self.feature_set(set, job, trigger, facts),
+            (Build::Program, None) => self.diagnostics.extend(not_compiled(set)),
+        }
+    }
+
     fn feature_set(&mut self, set: &FeatureSet, job: Job, trigger: Trigger, facts: &Facts<'_>) {
         let lowered = lower(&set.syntax, job, facts);
         self.diagnostics.extend(lowered.diagnostics);
@@ -259,6 +251,23 @@ fn owned(imports: &IndexMap<&'static str, Vec<&'static str>>) -> IndexMap<String
             )
         })
         .collect()
+}
+
+/// Reads the contract and puts it behind the sources, so that diagnostics can cite it.
+fn read_contract(
+    source: SourceFile,
+    program: &Program,
+    files: &mut Vec<SourceFile>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> contract::Contract {
+    let file = files.len() as u32;
+    let (contract, found) = contract::read(file, &source);
+    diagnostics.extend(found);
+    let sets = program.feature_sets.iter();
+    let names = sets.map(|set| set.syntax.name.as_str());
+    diagnostics.extend(contract.check(file, &source, names));
+    files.push(source);
+    contract
 }
 
 /// Puts templates behind the sources, so that failures can cite them; answers where each is.

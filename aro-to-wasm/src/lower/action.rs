@@ -90,8 +90,6 @@ impl Body<'_, '_> {
             ActionKind::Assert => self.expectation(action, test::ASSERT),
             ActionKind::Listen => self.listen(action),
             ActionKind::Connect => self.connect(action),
-            ActionKind::Start if server::is_http(action) => self.start_service(action),
-            ActionKind::Stop if server::is_http(action) => self.stop_service(),
             ActionKind::Start => self.start(action),
             ActionKind::Stop => self.stop(action),
             ActionKind::Subscribe => self.subscribe(action),
@@ -105,11 +103,13 @@ impl Body<'_, '_> {
             ActionKind::Schedule => self.schedule(action),
             ActionKind::Cancel => self.cancel(action),
             ActionKind::Keepalive if !is_pause(action) => self.keepalive(action),
-            _ => self.not_yet(
-                action.verb.span,
-                &format!("the action `{}`", action.verb.text),
-            ),
+            _ => self.no_such_action(action),
         }
+    }
+
+    fn no_such_action(&mut self, action: &Action) {
+        let what = format!("the action `{}`", action.verb.text);
+        self.not_yet(action.verb.span, &what);
     }
 
     /// Actions on collections, texts and checks, whose prepositions are enforced; answers whether the action is one.

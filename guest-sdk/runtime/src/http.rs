@@ -122,7 +122,7 @@ fn form(text: &'static str) -> Value {
 /// Entries of equal names become one with a list, in order.
 fn gathered(mut entries: Vec<Entry>) -> Value {
     // Stable: the values of a name keep their order.
-    entries.sort_by(|(left, _), (right, _)| left.cmp(right));
+    entries.sort_by_key(|(name, _)| *name);
     let groups = entries.chunk_by(|(left, _), (right, _)| left == right);
     let map = groups.filter_map(|group| match group {
         [] => None,
@@ -338,10 +338,12 @@ pub fn respond(status: &str, reason: &str, path: &str, fields: &[(String, Value)
 
 /// A text that holds a JSON container, as what it holds.
 fn embedded(value: Value) -> Value {
-    match value {
-        Value::Text(text) if text.starts_with(['{', '[']) => json::read(text).unwrap_or(value),
-        _ => value,
+    if let Value::Text(text) = value
+        && text.starts_with(['{', '['])
+    {
+        return json::read(text).unwrap_or(value);
     }
+    value
 }
 
 /// The media type that a text shows by its beginning; style sheets and scripts only where a bare text is returned.
@@ -395,8 +397,6 @@ fn is_style(code: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::format;
-    use alloc::vec;
 
     fn shown(value: Value) -> &'static str {
         json::text(value)
@@ -492,12 +492,7 @@ mod tests {
             r#"{"a":1,"b":[1,{"k":2}]}"#
         );
         assert_eq!(answer("/", &[]).1, r#"{"reason":"done","status":"OK"}"#);
-        let empty = respond(
-            "NoContent",
-            "",
-            "/",
-            &vec![(String::from("a"), Value::Int(1))],
-        );
+        let empty = respond("NoContent", "", "/", &[(String::from("a"), Value::Int(1))]);
         assert_eq!((empty.media_type, empty.bytes.len()), (None, 0));
     }
 
@@ -509,7 +504,7 @@ mod tests {
             ("serviceUnavailable", 503),
             ("Odd", 200),
         ] {
-            assert_eq!(status_code(name), code, "{}", format!("{name}"));
+            assert_eq!(status_code(name), code, "{name}");
         }
     }
 }

@@ -41,6 +41,8 @@ pub(crate) fn shown(code: Code) -> String {
     text
 }
 
+/// The line between a program and its contract.
+const CONTRACT: &str = "(* openapi.yaml: *)";
 /// The line between a program and its template.
 const TEMPLATE: &str = "(* templates/page.html: *)";
 
@@ -50,10 +52,15 @@ fn drawn(code: Code, program: &str) -> String {
         path: path.to_owned(),
         text: text.to_owned(),
     };
-    // A template stands behind its program, under its path.
-    let (text, template) = match program.split_once(TEMPLATE) {
-        Some((text, template)) => (text, Some(template)),
+    // A template or a contract stands behind its program, under its path.
+    let split = |mark| match program.split_once(mark) {
+        Some((text, rest)) => (text, Some(rest)),
         None => (program, None),
+    };
+    let (text, template) = split(TEMPLATE);
+    let (text, contract) = match split(CONTRACT) {
+        (text, Some(contract)) => (text, Some(contract)),
+        (_, None) => (text, None),
     };
     let checked = lint(vec![file("main.aro", text)], true);
     let (mut found, mut files) = (checked.diagnostics, vec![file("main.aro", text)]);
@@ -66,6 +73,7 @@ fn drawn(code: Code, program: &str) -> String {
                 .map(|text| file("templates/page.html", text.trim_start()))
                 .into_iter()
                 .collect(),
+            contract: contract.map(|text| file("openapi.yaml", text.trim_start())),
             ..Input::default()
         };
         if let Ok(compiled) = compile(input) {
@@ -245,6 +253,33 @@ const PROGRAMS: &[(Code, &str)] = &[
     Push the <changes> to the <git>.
     Return an <OK: status> for the <startup>.
 }
+"#),
+    (Code::Contract, r#"(Application-Start: Shop) {
+    Start the <http-server> with {}.
+    Return an <OK: status> for the <startup>.
+}
+
+(* openapi.yaml: *)
+openapi: 3.1.0
+info: { title: Shop, version: "1" }
+paths:
+  /orders:
+    get:
+      responses: { "200": { description: all orders } }
+"#),
+    (Code::MissingOperation, r#"(Application-Start: Shop) {
+    Start the <http-server> with {}.
+    Return an <OK: status> for the <startup>.
+}
+
+(* openapi.yaml: *)
+openapi: 3.1.0
+info: { title: Shop, version: "1" }
+paths:
+  /orders:
+    get:
+      operationId: listOrders
+      responses: { "200": { description: all orders } }
 "#),
     (Code::Template, r#"(Application-Start: Shop) {
     Transform the <page> from the <template: page.html>.

@@ -1,6 +1,6 @@
 //! Connect, and Start and Stop of the socket server (runtime.md 6.1, 6.7; actions.md 15.1, 15.2, 15.4).
 
-use super::{Body, plain_with, result_noun, with_object};
+use super::{Body, plain_with, result_noun, server, with_object};
 use crate::ir::{Argument, Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Node};
 use crate::syntax::ast::{
     Action, Expression, ExpressionKind, Noun, Operand, Preposition, WithValue,
@@ -156,6 +156,9 @@ impl Body<'_, '_> {
 
     /// `Start the <socket-server> with { port: 9000 }.`
     pub(super) fn start(&mut self, action: &Action) {
+        if server::is_http(action) {
+            return self.start_service(action);
+        }
         let Some(result) = result_noun(action).filter(|noun| is_socket_server(noun)) else {
             return self.not_yet(action.span, "Start of anything but the socket server");
         };
@@ -184,6 +187,9 @@ impl Body<'_, '_> {
 
     /// `Stop the <socket-server> with <application>.`
     pub(super) fn stop(&mut self, action: &Action) {
+        if server::is_http(action) {
+            return self.stop_service();
+        }
         let Some(result) = result_noun(action).filter(|noun| is_socket_server(noun)) else {
             return self.not_yet(action.span, "Stop of anything but the socket server");
         };
