@@ -14,6 +14,7 @@ mod faults;
 mod folding;
 mod grants;
 mod guest;
+mod http;
 mod mutations;
 mod outbound;
 mod seeds;

@@ -109,6 +109,13 @@ impl Server {
         *listeners.first().expect("the program listens")
     }
 
+    /// Where its HTTP server listens.
+    #[must_use]
+    pub fn http_address(&self) -> SocketAddr {
+        let servers = self.program.http_servers();
+        *servers.first().expect("the program serves HTTP")
+    }
+
     /// Where its listeners listen, in the order in which they were opened.
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {

@@ -23,6 +23,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
@@ -144,14 +145,27 @@ async fn serve(
     remote: SocketAddr,
 ) {
     let limits = &tenant.settings.limits;
-    let mut builder = auto::Builder::new(TokioExecutor::new());
+    // Whoever connects and says nothing, or half a word, must not hold the connection for ever.
+    let begun = tokio::time::timeout(limits.http_idle_time_max, begins_http2(&stream));
+    let is_http2 = tokio::select! {
+        () = closed.cancelled() => return,
+        begun = begun => match begun {
+            Ok(Ok(is_http2)) => is_http2,
+            Ok(Err(_)) | Err(_) => return,
+        },
+    };
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = if is_http2 {
+        builder.http2_only()
+    } else {
+        builder.http1_only()
+    };
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.http_idle_time_max)
         .max_headers(HEADERS_MAX)
-        .max_buf_size(limits.http_header_bytes_max)
-        .pipeline_flush(true);
+        .max_buf_size(limits.http_header_bytes_max);
     builder
         .http2()
         .timer(TokioTimer::new())
@@ -173,6 +187,27 @@ async fn serve(
     };
     if let Err(error) = ended {
         tracing::debug!(tenant = %tenant.id, %remote, %error, "HTTP connection ended early");
+    }
+}
+
+/// What every connection of HTTP/2 begins with (RFC 9113 3.4), as far as it tells it from HTTP/1.
+const HTTP2_PREFACE: &[u8; 4] = b"PRI ";
+/// Pause between looks at a beginning that is too short to tell.
+const PREFACE_PAUSE: Duration = Duration::from_millis(10);
+
+/// Waits for the first bytes and looks at them, without taking them.
+async fn begins_http2(stream: &TcpStream) -> std::io::Result<bool> {
+    let mut begin = [0; HTTP2_PREFACE.len()];
+    loop {
+        let length = stream.peek(&mut begin).await?;
+        let begin = begin.get(..length).unwrap_or_default();
+        if length == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        if begin.len() == HTTP2_PREFACE.len() || !HTTP2_PREFACE.starts_with(begin) {
+            return Ok(begin == HTTP2_PREFACE);
+        }
+        tokio::time::sleep(PREFACE_PAUSE).await;
     }
 }
 

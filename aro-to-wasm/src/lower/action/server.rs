@@ -2,10 +2,13 @@
 
 use super::{Body, plain_with, result_noun, with_object};
 use crate::ir::{Constant, Expr, FailureKind, HostFunction, Kind};
-use crate::syntax::ast::Action;
+use crate::syntax::ast::{Action, Expression, ExpressionKind};
 
 /// Names of the HTTP server, in lower case.
 const HTTP: [&str; 3] = ["http-server", "httpserver", "server"];
+
+/// Names of the contract and its server, which need no binding (runtime.md 1.9).
+const CONTRACT: [&str; 4] = ["contract", "Contract", "http-server", "httpServer"];
 
 impl Body<'_, '_> {
     /// `Start the <http-server> with { port: 8085 }.`
@@ -14,6 +17,8 @@ impl Body<'_, '_> {
             return;
         };
         let port = match plain_with(action).or(with_object(action)) {
+            // The host knows the port of the contract.
+            Some(with) if self.is_contract(with) => Expr::Long(-1),
             Some(with) => {
                 let value = self.expression(with);
                 Expr::runtime("http_port", vec![value.into()])
@@ -36,6 +41,13 @@ impl Body<'_, '_> {
         self.put(map, "serverType", kind);
         self.put(map, "success", Expr::Constant(Constant::Bool(true)));
         self.bind(&service, Expr::Local(map), true);
+    }
+
+    fn is_contract(&self, with: &Expression) -> bool {
+        let ExpressionKind::Reference(noun) = &with.kind else {
+            return false;
+        };
+        CONTRACT.contains(&noun.base.as_str()) && self.lookup(&noun.base).is_none()
     }
 
     /// `Stop the <http-server> with <application>.`
