@@ -30,7 +30,7 @@ pub struct Input {
     pub files: Vec<SourceFile>,
     /// Templates, with paths that begin with `templates/`.
     pub templates: Vec<SourceFile>,
-    /// The OpenAPI contract, under one of the names in [`CONTRACT_NAMES`].
+    /// The OpenAPI contract, under one of the names in [`crate::CONTRACT_NAMES`].
     pub contract: Option<SourceFile>,
     /// Store files: rows that repositories begin with (runtime.md 7.7).
     pub stores: Vec<SourceFile>,
