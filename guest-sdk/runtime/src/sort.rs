@@ -79,7 +79,9 @@ fn rank(key: Value) -> u8 {
 fn order(left: Value, right: Value) -> Ordering {
     match (left, right) {
         (Value::Int(left), Value::Int(right)) => left.cmp(&right),
-        (Value::Text(left), Value::Text(right)) => left.cmp(right),
+        (Value::Text(left), Value::Text(right)) => beginning(left)
+            .cmp(&beginning(right))
+            .then_with(|| left.cmp(right)),
         (Value::Bool(left), Value::Bool(right)) => left.cmp(&right),
         (Value::Date { .. }, Value::Date { .. }) => date::instant(left).cmp(&date::instant(right)),
         _ => match (as_float(left), as_float(right)) {
@@ -89,6 +91,21 @@ fn order(left: Value, right: Value) -> Ordering {
     }
 }
 
+/// The first bytes of a text as a number that orders like them: most texts differ there, and guests compare bytes one by one.
+fn beginning(text: &str) -> u64 {
+    let bytes = text.as_bytes();
+    if let Some(first) = bytes.first_chunk() {
+        return u64::from_be_bytes(*first);
+    }
+    let shifted = bytes
+        .iter()
+        .fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+    // Fewer than eight, so the shift is less than all bits unless there are none.
+    shifted
+        .checked_shl(8 * (8 - bytes.len() as u32))
+        .unwrap_or(0)
+}
+
 fn as_float(value: Value) -> Option<f64> {
     crate::operate::as_float(value)
 }
@@ -96,16 +113,19 @@ fn as_float(value: Value) -> Option<f64> {
 /// Group: the rows by the text of their field, in their order. What is no map is left out; a value that is no list is its own only row.
 pub fn group(value: Value, name: &str) -> Value {
     let rows = value.as_list().unwrap_or(core::slice::from_ref(&value));
-    let mut keyed: Vec<(&'static str, Value)> = rows
+    let mut keyed: Vec<((u64, &'static str), Value)> = rows
         .iter()
         .filter(|row| row.as_map().is_some())
-        .map(|row| (field::of(*row, name).map_or(NO_KEY, text::of), *row))
+        .map(|row| {
+            let key = field::of(*row, name).map_or(NO_KEY, text::of);
+            ((beginning(key), key), *row)
+        })
         .collect();
     keyed.sort_by_key(|(key, _)| *key);
     let groups: Vec<Entry> = keyed
         .chunk_by(|(left, _), (right, _)| left == right)
         .filter_map(|rows| {
-            let (key, _) = rows.first()?;
+            let ((_, key), _) = rows.first()?;
             let rows = rows.iter().map(|(_, row)| *row).collect();
             Some((*key, Value::list(rows)))
         })
@@ -120,6 +140,33 @@ mod tests {
 
     fn list(items: &[Value]) -> Value {
         Value::list(items.to_vec())
+    }
+
+    #[test]
+    fn beginnings_order_as_their_texts() {
+        let texts = [
+            "",
+            "\0",
+            "a",
+            "a\0",
+            "a\0b",
+            "ab",
+            "abcdefg",
+            "abcdefgh",
+            "abcdefghi",
+            "b",
+            "é",
+            "\u{10FFFF}",
+        ];
+        for left in texts {
+            for right in texts {
+                assert_eq!(
+                    order(Value::Text(left), Value::Text(right)),
+                    left.cmp(right),
+                    "{left:?} {right:?}"
+                );
+            }
+        }
     }
 
     fn row(id: i64, key: Option<Value>) -> Value {
