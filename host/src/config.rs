@@ -146,6 +146,8 @@ pub struct Limits {
     pub flush_time_max: Duration,
     /// How long events in flight may run on after a stop request.
     pub drain_time_max: Duration,
+    /// HTTP requests whose bodies are read or that are being answered; further ones are answered with 503.
+    pub http_requests_max: usize,
     /// Headers of one HTTP request, in bytes; more is answered with 431.
     pub http_header_bytes_max: usize,
     /// Body of one HTTP request, in bytes; more is answered with 413.
@@ -208,6 +210,7 @@ impl Default for Limits {
             send_wait_max: Duration::from_secs(5),
             flush_time_max: Duration::from_secs(2),
             drain_time_max: Duration::from_secs(10),
+            http_requests_max: 1024,
             http_header_bytes_max: 64 << 10,
             http_body_bytes_max: 10 << 20,
             http_body_time_max: Duration::from_secs(30),
@@ -293,6 +296,15 @@ const RESOLUTIONS_POSSIBLE: usize = 256;
 /// Memory of a 32-bit instance.
 const MEMORY_POSSIBLE: usize = 4 << 30;
 
+/// Whether a limit is neither none nor more than can be.
+fn within(name: &'static str, value: usize, max: usize) -> Result<(), SettingsError> {
+    match value {
+        0 => Err(SettingsError::Zero { name }),
+        value if value > max => Err(SettingsError::TooLarge { name, value, max }),
+        _ => Ok(()),
+    }
+}
+
 impl Settings {
     /// Defaults of `serve`, with output to the process's own streams.
     #[must_use]
@@ -340,6 +352,11 @@ impl Settings {
             ("listeners_max", limits.listeners_max, CONNECTIONS_POSSIBLE),
             ("outbound_max", limits.outbound_max, CONNECTIONS_POSSIBLE),
             (
+                "http_requests_max",
+                limits.http_requests_max,
+                CONNECTIONS_POSSIBLE,
+            ),
+            (
                 "resolutions_max",
                 limits.resolutions_max,
                 RESOLUTIONS_POSSIBLE,
@@ -372,11 +389,7 @@ impl Settings {
                 INSTANCES_POSSIBLE,
             ),
         ] {
-            match value {
-                0 => return Err(SettingsError::Zero { name }),
-                value if value > max => return Err(SettingsError::TooLarge { name, value, max }),
-                _ => {}
-            }
+            within(name, value, max)?;
         }
         if let Some(path) = self.grants.directories.iter().find(|path| !path.is_dir()) {
             return Err(SettingsError::NoDirectory { path: path.clone() });

@@ -95,6 +95,8 @@ pub(crate) struct Tenant {
     pub(crate) channels: Channels,
     /// One permit for each name that is being resolved.
     pub(crate) resolutions: Arc<Semaphore>,
+    /// One permit for each HTTP request whose body is read or that is being answered.
+    pub(crate) http_requests: Semaphore,
     pub(crate) state: State,
     pub(crate) counters: Counters,
     pub(crate) permits: Permits,
@@ -147,6 +149,7 @@ impl Tenant {
                 subscriptions_max: limits.subscriptions_max,
             }),
             resolutions: Arc::new(Semaphore::new(limits.resolutions_max)),
+            http_requests: Semaphore::new(limits.http_requests_max),
             counters: Counters::default(),
             permits: Permits::new(limits.instances_max, limits.event_depth_max),
             detached: Arc::new(Semaphore::new(limits.detached_events_max)),

@@ -154,6 +154,26 @@ async fn requests_may_be_pipelined_and_chunked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn more_requests_than_are_taken_are_refused_at_once() {
+    let service = notes(|settings| settings.limits.http_requests_max = 1).await;
+    let mut slow = TcpStream::connect(service.address).await.unwrap();
+    slow.write_all(b"POST /notes HTTP/1.1\r\nHost: n\r\nContent-Type: application/json\r\nContent-Length: 14\r\nConnection: close\r\n\r\n{\"text\":")
+        .await
+        .unwrap();
+    // The host takes the slow request at some moment; from then on others are refused.
+    let refused =
+        async { while service.ask("GET", "/notes", "").await.0 != "503 Service Unavailable" {} };
+    within("a refusal", refused).await;
+    slow.write_all(b"\"tea\"}").await.unwrap();
+    let mut answer = String::new();
+    within("an answer", slow.read_to_string(&mut answer))
+        .await
+        .unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 Created"), "{answer}");
+    assert_eq!(service.ask("GET", "/notes", "").await.0, "200 OK");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_large_too_slow_or_no_http_is_refused() {
     let service = notes(|settings| {
         settings.limits.http_body_bytes_max = 1000;

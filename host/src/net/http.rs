@@ -11,7 +11,7 @@ use crate::tenant::{Phase, Slot, Tenant};
 use body::ReadError;
 use bytes::Bytes;
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
@@ -238,6 +238,10 @@ async fn answer(tenant: &Arc<Tenant>, request: hyper::Request<Incoming>) -> Answ
             );
         }
     };
+    // Taken before the body is read: bodies are what requests hold.
+    let Ok(_permit) = tenant.http_requests.try_acquire() else {
+        return refusal(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
+    };
     let read = body::read(incoming, &head.headers, &tenant.settings.limits).await;
     let body = match read {
         Ok(body) => body,
@@ -261,23 +265,12 @@ async fn answer(tenant: &Arc<Tenant>, request: hyper::Request<Incoming>) -> Answ
     };
     if is_head {
         // The length stays: hyper keeps the header and sends no body.
-        let length = answer.body().size_of();
+        let length = answer.body().size_hint().exact().unwrap_or(0);
         answer
             .headers_mut()
             .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     answer
-}
-
-/// The size of a body that is whole.
-trait Sized {
-    fn size_of(&self) -> u64;
-}
-
-impl Sized for Full<Bytes> {
-    fn size_of(&self) -> u64 {
-        hyper::body::Body::size_hint(self).exact().unwrap_or(0)
-    }
 }
 
 /// Headers as texts; what is no text is read as Latin-1, as HTTP once said.
