@@ -25,6 +25,8 @@ pub struct Settings {
     pub http_port_override: Option<u16>,
     /// Whether a failed request is answered with the sentence of its statement only, without values and places.
     pub terse_errors: bool,
+    /// Origins whose pages may open WebSockets, as browsers send them (`https://example.org`); empty for all.
+    pub websocket_origins: Vec<String>,
     /// Where program output goes.
     pub console: ConsoleSink,
     /// Whether lines of a program start with the name of their feature set.
@@ -156,6 +158,14 @@ pub struct Limits {
     pub http_body_time_max: Duration,
     /// How long an HTTP connection may be silent, and how long headers may take.
     pub http_idle_time_max: Duration,
+    /// Open WebSockets; further handshakes are answered with 503.
+    pub websockets_max: usize,
+    /// Message received on a WebSocket, in bytes, fragments together; a longer one closes it with 1009.
+    pub websocket_message_bytes_max: usize,
+    /// How long a WebSocket may be silent before it is sent a ping.
+    pub websocket_ping_interval: Duration,
+    /// How long it may be silent after that before it is given up.
+    pub websocket_pong_time_max: Duration,
     /// Events that hold a read buffer at once.
     pub read_buffers_max: usize,
     /// Rows of one repository.
@@ -215,6 +225,10 @@ impl Default for Limits {
             http_body_bytes_max: 10 << 20,
             http_body_time_max: Duration::from_secs(30),
             http_idle_time_max: Duration::from_secs(75),
+            websockets_max: 1024,
+            websocket_message_bytes_max: 1 << 20,
+            websocket_ping_interval: Duration::from_secs(30),
+            websocket_pong_time_max: Duration::from_secs(30),
             read_buffers_max: 1024,
             repository_rows_max: 100_000,
             repositories_max: 1000,
@@ -318,6 +332,7 @@ impl Settings {
             socket_port_override: None,
             http_port_override: None,
             terse_errors: true,
+            websocket_origins: Vec::new(),
             console: ConsoleSink::Process(crate::console::Overflow::DropNewest),
             prefix: Prefix::FeatureSet,
             grants: Grants::default(),
@@ -351,6 +366,11 @@ impl Settings {
             ("timers_max", limits.timers_max, CONNECTIONS_POSSIBLE),
             ("listeners_max", limits.listeners_max, CONNECTIONS_POSSIBLE),
             ("outbound_max", limits.outbound_max, CONNECTIONS_POSSIBLE),
+            (
+                "websockets_max",
+                limits.websockets_max,
+                CONNECTIONS_POSSIBLE,
+            ),
             (
                 "http_requests_max",
                 limits.http_requests_max,

@@ -1,4 +1,4 @@
-//! TCP: listeners, and the one task that owns each connection's socket.
+//! Sockets: listeners, HTTP, WebSockets, and the one task that owns each connection's socket.
 
 pub(crate) mod buffer;
 pub(crate) mod connect;
@@ -8,3 +8,5 @@ pub(crate) mod listener;
 mod report;
 mod resolve;
 pub(crate) mod tcp;
+pub(crate) mod transport;
+pub(crate) mod websocket;

@@ -48,8 +48,11 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
         | H::Unsubscribe
         | H::PublishChannel
         | H::CountChannel => super::socket::helper(function),
+        H::BroadcastWebSockets | H::CloseWebSocket | H::ConfigureWebSockets => {
+            super::websocket::helper(function)
+        }
         H::Send => part(
-            &[I32; 3],
+            &[I32; 4],
             &[I32],
             &[(name::CONNECTIONS, "send")],
             &["socket_high", "socket_low", "raise"],
@@ -253,6 +256,9 @@ impl Body<'_> {
             | H::Unsubscribe
             | H::PublishChannel
             | H::CountChannel => self.socket(function),
+            H::BroadcastWebSockets | H::CloseWebSocket | H::ConfigureWebSockets => {
+                self.websocket(function)
+            }
             H::Send => self.send(),
             H::Broadcast => self.broadcast(),
             H::CloseListener => self.halves().import(name::LISTENERS, "close"),
@@ -316,6 +322,7 @@ impl Body<'_> {
         self.halves()
             .local(1)
             .local(2)
+            .local(3)
             .scratch()
             .import(name::CONNECTIONS, "send");
         // A connection that is gone swallows what is sent to it (runtime.md 6.6.3); only a full queue fails.
@@ -545,7 +552,7 @@ impl Body<'_> {
     }
 
     /// `result<_, string>` as 1, or 0 and a message.
-    fn succeeded(&mut self) -> &mut Self {
+    pub(super) fn succeeded(&mut self) -> &mut Self {
         self.failed();
         self.function.instructions().i32_eqz();
         self
@@ -612,7 +619,7 @@ impl Body<'_> {
     }
 
     /// Address and length from the packed slice in a 64-bit local.
-    fn slice(&mut self, local: u32) -> &mut Self {
+    pub(super) fn slice(&mut self, local: u32) -> &mut Self {
         self.function.instructions().local_get(local);
         self.split(local)
     }
@@ -657,6 +664,17 @@ impl Body<'_> {
 
     pub(super) fn extend(&mut self) -> &mut Self {
         self.function.instructions().i64_extend_i32_u();
+        self
+    }
+
+    /// Whether the first of two unsigned 64-bit numbers is the greater one.
+    pub(super) fn exceeds(&mut self) -> &mut Self {
+        self.function.instructions().i64_gt_u();
+        self
+    }
+
+    pub(super) fn wrap(&mut self) -> &mut Self {
+        self.function.instructions().i32_wrap_i64();
         self
     }
 

@@ -10,7 +10,7 @@ use crate::ir::{
 pub(super) enum Implicit {
     /// The connection.
     Socket,
-    /// Received bytes: text if they are UTF-8.
+    /// Received bytes: text if they are UTF-8. A message on a WebSocket: text.
     Data,
     /// Received bytes as bytes.
     Bytes,
@@ -22,6 +22,8 @@ pub(super) enum Implicit {
     Event,
     /// `<packet>` as a whole.
     Packet,
+    /// `<websocket-message>` as a whole.
+    Message,
     /// What an event carries.
     Payload,
     /// `<shutdown>`
@@ -46,7 +48,14 @@ impl Implicit {
             (Implicit::Event, Role::TcpData) => {
                 &[Implicit::Socket, Implicit::Facts, Implicit::Data]
             }
-            (Implicit::Event, Role::TcpDisconnected) => {
+            (Implicit::Event, Role::WebSocketMessage) => &[
+                Implicit::Socket,
+                Implicit::Facts,
+                Implicit::Data,
+                Implicit::Bytes,
+            ],
+            (Implicit::Message, _) => &[Implicit::Socket, Implicit::Data],
+            (Implicit::Event, Role::TcpDisconnected | Role::WebSocketDisconnected) => {
                 &[Implicit::Socket, Implicit::Facts, Implicit::Reason]
             }
             (Implicit::Event, _) => &[Implicit::Socket, Implicit::Facts],
@@ -67,6 +76,8 @@ const HIGH: LocalId = LocalId(0);
 const LOW: LocalId = LocalId(1);
 const ADDRESS: LocalId = LocalId(2);
 const LENGTH: LocalId = LocalId(3);
+/// Whether a message is binary.
+pub(super) const IS_BINARY: LocalId = LocalId(4);
 
 /// Parts of a request by the first of their two parameters.
 const METHOD: u32 = 0;
@@ -111,7 +122,12 @@ impl Body<'_, '_> {
     pub(super) fn guarded_event(&mut self) -> Option<LocalId> {
         let implicit = match self.role {
             Role::Event => Implicit::Payload,
-            Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => Implicit::Event,
+            Role::TcpConnected
+            | Role::TcpData
+            | Role::TcpDisconnected
+            | Role::WebSocketConnected
+            | Role::WebSocketMessage
+            | Role::WebSocketDisconnected => Implicit::Event,
             Role::Operation => Implicit::Request,
             Role::Start | Role::End | Role::Action | Role::Test | Role::Tested => return None,
         };
@@ -164,8 +180,11 @@ impl Body<'_, '_> {
 
     /// The first step of a path into `<event>` or `<packet>`, where it needs no map.
     pub(super) fn event_field(&mut self, base: &str, field: &str) -> Option<Expr> {
-        if !self.is_tcp() || self.lookup(base).is_some() {
+        if !self.is_of_connection() || self.lookup(base).is_some() {
             return None;
+        }
+        if self.is_websocket() {
+            return self.websocket_field(base, field);
         }
         let implicit = match (base, field, self.role) {
             ("event", "connection", _) => Implicit::Socket,
@@ -208,7 +227,7 @@ impl Body<'_, '_> {
         }
     }
 
-    fn step(&mut self, value: Expr, name: &str) -> Expr {
+    pub(super) fn step(&mut self, value: Expr, name: &str) -> Expr {
         let name = self.text(name);
         Expr::fallible("step", vec![value.into(), name.into()], FailureKind::Action)
     }
@@ -242,6 +261,7 @@ impl Body<'_, '_> {
                 "socket",
                 vec![Expr::Local(HIGH).into(), Expr::Local(LOW).into()],
             ),
+            Implicit::Data if self.role == Role::WebSocketMessage => bytes("lossy"),
             Implicit::Data => bytes("data"),
             Implicit::Bytes => bytes("bytes"),
             Implicit::Reason => bytes("text"),
@@ -249,7 +269,9 @@ impl Body<'_, '_> {
                 let socket = self.implicit(Implicit::Socket);
                 Expr::host(HostFunction::Describe, vec![Expr::Local(socket).into()])
             }
+            Implicit::Event if self.is_websocket() => self.make_websocket_event(),
             Implicit::Event => self.make_event(),
+            Implicit::Message => self.make_websocket_message(),
             Implicit::Packet => self.make_packet(),
             Implicit::Payload => Expr::runtime(
                 "decode",
@@ -272,7 +294,7 @@ impl Body<'_, '_> {
         }
     }
 
-    fn new_map(&mut self) -> LocalId {
+    pub(super) fn new_map(&mut self) -> LocalId {
         self.keep(
             Expr::runtime("map", vec![Expr::Flag(8).into()]),
             Kind::Value,

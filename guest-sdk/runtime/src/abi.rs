@@ -68,6 +68,7 @@ pub const EXPORTS: &[Export] = &[
     export("text", &[I32, I32], &[I32]),
     export("bytes", &[I32, I32], &[I32]),
     export("data", &[I32, I32], &[I32]),
+    export("lossy", &[I32, I32], &[I32]),
     export("socket", &[I64, I64], &[I32]),
     export("date", &[I64, I32], &[I32]),
     export("iso", &[I64], &[I32]),
@@ -157,6 +158,7 @@ pub const EXPORTS: &[Export] = &[
     export("human", &[I32], &[I64]),
     export("string", &[I32], &[I64]),
     export("payload", &[I32], &[I64]),
+    export("texts", &[I32], &[I64]),
     export("json", &[I32], &[I64]),
     export("encode", &[I32], &[I64]),
     // (address, length) -> v?

@@ -7,6 +7,9 @@ use crate::console::Stream;
 use crate::engine::feature_set::{FeatureSet, Request};
 use crate::failure::Failure;
 use crate::net::listener;
+use crate::net::transport::Transport;
+use crate::net::websocket::{self, Upgrade};
+use crate::route::Routes;
 use crate::tenant::{Phase, Slot, Tenant};
 use body::ReadError;
 use bytes::Bytes;
@@ -17,6 +20,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
+use parking_lot::Mutex;
 pub(crate) use routing::Operations;
 use routing::Route;
 use std::convert::Infallible;
@@ -126,34 +130,35 @@ fn admit(tenant: &Arc<Tenant>, server: &Arc<Server>, stream: TcpStream, remote: 
         return;
     };
     tenant.counters.connections_opened.add(1);
-    // Small responses must not wait for the acknowledgement of earlier ones.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(tenant = %tenant.id, %remote, %error, "no delay cannot be switched off");
-    }
-    let (serving, closed) = (Arc::clone(tenant), server.closed.clone());
-    tenant.tasks.spawn(async move {
-        serve(&serving, &closed, stream, remote).await;
-        drop(slot);
+    let (tenant, server) = (Arc::clone(tenant), Arc::clone(server));
+    let tasks = tenant.tasks.clone();
+    tasks.spawn(async move {
+        if let Some(upgrade) = serve(&tenant, &server.closed, stream, remote).await {
+            websocket::open(&tenant, upgrade, slot, remote, server.address.port()).await;
+        }
     });
 }
 
-/// HTTP/1.1, or HTTP/2 with prior knowledge, until the peer or the server ends it.
+/// HTTP/1.1, or HTTP/2 with prior knowledge, until the peer or the server ends it, or it becomes a WebSocket.
 async fn serve(
     tenant: &Arc<Tenant>,
     closed: &CancellationToken,
     stream: TcpStream,
     remote: SocketAddr,
-) {
+) -> Option<Upgrade> {
     let limits = &tenant.settings.limits;
     // Whoever connects and says nothing, or half a word, must not hold the connection for ever.
     let begun = tokio::time::timeout(limits.http_idle_time_max, begins_http2(&stream));
     let is_http2 = tokio::select! {
-        () = closed.cancelled() => return,
+        () = closed.cancelled() => return None,
         begun = begun => match begun {
             Ok(Ok(is_http2)) => is_http2,
-            Ok(Err(_)) | Err(_) => return,
+            Ok(Err(_)) | Err(_) => return None,
         },
     };
+    let stream = Transport::Plain(stream);
+    // Small responses must not wait for the acknowledgement of earlier ones.
+    stream.send_at_once();
     let builder = auto::Builder::new(TokioExecutor::new());
     let mut builder = if is_http2 {
         builder.http2_only()
@@ -172,11 +177,12 @@ async fn serve(
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(u32::try_from(limits.http_header_bytes_max).unwrap_or(u32::MAX))
         .keep_alive_interval(limits.http_idle_time_max);
+    let agreed = Arc::new(Mutex::new(None));
     let service = service_fn(|request| {
-        let tenant = Arc::clone(tenant);
-        async move { Ok::<Answer, Infallible>(answer(&tenant, request).await) }
+        let (tenant, agreed) = (Arc::clone(tenant), Arc::clone(&agreed));
+        async move { Ok::<Answer, Infallible>(answer(&tenant, request, &agreed).await) }
     });
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -188,6 +194,7 @@ async fn serve(
     if let Err(error) = ended {
         tracing::debug!(tenant = %tenant.id, %remote, %error, "HTTP connection ended early");
     }
+    agreed.lock().take()
 }
 
 /// What every connection of HTTP/2 begins with (RFC 9113 3.4), as far as it tells it from HTTP/1.
@@ -212,10 +219,17 @@ async fn begins_http2(stream: &TcpStream) -> std::io::Result<bool> {
 }
 
 /// Finds the operation of a request, runs its feature set, makes the response.
-async fn answer(tenant: &Arc<Tenant>, request: hyper::Request<Incoming>) -> Answer {
+async fn answer(
+    tenant: &Arc<Tenant>,
+    mut request: hyper::Request<Incoming>,
+    agreed: &Mutex<Option<Upgrade>>,
+) -> Answer {
     let Some(routes) = tenant.routes.load_full() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
     };
+    if websocket::requested(&request) && takes_websockets(tenant, &routes, request.uri().path()) {
+        return handshake(tenant, &mut request, agreed);
+    }
     let (head, incoming) = request.into_parts();
     let path = head.uri.path();
     if !routes.http.has_contract() {
@@ -271,6 +285,33 @@ async fn answer(tenant: &Arc<Tenant>, request: hyper::Request<Incoming>) -> Answ
             .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     answer
+}
+
+fn takes_websockets(tenant: &Tenant, routes: &Routes, path: &str) -> bool {
+    let is_used = routes.manifest.websockets;
+    tenant.websocket.lock().accepts(path, is_used) || routes.names_websocket_path(path)
+}
+
+/// Agrees to a WebSocket or refuses it.
+fn handshake(
+    tenant: &Arc<Tenant>,
+    request: &mut hyper::Request<Incoming>,
+    agreed: &Mutex<Option<Upgrade>>,
+) -> Answer {
+    match Upgrade::agree(tenant, request) {
+        Ok((upgrade, headers)) => {
+            *agreed.lock() = Some(upgrade);
+            let mut answer = Answer::default();
+            *answer.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+            *answer.headers_mut() = headers;
+            answer
+        }
+        Err((status, error)) => {
+            let mut answer = refusal(status, error);
+            answer.headers_mut().extend(websocket::hint(status));
+            answer
+        }
+    }
 }
 
 /// Headers as texts; what is no text is read as Latin-1, as HTTP once said.

@@ -58,7 +58,7 @@ impl Body<'_, '_> {
             Some(qualifier) => {
                 qualifier.text == "connection"
                     && noun.base == "event"
-                    && self.is_tcp()
+                    && self.is_of_connection()
                     && self.lookup("event").is_none()
             }
         }
@@ -155,6 +155,9 @@ impl Body<'_, '_> {
         let value = self.keep(value, Kind::Value);
         if self.shared.facts.is_repository(&result.base) {
             return self.configure_repository(result, value);
+        }
+        if action.verb.text.eq_ignore_ascii_case("configure") && self.means_websockets(result) {
+            return self.configure_websockets(result, value);
         }
         let entity = self.name_or(&result.base, Expr::Constant(Constant::Null));
         let updated = match &result.qualifier {

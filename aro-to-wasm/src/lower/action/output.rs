@@ -122,7 +122,10 @@ impl Body<'_, '_> {
             | Role::Event
             | Role::TcpConnected
             | Role::TcpData
-            | Role::TcpDisconnected => self.nodes.push(Node::Finish(None)),
+            | Role::TcpDisconnected
+            | Role::WebSocketConnected
+            | Role::WebSocketMessage
+            | Role::WebSocketDisconnected => self.nodes.push(Node::Finish(None)),
         }
     }
 

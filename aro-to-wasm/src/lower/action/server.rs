@@ -21,7 +21,11 @@ impl Body<'_, '_> {
             Some(with) if self.is_contract(with) => Expr::Long(-1),
             Some(with) => {
                 let value = self.expression(with);
-                Expr::runtime("http_port", vec![value.into()])
+                let value = self.keep(value, Kind::Value);
+                if names_option(with, "websocket") {
+                    self.start_websockets(value);
+                }
+                Expr::runtime("http_port", vec![Expr::Local(value).into()])
             }
             None => Expr::Long(-1),
         };
@@ -53,6 +57,15 @@ impl Body<'_, '_> {
     /// `Stop the <http-server> with <application>.`
     pub(super) fn stop_service(&mut self) {
         self.perform(Expr::host(HostFunction::StopServer, Vec::new()));
+    }
+}
+
+/// Whether options may have an entry: a map that is written out shows it.
+fn names_option(options: &Expression, name: &str) -> bool {
+    match &options.kind {
+        ExpressionKind::Map(entries) => entries.iter().any(|(key, _)| key.text == name),
+        ExpressionKind::Reference(_) => true,
+        _ => false,
     }
 }
 
