@@ -255,7 +255,10 @@ impl<'s, 'a> Body<'s, 'a> {
         if guards.is_empty() {
             return;
         }
-        let Some(mut event) = self.guarded_event() else {
+        let Some(mut event) = self
+            .websocket_guarded(&guards)
+            .or_else(|| self.guarded_event())
+        else {
             return;
         };
         if self.guards_row {

@@ -2,7 +2,8 @@
 
 use super::Body;
 use super::trigger::{IS_BINARY, Implicit};
-use crate::ir::{Expr, HostFunction, Node, Role};
+use crate::ir::{Expr, HostFunction, LocalId, Node, Role};
+use crate::program::GuardCondition;
 
 impl Body<'_, '_> {
     /// The first step of a path into `<event>`, `<websocket-connection>` or `<websocket-message>`, where it needs no map.
@@ -29,6 +30,24 @@ impl Body<'_, '_> {
             _ => return None,
         };
         Some(Expr::Local(self.implicit(implicit)))
+    }
+
+    /// A map of just what guards look into, where that spares the whole event.
+    pub(super) fn websocket_guarded(&mut self, guards: &[GuardCondition]) -> Option<LocalId> {
+        let fields = guards.iter().map(|guard| match guard.field.as_slice() {
+            [field] if matches!(field.as_str(), "kind" | "message" | "reason") => Some(field),
+            _ => None,
+        });
+        let fields = fields.collect::<Option<Vec<_>>>()?;
+        if !self.is_websocket() {
+            return None;
+        }
+        let map = self.new_map();
+        for field in fields {
+            let value = self.websocket_field("event", field)?;
+            self.put(map, field, value);
+        }
+        Some(map)
     }
 
     /// The bytes of a binary message; a text message has no such field.

@@ -186,7 +186,7 @@ impl Body<'_, '_> {
     }
 
     fn noun_destination(&mut self, noun: &Noun) -> Destination {
-        if self.lookup(&noun.base).is_none()
+        if !matches!(self.lookup(&noun.base), Some((_, true)))
             && let Some(destination) = self.websocket_destination(noun)
         {
             return destination;

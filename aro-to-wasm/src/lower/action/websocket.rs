@@ -41,7 +41,7 @@ impl Body<'_, '_> {
     /// Whether a noun stands for the WebSockets of the program.
     pub(super) fn means_websockets(&self, noun: &Noun) -> bool {
         is_websocket_name(&noun.base)
-            && self.lookup(&noun.base).is_none()
+            && !matches!(self.lookup(&noun.base), Some((_, true)))
             && !self.shared.facts.listeners.contains(noun.base.as_str())
             && noun.base != "websocket-message"
     }
