@@ -31,6 +31,8 @@ pub struct Settings {
     pub prefix: Prefix,
     /// What programs may reach of the machine.
     pub grants: Grants,
+    /// Files of certificate authorities, in PEM form, that programs' requests trust beside those of the system.
+    pub authorities: Vec<PathBuf>,
     /// What follows the program on the command line.
     pub parameters: Parameters,
     /// How much of a value runtime is compiled.
@@ -156,6 +158,12 @@ pub struct Limits {
     pub http_body_time_max: Duration,
     /// How long an HTTP connection may be silent, and how long headers may take.
     pub http_idle_time_max: Duration,
+    /// Connections of the HTTP requests of a program to others, those that wait for the next request included.
+    pub request_connections_max: usize,
+    /// How long an HTTP request of a program may take, whatever it says.
+    pub request_time_max: Duration,
+    /// Body of the response to an HTTP request of a program, in bytes.
+    pub request_answer_bytes_max: usize,
     /// Events that hold a read buffer at once.
     pub read_buffers_max: usize,
     /// Rows of one repository.
@@ -215,6 +223,9 @@ impl Default for Limits {
             http_body_bytes_max: 10 << 20,
             http_body_time_max: Duration::from_secs(30),
             http_idle_time_max: Duration::from_secs(75),
+            request_connections_max: 256,
+            request_time_max: Duration::from_secs(300),
+            request_answer_bytes_max: 16 << 20,
             read_buffers_max: 1024,
             repository_rows_max: 100_000,
             repositories_max: 1000,
@@ -321,6 +332,7 @@ impl Settings {
             console: ConsoleSink::Process(crate::console::Overflow::DropNewest),
             prefix: Prefix::FeatureSet,
             grants: Grants::default(),
+            authorities: Vec::new(),
             parameters: Parameters::default(),
             runtime_code: RuntimeCode::Shared,
             data: None,
@@ -391,6 +403,7 @@ impl Settings {
         ] {
             within(name, value, max)?;
         }
+        limits.validate_requests()?;
         if let Some(path) = self.grants.directories.iter().find(|path| !path.is_dir()) {
             return Err(SettingsError::NoDirectory { path: path.clone() });
         }
@@ -398,5 +411,14 @@ impl Settings {
             return Err(SettingsError::Zero { name: "events_max" });
         }
         Ok(())
+    }
+}
+
+impl Limits {
+    /// Those of requests to others.
+    fn validate_requests(&self) -> Result<(), SettingsError> {
+        let (connections, answer) = (self.request_connections_max, self.request_answer_bytes_max);
+        within("request_connections_max", connections, CONNECTIONS_POSSIBLE)?;
+        within("request_answer_bytes_max", answer, MEMORY_POSSIBLE)
     }
 }

@@ -8,3 +8,4 @@ pub(crate) mod listener;
 mod report;
 mod resolve;
 pub(crate) mod tcp;
+mod tls;

@@ -77,9 +77,12 @@ pub(crate) struct Options {
     /// Environment variable that the program may read; may be repeated. `run` grants all.
     #[arg(long = "env", value_name = "NAME")]
     environment: Vec<String>,
-    /// Host and port that the program may connect to, with `*` for any port or host and `*.domain`; may be repeated. `run` grants all.
+    /// Host and port that the program may connect to or send requests to, with `*` for any port or host and `*.domain`; may be repeated. Addresses that are not public, such as 10.0.0.1, are granted as addresses (10.0.0.0/8:443) or as localhost only. `run` grants all.
     #[arg(long = "connect", value_name = "HOST:PORT")]
     outbound: Vec<Targets>,
+    /// File of certificate authorities, in PEM form, that requests trust beside those of the system; may be repeated.
+    #[arg(long = "ca-cert", value_name = "FILE")]
+    authorities: Vec<PathBuf>,
     /// Directory whose contents the program may read and change; may be repeated. `run` grants the working directory first.
     #[arg(long = "dir", value_name = "PATH")]
     directories: Vec<PathBuf>,
@@ -150,6 +153,7 @@ impl Options {
         settings.grants = self.grants(command)?;
         settings.parameters = Parameters::parse(&self.parameters);
         settings.data.clone_from(&self.data);
+        settings.authorities.clone_from(&self.authorities);
         if matches!(command, Command::Run { .. }) {
             // Whoever runs a program on a console decides when it has waited long enough.
             settings.limits.life_cycle_wall_time_max = Duration::MAX;

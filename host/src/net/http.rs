@@ -1,6 +1,7 @@
 //! The HTTP server of a program: connections, requests to operations, responses (runtime.md 4).
 
 mod body;
+pub(crate) mod client;
 mod routing;
 
 use crate::console::Stream;

@@ -14,7 +14,7 @@ use crate::memory;
 use crate::state::{STATE, keep};
 
 /// A `list<tuple<string, string>>` that the host has written.
-fn pairs(address: usize, length: usize) -> Vec<(&'static str, &'static str)> {
+pub(crate) fn pairs(address: usize, length: usize) -> Vec<(&'static str, &'static str)> {
     let word = |pair: &[u8], index: usize| {
         let bytes = pair.get(index * 4..).and_then(<[u8]>::first_chunk);
         bytes.map_or(0, |bytes| u32::from_le_bytes(*bytes) as usize)
