@@ -15,7 +15,9 @@ use crate::emit::wit::Contract;
 use crate::ir::Role;
 use crate::lower::{Facts, Job, lower};
 use crate::nested::{self, ComponentError};
-use crate::program::{FeatureSet, GuardCondition, Program, SocketEvent, Trigger as Kind};
+use crate::program::{
+    FeatureSet, GuardCondition, Program, SocketEvent, Trigger as Kind, WebSocketEvent,
+};
 use crate::repositories;
 use crate::runtime::Runtime;
 use crate::source::{Lines, SourceFile};
@@ -154,6 +156,7 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
         files: files.iter().map(|file| file.path.clone()).collect(),
         feature_sets: entries,
         http: api.map(|api| api.http),
+        websockets: program.uses_websockets,
         repositories: repositories::declare(&program, &input.stores),
     };
     let bytes = artifact::emit(&components, &manifest, &contract, &runtime);
@@ -301,6 +304,7 @@ fn facts<'a>(
         stores: program.store_names.iter().map(String::as_str).collect(),
         listeners: program.resources.iter().map(String::as_str).collect(),
         links: program.links.iter().map(String::as_str).collect(),
+        has_websockets: program.uses_websockets,
         has_sockets: !program.resources.is_empty()
             || program
                 .feature_sets
@@ -336,6 +340,10 @@ fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigg
             SocketEvent::Data => (Role::TcpData, Trigger::TcpData),
             SocketEvent::Disconnected => (Role::TcpDisconnected, Trigger::TcpDisconnected),
         },
+        Kind::WebSocket {
+            event: Some(event),
+            path,
+        } => websocket_job(*event, path.clone()),
         Kind::Domain(event) => (Role::Event, Trigger::Event(event.clone())),
         Kind::Notification => (Role::Event, Trigger::Event(NOTIFICATION_SENT.to_owned())),
         Kind::State {
@@ -377,6 +385,18 @@ fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigg
     ))
 }
 
+fn websocket_job(event: WebSocketEvent, path: Option<String>) -> (Role, Trigger) {
+    match event {
+        WebSocketEvent::Connected => (Role::WebSocketConnected, Trigger::WebSocketConnected(path)),
+        WebSocketEvent::Message => (Role::WebSocketMessage, Trigger::WebSocketMessage(path)),
+        WebSocketEvent::Binary => (Role::WebSocketMessage, Trigger::WebSocketBinary(path)),
+        WebSocketEvent::Disconnected => (
+            Role::WebSocketDisconnected,
+            Trigger::WebSocketDisconnected(path),
+        ),
+    }
+}
+
 /// The name of the repository at the end of what stands before `Observer`.
 fn repository_name(text: &str) -> &str {
     text.rsplit(' ').next().unwrap_or(text)
@@ -413,7 +433,7 @@ fn not_compiled(set: &FeatureSet) -> Option<Diagnostic> {
         // Actions are compiled into their callers; tests are no part of the program.
         Kind::Action | Kind::Test => return None,
         // The checker has said that its name selects no event.
-        Kind::Socket(None) => return None,
+        Kind::Socket(None) | Kind::WebSocket { event: None, .. } => return None,
         Kind::None => {
             return Some(
                 Diagnostic::new(Code::NeverRun, set.syntax.header, format!("nothing runs `{}`", set.syntax.name))

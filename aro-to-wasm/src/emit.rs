@@ -8,4 +8,5 @@ pub(crate) mod file;
 pub(crate) mod host;
 pub(crate) mod module;
 pub(crate) mod socket;
+mod websocket;
 pub(crate) mod wit;

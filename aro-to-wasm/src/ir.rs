@@ -56,6 +56,12 @@ pub(crate) enum Role {
     TcpData,
     /// `aro:net/tcp-disconnected`: two halves of the socket, address and length of the reason.
     TcpDisconnected,
+    /// `aro:net/websocket-connected`: two halves of the socket.
+    WebSocketConnected,
+    /// `aro:net/websocket-message`: two halves of the socket, address and length of the data, whether it is binary.
+    WebSocketMessage,
+    /// `aro:net/websocket-disconnected`: two halves of the socket, address and length of the reason.
+    WebSocketDisconnected,
     /// `aro:program/test`: no parameter.
     Test,
     /// A feature set that a test runs: the test's variables as a map; answers a value, or nothing after a failure.
@@ -75,8 +81,11 @@ impl Role {
         match self {
             Role::Start | Role::Test => &[],
             Role::End => &[Flag, Flag, Flag],
-            Role::TcpConnected => &[Long, Long],
-            Role::TcpData | Role::TcpDisconnected => &[Long, Long, Flag, Flag],
+            Role::TcpConnected | Role::WebSocketConnected => &[Long, Long],
+            Role::TcpData | Role::TcpDisconnected | Role::WebSocketDisconnected => {
+                &[Long, Long, Flag, Flag]
+            }
+            Role::WebSocketMessage => &[Long, Long, Flag, Flag, Flag],
             Role::Event => &[Flag, Flag],
             Role::Operation => &[Flag; 12],
             Role::Action | Role::Tested => &[Value],
@@ -342,8 +351,14 @@ pub(crate) enum HostFunction {
     Listen,
     /// (host slice, port value or zero, name text, options or zero, soft flag) → socket; after a failure null if soft, else zero and a message
     Connect,
-    /// (socket value, payload slice) → 1, or 0 and a message
+    /// (socket value, payload slice, binary flag) → 1, or 0 and a message
     Send,
+    /// (filter, payload slice, binary flag) → 1, or 0 and a message
+    BroadcastWebSockets,
+    /// (socket value, code, reason slice) → 1, or 0 and a message
+    CloseWebSocket,
+    /// (path value or zero, protocols value or zero) → 1, or 0 and a message
+    ConfigureWebSockets,
     /// (socket value or unbound, payload slice)
     Broadcast,
     /// (socket value or unbound, filter, payload slice) → 1, or 0 and a message

@@ -14,6 +14,7 @@ mod scope;
 mod sentence;
 mod statement;
 mod trigger;
+mod websocket;
 
 use aro_wit::manifest;
 use indexmap::{IndexMap, IndexSet};
@@ -49,6 +50,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) api: Option<&'a Contract>,
     /// Whether a feature set waits for state transitions.
     pub(crate) has_state_handlers: bool,
+    /// Whether it has WebSockets.
+    pub(crate) has_websockets: bool,
     /// Whether the program has sockets at all.
     pub(crate) has_sockets: bool,
     /// Templates by their path in the folder of templates, with their place among the files.
@@ -252,7 +255,10 @@ impl<'s, 'a> Body<'s, 'a> {
         if guards.is_empty() {
             return;
         }
-        let Some(mut event) = self.guarded_event() else {
+        let Some(mut event) = self
+            .websocket_guarded(&guards)
+            .or_else(|| self.guarded_event())
+        else {
             return;
         };
         if self.guards_row {
@@ -327,7 +333,10 @@ impl<'s, 'a> Body<'s, 'a> {
             | Role::Event
             | Role::TcpConnected
             | Role::TcpData
-            | Role::TcpDisconnected => self.nodes.push(Node::Finish(None)),
+            | Role::TcpDisconnected
+            | Role::WebSocketConnected
+            | Role::WebSocketMessage
+            | Role::WebSocketDisconnected => self.nodes.push(Node::Finish(None)),
         }
     }
 

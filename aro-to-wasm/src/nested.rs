@@ -34,6 +34,9 @@ const HANDLERS: &[Trigger] = &[
     Trigger::TcpConnected,
     Trigger::TcpData,
     Trigger::TcpDisconnected,
+    Trigger::WebSocketConnected(None),
+    Trigger::WebSocketMessage(None),
+    Trigger::WebSocketDisconnected(None),
 ];
 
 fn handler_names() -> String {

@@ -55,6 +55,8 @@ pub struct Program {
     pub resources: IndexSet<String>,
     /// Those of them that are outbound connections.
     pub links: IndexSet<String>,
+    /// Whether it handles WebSockets or says something about them.
+    pub uses_websockets: bool,
     /// Name of each user-defined action to the index of its feature set; the first of a name.
     pub user_actions: IndexMap<String, usize>,
 }
@@ -84,7 +86,9 @@ impl Program {
         self.collect_published(&syntax, index);
         let mut bound = FxHashSet::default();
         bindings(&syntax.body, &mut bound);
+        self.uses_websockets |= matches!(trigger, Trigger::WebSocket { .. });
         walk::actions(&syntax.body, &mut |action, _| {
+            self.uses_websockets |= names_websockets(action, &bound);
             self.resources.extend(resource(action).map(str::to_owned));
             let link = resource(action).filter(|_| is_kind(action, ActionKind::Connect));
             self.links.extend(link.map(str::to_owned));
@@ -147,6 +151,30 @@ impl Program {
             publisher.activity == activity || publisher.activity.is_empty() || activity.is_empty()
         })
     }
+}
+
+/// Whether a name that nothing binds stands for WebSockets (runtime.md 5.4.1).
+pub(crate) fn is_websocket_name(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name == "ws" || name.contains("websocket")
+}
+
+fn names_websockets(action: &Action, bound: &FxHashSet<&str>) -> bool {
+    let objects = action.object.iter().chain(&action.extra);
+    let objects = objects.filter_map(|object| match &object.operand {
+        Operand::Noun(noun) => Some(noun),
+        Operand::Expression(_) | Operand::Duration { .. } | Operand::Labelled { .. } => None,
+    });
+    let result = match &action.result {
+        Target::Noun(noun) => Some(noun),
+        Target::Sink(_) | Target::None => None,
+    };
+    let means = |noun: &&Noun| is_websocket_name(&noun.base);
+    let configured = ["websocket", "websocket-connection"];
+    objects
+        .filter(means)
+        .any(|noun| !bound.contains(noun.base.as_str()))
+        || result.is_some_and(|noun| configured.contains(&noun.base.as_str()))
 }
 
 /// The noun that `Store` stores into.

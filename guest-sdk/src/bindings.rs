@@ -34,3 +34,33 @@ pub mod disconnected {
         export_macro_name: "export_disconnected",
     });
 }
+
+pub mod websocket_connected {
+    wit_bindgen::generate!({
+        path: ["../wit/log", "../wit/net", "world"],
+        world: "aro:guest/websocket-connected",
+        generate_all,
+        pub_export_macro: true,
+        export_macro_name: "export_websocket_connected",
+    });
+}
+
+pub mod websocket_message {
+    wit_bindgen::generate!({
+        path: ["../wit/log", "../wit/net", "world"],
+        world: "aro:guest/websocket-message",
+        generate_all,
+        pub_export_macro: true,
+        export_macro_name: "export_websocket_message",
+    });
+}
+
+pub mod websocket_disconnected {
+    wit_bindgen::generate!({
+        path: ["../wit/log", "../wit/net", "world"],
+        world: "aro:guest/websocket-disconnected",
+        generate_all,
+        pub_export_macro: true,
+        export_macro_name: "export_websocket_disconnected",
+    });
+}

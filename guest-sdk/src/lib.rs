@@ -26,10 +26,10 @@ mod handler;
 mod socket;
 
 pub use failure::Failure;
-pub use handler::TcpHandler;
+pub use handler::{TcpHandler, WebSocketHandler, WebSocketMessage};
 pub use socket::{
     Channel, ConnectError, ConnectErrorCode, ConnectOptions, Connection, Description, Framing, Kind,
-    ListenOptions, Listener, SendError,
+    ListenOptions, Listener, SendError, broadcast_binary, broadcast_text,
 };
 
 #[cfg(target_arch = "wasm32")]

@@ -4,8 +4,23 @@ use alloc::string::String;
 use core::fmt;
 
 use crate::bindings::imports::aro::net::{
-    channels, connections, directory, listeners, outbound,
+    channels, connections, directory, listeners, outbound, websockets,
 };
+
+/// Queues a text message on every open WebSocket; answers how many took it.
+pub fn broadcast_text(text: &str) -> u32 {
+    broadcast_as(websockets::MessageKind::Text, text.as_bytes())
+}
+
+/// Queues a binary message on every open WebSocket; answers how many took it.
+pub fn broadcast_binary(data: &[u8]) -> u32 {
+    broadcast_as(websockets::MessageKind::Binary, data)
+}
+
+fn broadcast_as(kind: websockets::MessageKind, data: &[u8]) -> u32 {
+    // Without a filter there is nothing that could fail.
+    websockets::broadcast(&[], data, kind).unwrap_or_default()
+}
 
 pub use crate::bindings::imports::aro::net::listeners::Framing;
 pub use crate::bindings::imports::aro::net::outbound::{ConnectError, ConnectErrorCode};
@@ -112,10 +127,30 @@ impl Connection {
     /// # Errors
     /// [`SendError`] if nothing was sent.
     pub fn send(self, data: &[u8]) -> Result<(), SendError> {
-        connections::send(self.0, data).map_err(|error| match error {
+        self.send_as(connections::MessageKind::Binary, data)
+    }
+
+    /// The same, marked as text on a WebSocket; other connections get its UTF-8.
+    ///
+    /// # Errors
+    /// [`SendError`] if nothing was sent.
+    pub fn send_text(self, text: &str) -> Result<(), SendError> {
+        self.send_as(connections::MessageKind::Text, text.as_bytes())
+    }
+
+    fn send_as(self, kind: connections::MessageKind, data: &[u8]) -> Result<(), SendError> {
+        connections::send(self.0, data, kind).map_err(|error| match error {
             connections::SendError::Closed => SendError::Closed,
             connections::SendError::Full => SendError::Full,
         })
+    }
+
+    /// Closes it after its queue is flushed; a WebSocket with a code (1000, or 3000 to 4999) and a reason of at most 123 bytes.
+    ///
+    /// # Errors
+    /// A sentence where the code or the reason cannot be sent.
+    pub fn close_with(self, code: u16, reason: &str) -> Result<(), String> {
+        websockets::close(self.0, code, reason)
     }
 
     /// Connects to a name or an address; `name` is entered into the directory if it is not empty.

@@ -7,6 +7,7 @@ pub(crate) mod table;
 
 use crate::net::frame::{Framing, HEAD_BYTES};
 use crate::net::listener::Listener;
+use crate::net::websocket::{self, CloseReason, Kind, Place};
 use bytes::Bytes;
 use channel::Memberships;
 use id::SocketId;
@@ -26,6 +27,8 @@ pub(crate) enum Origin {
     },
     /// The program opened it.
     Outbound(Box<Link>),
+    /// A request to the HTTP server became it.
+    WebSocket(Box<Place>),
 }
 
 /// What an outbound connection was opened with.
@@ -50,7 +53,7 @@ impl Origin {
     }
 }
 
-/// A TCP connection as the rest of the host sees it.
+/// A connection as the rest of the host sees it.
 #[derive(Debug)]
 pub(crate) struct Connection {
     pub(crate) id: SocketId,
@@ -86,21 +89,36 @@ impl Connection {
     pub(crate) fn listener(&self) -> Option<&Listener> {
         match &self.origin {
             Origin::Inbound { listener, .. } => Some(listener),
-            Origin::Outbound(_) => None,
+            Origin::Outbound(_) | Origin::WebSocket(_) => None,
         }
     }
 
-    /// Address of the peer; of an outbound connection host and port as they were given.
+    /// Whether messages to it are framed as those of WebSockets.
+    pub(crate) fn is_websocket(&self) -> bool {
+        matches!(self.origin, Origin::WebSocket(_))
+    }
+
+    /// Path of the request that became it.
+    pub(crate) fn websocket_path(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::WebSocket(place) => Some(&place.path),
+            Origin::Inbound { .. } | Origin::Outbound(_) => None,
+        }
+    }
+
+    /// Address of the peer; of an outbound connection host and port as they were given, of a WebSocket without the port.
     pub(crate) fn remote(&self) -> String {
         match &self.origin {
+            Origin::WebSocket(place) => place.remote.ip().to_canonical().to_string(),
             Origin::Inbound { remote, .. } => remote.to_string(),
             Origin::Outbound(link) => link.target.clone(),
         }
     }
 
-    /// Name of the listener, or of the outbound connection itself.
+    /// Name of the listener, or of the outbound connection itself; of a WebSocket its path.
     pub(crate) fn name(&self) -> &str {
         match &self.origin {
+            Origin::WebSocket(place) => &place.path,
             Origin::Inbound { listener, .. } => &listener.name,
             Origin::Outbound(link) => &link.name,
         }
@@ -109,6 +127,7 @@ impl Connection {
     /// Local port of an inbound connection, remote port of an outbound one.
     pub(crate) fn port(&self) -> u16 {
         match &self.origin {
+            Origin::WebSocket(place) => place.port,
             Origin::Inbound { listener, .. } => listener.address.port(),
             Origin::Outbound(link) => link.port,
         }
@@ -119,41 +138,72 @@ impl Connection {
         match &self.origin {
             Origin::Inbound { listener, .. } => listener.framing,
             Origin::Outbound(link) => link.framing,
+            // Its session cuts messages.
+            Origin::WebSocket(_) => Framing::Raw,
         }
     }
 
     /// Queues a copy of `data` without waiting.
-    pub(crate) fn send(&self, data: &[u8], wake: Wake) -> Result<(), Refusal> {
-        self.outbound.push(self.head(data).as_slice(), data, wake)
+    pub(crate) fn send(&self, data: &[u8], kind: Kind, wake: Wake) -> Result<(), Refusal> {
+        let head = self.head(data, kind);
+        self.outbound.push(head.as_slice(), data, wake)
     }
 
     /// Queues shared bytes without waiting.
-    pub(crate) fn send_shared(&self, data: &Bytes, wake: Wake) -> Result<(), Refusal> {
-        self.outbound
-            .push_shared(self.head(data).as_slice(), data, wake)
+    pub(crate) fn send_shared(&self, data: &Bytes, kind: Kind, wake: Wake) -> Result<(), Refusal> {
+        let head = self.head(data, kind);
+        self.outbound.push_shared(head.as_slice(), data, wake)
     }
 
     /// Queues a copy of `data`, and waits for room as long as the caller lets it.
-    pub(crate) async fn send_wait(&self, data: &[u8]) -> Result<(), Refusal> {
-        self.outbound
-            .push_wait(self.head(data).as_slice(), data)
-            .await
+    pub(crate) async fn send_wait(&self, data: &[u8], kind: Kind) -> Result<(), Refusal> {
+        let head = self.head(data, kind);
+        self.outbound.push_wait(head.as_slice(), data).await
+    }
+
+    /// What a message is to be marked as on this connection, where it claims to be `kind`.
+    pub(crate) fn kind_of(&self, data: &[u8], kind: Kind) -> Kind {
+        match kind {
+            Kind::Text if self.is_websocket() && std::str::from_utf8(data).is_err() => Kind::Binary,
+            Kind::Text | Kind::Binary => kind,
+        }
+    }
+
+    /// Ends it after everything queued has been written; a WebSocket says why.
+    pub(crate) fn close(&self, reason: CloseReason<'_>) {
+        if self.is_websocket() {
+            self.outbound.close_with(&reason.frame());
+        } else {
+            self.outbound.close(Closing::Flush);
+        }
     }
 
     /// What precedes a message on this connection.
-    fn head(&self, data: &[u8]) -> Head {
-        match self.framing() {
-            Framing::Raw | Framing::Line { .. } => Head(None),
+    fn head(&self, data: &[u8], kind: Kind) -> Head {
+        match (&self.origin, self.framing()) {
+            (Origin::WebSocket(_), _) => Head::WebSocket(websocket::head(kind, data.len())),
             // A message is far shorter than that.
-            Framing::Length { .. } => Head(u32::try_from(data.len()).ok().map(u32::to_be_bytes)),
+            (_, Framing::Length { .. }) => match u32::try_from(data.len()) {
+                Ok(length) => Head::Length(length.to_be_bytes()),
+                Err(_) => Head::None,
+            },
+            (_, Framing::Raw | Framing::Line { .. }) => Head::None,
         }
     }
 }
 
-struct Head(Option<[u8; HEAD_BYTES]>);
+enum Head {
+    None,
+    Length([u8; HEAD_BYTES]),
+    WebSocket(websocket::Head),
+}
 
 impl Head {
     fn as_slice(&self) -> &[u8] {
-        self.0.as_ref().map_or(&[], |head| head)
+        match self {
+            Self::None => &[],
+            Self::Length(length) => length,
+            Self::WebSocket(head) => head.as_slice(),
+        }
     }
 }

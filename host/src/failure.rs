@@ -146,6 +146,7 @@ mod tests {
             files: vec!["main.aro".into()],
             feature_sets: vec![feature_set],
             http: None,
+            websockets: false,
             repositories: vec![],
         }
     }

@@ -1,4 +1,4 @@
-//! TCP: listeners, and the one task that owns each connection's socket.
+//! Sockets: listeners, HTTP, WebSockets, and the one task that owns each connection's socket.
 
 pub(crate) mod buffer;
 pub(crate) mod connect;
@@ -8,4 +8,6 @@ pub(crate) mod listener;
 mod report;
 mod resolve;
 pub(crate) mod tcp;
-mod tls;
+pub(crate) mod tls;
+pub(crate) mod transport;
+pub(crate) mod websocket;

@@ -4,8 +4,9 @@ use crate::conn::Connection;
 use crate::engine::feature_set::{Call, Cause, FeatureSet};
 use crate::net::buffer::Chunk;
 use crate::net::http::Operations;
+use crate::net::websocket::Kind;
 use crate::tenant::Tenant;
-use aro_wit::manifest::{Manifest, Trigger};
+use aro_wit::manifest::{Manifest, Trigger, WebSocketPath};
 use futures_util::future::join_all;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -15,7 +16,70 @@ use std::sync::Arc;
 pub(crate) enum Event {
     Connected,
     Data(Chunk),
-    Disconnected(&'static str),
+    /// On a WebSocket.
+    Message {
+        kind: Kind,
+        data: Arc<[u8]>,
+    },
+    Disconnected(Arc<str>),
+}
+
+/// A handler of an event of WebSockets.
+struct WebSocketHandler {
+    event: WebSocketEvent,
+    /// The path whose WebSockets it wants; none for all of them.
+    path: WebSocketPath,
+    feature_set: Arc<FeatureSet>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WebSocketEvent {
+    Connected,
+    /// Of either kind.
+    Message,
+    /// Binary ones only.
+    Binary,
+    Disconnected,
+}
+
+impl WebSocketHandler {
+    /// None for other triggers.
+    fn of(trigger: &Trigger, feature_set: &Arc<FeatureSet>) -> Option<Self> {
+        let (event, path) = match trigger {
+            Trigger::WebSocketConnected(path) => (WebSocketEvent::Connected, path),
+            Trigger::WebSocketMessage(path) => (WebSocketEvent::Message, path),
+            Trigger::WebSocketBinary(path) => (WebSocketEvent::Binary, path),
+            Trigger::WebSocketDisconnected(path) => (WebSocketEvent::Disconnected, path),
+            Trigger::Start
+            | Trigger::EndSuccess
+            | Trigger::EndError
+            | Trigger::Test
+            | Trigger::TcpConnected
+            | Trigger::TcpData
+            | Trigger::TcpDisconnected
+            | Trigger::Event(_)
+            | Trigger::Operation(_) => return None,
+        };
+        Some(Self {
+            event,
+            path: path.clone(),
+            feature_set: Arc::clone(feature_set),
+        })
+    }
+
+    fn handles(&self, event: &Event, path: &str) -> bool {
+        let is_of_event = match event {
+            Event::Connected => self.event == WebSocketEvent::Connected,
+            Event::Disconnected(_) => self.event == WebSocketEvent::Disconnected,
+            Event::Message { kind, .. } => match self.event {
+                WebSocketEvent::Message => true,
+                WebSocketEvent::Binary => *kind == Kind::Binary,
+                WebSocketEvent::Connected | WebSocketEvent::Disconnected => false,
+            },
+            Event::Data(_) => false,
+        };
+        is_of_event && self.path.as_ref().is_none_or(|wanted| wanted == path)
+    }
 }
 
 /// The feature sets of a program by what runs them, each list in declaration order.
@@ -27,6 +91,7 @@ pub(crate) struct Routes {
     connected: Vec<Arc<FeatureSet>>,
     data: Vec<Arc<FeatureSet>>,
     disconnected: Vec<Arc<FeatureSet>>,
+    websockets: Vec<WebSocketHandler>,
     events: HashMap<String, Vec<Arc<FeatureSet>>>,
     /// Operations of the contract.
     pub(crate) http: Operations,
@@ -46,8 +111,10 @@ impl Routes {
         };
         let first = |trigger: Trigger| all(trigger).into_iter().next();
         let mut events: HashMap<String, Vec<Arc<FeatureSet>>> = HashMap::new();
+        let mut websockets = Vec::new();
         for (entry, feature_set) in manifest.feature_sets.iter().zip(feature_sets) {
             for trigger in &entry.triggers {
+                websockets.extend(WebSocketHandler::of(trigger, feature_set));
                 if let Trigger::Event(subject) = trigger {
                     let handlers = events.entry(subject.clone()).or_default();
                     handlers.push(Arc::clone(feature_set));
@@ -56,6 +123,7 @@ impl Routes {
         }
         Self {
             events,
+            websockets,
             http: Operations::new(&manifest, feature_sets),
             start: first(Trigger::Start),
             end_success: first(Trigger::EndSuccess),
@@ -72,30 +140,56 @@ impl Routes {
         self.events.get(subject).map_or(&[], Vec::as_slice)
     }
 
+    /// The handlers of an event of TCP.
     fn handlers(&self, event: &Event) -> &[Arc<FeatureSet>] {
         match event {
             Event::Connected => &self.connected,
             Event::Data(_) => &self.data,
             Event::Disconnected(_) => &self.disconnected,
+            Event::Message { .. } => &[],
         }
+    }
+
+    /// Whether a handler names this path for WebSockets.
+    pub(crate) fn names_websocket_path(&self, path: &str) -> bool {
+        let named = |handler: &WebSocketHandler| handler.path.as_deref() == Some(path);
+        self.websockets.iter().any(named)
     }
 }
 
-/// Runs every handler of an event and reports those that fail. Handlers start in declaration order, each runs up to its first wait before the next starts (runtime.md 3.1.3).
+/// Runs every handler of an event and reports those that fail.
 pub(crate) async fn deliver(tenant: &Arc<Tenant>, connection: &Arc<Connection>, event: Event) {
     let Some(routes) = tenant.routes.load_full() else {
         return;
     };
-    match routes.handlers(&event) {
-        [] => {}
-        [handler] => handler.handle(cause(connection), call(event)).await,
-        handlers => {
-            join_all(
-                handlers
-                    .iter()
-                    .map(|handler| handler.handle(cause(connection), call(event.clone()))),
+    match connection.websocket_path() {
+        None => run(routes.handlers(&event).iter(), connection, &event).await,
+        Some(path) => {
+            let handlers = routes.websockets.iter();
+            let handlers = handlers.filter(|handler| handler.handles(&event, path));
+            run(
+                handlers.map(|handler| &handler.feature_set),
+                connection,
+                &event,
             )
             .await;
+        }
+    }
+}
+
+/// Handlers start in declaration order, each runs up to its first wait before the next starts (runtime.md 3.1.3).
+async fn run<'a>(
+    mut handlers: impl Iterator<Item = &'a Arc<FeatureSet>> + Clone,
+    connection: &Arc<Connection>,
+    event: &Event,
+) {
+    let all = handlers.clone();
+    match (handlers.next(), handlers.next()) {
+        (None, _) => {}
+        (Some(handler), None) => handler.handle(cause(connection), call(event.clone())).await,
+        (Some(_), Some(_)) => {
+            join_all(all.map(|handler| handler.handle(cause(connection), call(event.clone()))))
+                .await;
         }
     }
 }
@@ -108,6 +202,7 @@ fn call(event: Event) -> Call {
     match event {
         Event::Connected => Call::Connected,
         Event::Data(data) => Call::Data { data },
+        Event::Message { kind, data } => Call::Message { kind, data },
         Event::Disconnected(reason) => Call::Disconnected { reason },
     }
 }

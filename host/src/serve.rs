@@ -8,6 +8,7 @@ use crate::console::Stream;
 use crate::engine::feature_set::{Call, Cause, FeatureSet, Response};
 use crate::engine::{Engine, EngineStartError, LoadError};
 use crate::failure::{Failure, FailureKind};
+use crate::net::websocket::CloseReason;
 use crate::observe::Observed;
 use crate::route::Routes;
 use crate::store::write_back;
@@ -362,7 +363,7 @@ impl Program {
         self.tenant
             .sockets
             .each_connection(Which::All, |connection| {
-                connection.outbound.close(Closing::Flush)
+                connection.close(CloseReason::GOING_AWAY)
             });
         self.tenant.tasks.close();
         let limit = self.tenant.settings.limits.flush_time_max + END_GRACE;

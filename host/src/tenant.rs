@@ -10,6 +10,7 @@ use crate::net::buffer::BufferPool;
 use crate::net::connect::ConnectError;
 use crate::net::http::Server;
 use crate::net::http::client::Client;
+use crate::net::websocket::Configuration;
 use crate::observe::Counters;
 use crate::permit::Permits;
 use crate::route::Routes;
@@ -100,6 +101,9 @@ pub(crate) struct Tenant {
     pub(crate) resolutions: Arc<Semaphore>,
     /// One permit for each HTTP request whose body is read or that is being answered.
     pub(crate) http_requests: Semaphore,
+    /// What the program has said of its WebSockets.
+    pub(crate) websocket: Mutex<Configuration>,
+    websockets: AtomicUsize,
     pub(crate) state: State,
     pub(crate) counters: Counters,
     pub(crate) permits: Permits,
@@ -154,6 +158,8 @@ impl Tenant {
             }),
             resolutions: Arc::new(Semaphore::new(limits.resolutions_max)),
             http_requests: Semaphore::new(limits.http_requests_max),
+            websocket: Mutex::default(),
+            websockets: AtomicUsize::new(0),
             counters: Counters::default(),
             permits: Permits::new(limits.instances_max, limits.event_depth_max),
             detached: Arc::new(Semaphore::new(limits.detached_events_max)),
@@ -256,6 +262,28 @@ impl Slot {
             true => Ok(slot),
             false => Err(ConnectError::TooManyOutbound { max }),
         }
+    }
+}
+
+/// A WebSocket's share of what the tenant may have, besides that of its connection.
+#[derive(Debug)]
+pub(crate) struct WebSocketSlot {
+    tenant: Arc<Tenant>,
+}
+
+impl WebSocketSlot {
+    /// None when the tenant has too many WebSockets.
+    pub(crate) fn take(tenant: &Arc<Tenant>) -> Option<Self> {
+        let max = tenant.settings.limits.websockets_max;
+        take(&tenant.websockets, max).then(|| Self {
+            tenant: Arc::clone(tenant),
+        })
+    }
+}
+
+impl Drop for WebSocketSlot {
+    fn drop(&mut self) {
+        self.tenant.websockets.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

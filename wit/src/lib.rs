@@ -22,6 +22,14 @@ pub mod interface {
     pub const TCP_DATA: &str = "aro:net/tcp-data@0.1.0";
     /// Exported by handlers of closed connections.
     pub const TCP_DISCONNECTED: &str = "aro:net/tcp-disconnected@0.1.0";
+    /// Exported by handlers of new WebSockets.
+    pub const WEBSOCKET_CONNECTED: &str = "aro:net/websocket-connected@0.1.0";
+    /// Exported by handlers of messages on WebSockets.
+    pub const WEBSOCKET_MESSAGE: &str = "aro:net/websocket-message@0.1.0";
+    /// Exported by handlers of closed WebSockets.
+    pub const WEBSOCKET_DISCONNECTED: &str = "aro:net/websocket-disconnected@0.1.0";
+    /// Reaching all WebSockets.
+    pub const WEBSOCKETS: &str = "aro:net/websockets@0.1.0";
     /// Opening and closing listeners.
     pub const LISTENERS: &str = "aro:net/listeners@0.1.0";
     /// Opening connections.

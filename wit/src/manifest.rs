@@ -30,6 +30,9 @@ pub struct Manifest {
     /// What the program answers over HTTP; none without a contract.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub http: Option<Http>,
+    /// Whether it handles WebSockets or says something about them: only then does its HTTP server accept them without being told to.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub websockets: bool,
     /// What the program says of its repositories before it runs; those of which it says nothing are not listed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub repositories: Vec<Repository>,
@@ -124,11 +127,22 @@ pub enum Trigger {
     TcpData,
     /// A connection was closed.
     TcpDisconnected,
+    /// A WebSocket was opened.
+    WebSocketConnected(WebSocketPath),
+    /// A message arrived on a WebSocket.
+    WebSocketMessage(WebSocketPath),
+    /// A binary message arrived on a WebSocket.
+    WebSocketBinary(WebSocketPath),
+    /// A WebSocket was closed.
+    WebSocketDisconnected(WebSocketPath),
     /// An event of this subject: the type of a domain event, [`NOTIFICATION_SENT`], [`STATE_CHANGED`], or one of [`repository_changed`] and [`repository_evicted`].
     Event(String),
     /// A request for the operation of this identity.
     Operation(String),
 }
+
+/// The path whose WebSockets a handler wants; none for all of them.
+pub type WebSocketPath = Option<String>;
 
 /// Subject of the events of `Notify`. It contains a space, as no type of a domain event does.
 pub const NOTIFICATION_SENT: &str = "notification sent";
@@ -158,6 +172,9 @@ impl Trigger {
             Trigger::TcpConnected => name::TCP_CONNECTED,
             Trigger::TcpData => name::TCP_DATA,
             Trigger::TcpDisconnected => name::TCP_DISCONNECTED,
+            Trigger::WebSocketConnected(_) => name::WEBSOCKET_CONNECTED,
+            Trigger::WebSocketMessage(_) | Trigger::WebSocketBinary(_) => name::WEBSOCKET_MESSAGE,
+            Trigger::WebSocketDisconnected(_) => name::WEBSOCKET_DISCONNECTED,
             Trigger::Event(_) => name::EVENT_HANDLER,
             Trigger::Operation(_) => name::HTTP_HANDLER,
         }

@@ -48,8 +48,11 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
         | H::Unsubscribe
         | H::PublishChannel
         | H::CountChannel => super::socket::helper(function),
+        H::BroadcastWebSockets | H::CloseWebSocket | H::ConfigureWebSockets => {
+            super::websocket::helper(function)
+        }
         H::Send => part(
-            &[I32; 3],
+            &[I32; 4],
             &[I32],
             &[(name::CONNECTIONS, "send")],
             &["socket_high", "socket_low", "raise"],
@@ -254,6 +257,9 @@ impl Body<'_> {
             | H::Unsubscribe
             | H::PublishChannel
             | H::CountChannel => self.socket(function),
+            H::BroadcastWebSockets | H::CloseWebSocket | H::ConfigureWebSockets => {
+                self.websocket(function)
+            }
             H::Send => self.send(),
             H::Broadcast => self.broadcast(),
             H::CloseListener => self.halves().import(name::LISTENERS, "close"),
@@ -294,8 +300,7 @@ impl Body<'_> {
             H::CancelTimer => self.locals(2).import(name::EVENT_TIMERS, "cancel"),
             H::Keep => self.import(name::LIFETIME, "keep"),
             H::StartServer => self.start_server(),
-            H::Request | H::Probe => self.request(function),
-            H::StopServer => self.import(name::HTTP_SERVER, "stop"),
+            H::Request | H::Probe | H::StopServer => self.http(function),
             H::Now => self
                 .scratch()
                 .import(name::WALL_CLOCK, "now")
@@ -314,10 +319,18 @@ impl Body<'_> {
         };
     }
 
+    fn http(&mut self, function: HostFunction) -> &mut Self {
+        match function == HostFunction::StopServer {
+            true => self.import(name::HTTP_SERVER, "stop"),
+            false => self.request(function),
+        }
+    }
+
     fn send(&mut self) -> &mut Self {
         self.halves()
             .local(1)
             .local(2)
+            .local(3)
             .scratch()
             .import(name::CONNECTIONS, "send");
         // A connection that is gone swallows what is sent to it (runtime.md 6.6.3); only a full queue fails.
@@ -547,7 +560,7 @@ impl Body<'_> {
     }
 
     /// `result<_, string>` as 1, or 0 and a message.
-    fn succeeded(&mut self) -> &mut Self {
+    pub(super) fn succeeded(&mut self) -> &mut Self {
         self.failed();
         self.function.instructions().i32_eqz();
         self
@@ -620,7 +633,7 @@ impl Body<'_> {
     }
 
     /// Address and length from the packed slice in a 64-bit local.
-    fn slice(&mut self, local: u32) -> &mut Self {
+    pub(super) fn slice(&mut self, local: u32) -> &mut Self {
         self.function.instructions().local_get(local);
         self.split(local)
     }
@@ -665,6 +678,17 @@ impl Body<'_> {
 
     pub(super) fn extend(&mut self) -> &mut Self {
         self.function.instructions().i64_extend_i32_u();
+        self
+    }
+
+    /// Whether the first of two unsigned 64-bit numbers is the greater one.
+    pub(super) fn exceeds(&mut self) -> &mut Self {
+        self.function.instructions().i64_gt_u();
+        self
+    }
+
+    pub(super) fn wrap(&mut self) -> &mut Self {
+        self.function.instructions().i32_wrap_i64();
         self
     }
 

@@ -21,6 +21,7 @@ mod test;
 mod text;
 mod time;
 mod time_wait;
+mod websocket;
 
 pub(super) use template::Rendering;
 

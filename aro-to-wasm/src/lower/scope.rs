@@ -113,7 +113,8 @@ impl Body<'_, '_> {
                 .iter()
                 .any(|scope| scope.sockets.contains(&local)),
             None => {
-                (name == "connection" && self.is_tcp())
+                (name == "connection" && self.is_of_connection())
+                    || (name == "websocket-connection" && self.is_websocket())
                     || self.shared.facts.listeners.contains(name)
             }
         }
@@ -215,24 +216,37 @@ impl Body<'_, '_> {
         Some(Expr::host(function, Vec::new()))
     }
 
-    /// Whether the function handles an event of a TCP connection.
-    pub(super) fn is_tcp(&self) -> bool {
-        matches!(
+    /// Whether the function handles an event of a connection, be it a WebSocket or not.
+    pub(super) fn is_of_connection(&self) -> bool {
+        let is_tcp = matches!(
             self.role,
             Role::TcpConnected | Role::TcpData | Role::TcpDisconnected
+        );
+        is_tcp || self.is_websocket()
+    }
+
+    /// Whether the function handles an event of a WebSocket.
+    pub(super) fn is_websocket(&self) -> bool {
+        matches!(
+            self.role,
+            Role::WebSocketConnected | Role::WebSocketMessage | Role::WebSocketDisconnected
         )
     }
 
     fn implicit_name(&self, name: &str) -> Option<Implicit> {
         match (name, self.role) {
-            ("event", _) if self.is_tcp() => Some(Implicit::Event),
+            ("event", _) if self.is_of_connection() => Some(Implicit::Event),
             (name, Role::Event) if name == self.event => Some(Implicit::Payload),
-            ("connection", _) if self.is_tcp() => Some(Implicit::Socket),
+            ("connection", _) if self.is_of_connection() => Some(Implicit::Socket),
+            ("websocket-connection", _) if self.is_websocket() => Some(Implicit::Socket),
+            ("websocket-message", Role::WebSocketMessage) => Some(Implicit::Message),
             ("packet", Role::TcpData) => Some(Implicit::Packet),
             ("request", Role::Operation) => Some(Implicit::Request),
             ("pathParameters", Role::Operation) => Some(Implicit::PathParameters),
             ("queryParameters", Role::Operation) => Some(Implicit::QueryParameters),
-            ("headers" | "headerParameters", Role::Operation) => Some(Implicit::Headers),
+            ("headers", Role::Operation) => Some(Implicit::Headers),
+            ("headerParameters", Role::Operation) => Some(Implicit::HeaderParameters),
+            ("cookieParameters", Role::Operation) => Some(Implicit::CookieParameters),
             ("body", Role::Operation) => Some(Implicit::Body),
             ("shutdown", Role::End) => Some(Implicit::Shutdown),
             _ => None,

@@ -1,6 +1,7 @@
 //! The names that a trigger binds (runtime.md 3.4, 6.4), each made only if it is used.
 
 use super::Body;
+use crate::contract::Parameters;
 use crate::ir::{
     Argument, Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Node, OnFailure, Role,
 };
@@ -10,7 +11,7 @@ use crate::ir::{
 pub(super) enum Implicit {
     /// The connection.
     Socket,
-    /// Received bytes: text if they are UTF-8.
+    /// Received bytes: text if they are UTF-8. A message on a WebSocket: text.
     Data,
     /// Received bytes as bytes.
     Bytes,
@@ -22,6 +23,8 @@ pub(super) enum Implicit {
     Event,
     /// `<packet>` as a whole.
     Packet,
+    /// `<websocket-message>` as a whole.
+    Message,
     /// What an event carries.
     Payload,
     /// `<shutdown>`
@@ -32,6 +35,10 @@ pub(super) enum Implicit {
     PathParameters,
     /// `<queryParameters>`
     QueryParameters,
+    /// `<headerParameters>`
+    HeaderParameters,
+    /// `<cookieParameters>`
+    CookieParameters,
     /// `<body>` of a request.
     Body,
     /// `<request>` as a whole.
@@ -46,7 +53,14 @@ impl Implicit {
             (Implicit::Event, Role::TcpData) => {
                 &[Implicit::Socket, Implicit::Facts, Implicit::Data]
             }
-            (Implicit::Event, Role::TcpDisconnected) => {
+            (Implicit::Event, Role::WebSocketMessage) => &[
+                Implicit::Socket,
+                Implicit::Facts,
+                Implicit::Data,
+                Implicit::Bytes,
+            ],
+            (Implicit::Message, _) => &[Implicit::Socket, Implicit::Data],
+            (Implicit::Event, Role::TcpDisconnected | Role::WebSocketDisconnected) => {
                 &[Implicit::Socket, Implicit::Facts, Implicit::Reason]
             }
             (Implicit::Event, _) => &[Implicit::Socket, Implicit::Facts],
@@ -67,6 +81,8 @@ const HIGH: LocalId = LocalId(0);
 const LOW: LocalId = LocalId(1);
 const ADDRESS: LocalId = LocalId(2);
 const LENGTH: LocalId = LocalId(3);
+/// Whether a message is binary.
+pub(super) const IS_BINARY: LocalId = LocalId(4);
 
 /// Parts of a request by the first of their two parameters.
 const METHOD: u32 = 0;
@@ -111,7 +127,12 @@ impl Body<'_, '_> {
     pub(super) fn guarded_event(&mut self) -> Option<LocalId> {
         let implicit = match self.role {
             Role::Event => Implicit::Payload,
-            Role::TcpConnected | Role::TcpData | Role::TcpDisconnected => Implicit::Event,
+            Role::TcpConnected
+            | Role::TcpData
+            | Role::TcpDisconnected
+            | Role::WebSocketConnected
+            | Role::WebSocketMessage
+            | Role::WebSocketDisconnected => Implicit::Event,
             Role::Operation => Implicit::Request,
             Role::Start | Role::End | Role::Action | Role::Test | Role::Tested => return None,
         };
@@ -141,6 +162,37 @@ impl Body<'_, '_> {
         Expr::runtime("http_query", arguments)
     }
 
+    /// What the contract declares of the headers of the request.
+    fn declared(
+        &mut self,
+        function: &'static str,
+        which: impl FnOnce(&Parameters) -> &Vec<String>,
+    ) -> Expr {
+        let api = self.shared.facts.api;
+        let declared = api.and_then(|api| api.parameters(&self.set.name));
+        let names = declared.map_or_else(String::new, |all| which(all).join("\n"));
+        let mut arguments = slice(HEADERS);
+        arguments.push(self.text(&names).into());
+        Expr::runtime(function, arguments)
+    }
+
+    /// All parameters of the query, lists where the contract says so.
+    fn query_parameters(&mut self) -> Expr {
+        let mut arguments = slice(QUERY);
+        arguments.push(Expr::Flag(1).into());
+        let all = Expr::runtime("http_query", arguments);
+        let api = self.shared.facts.api;
+        let declared = api.and_then(|api| api.parameters(&self.set.name));
+        let lists = declared.map_or(&[][..], |declared| &declared.lists);
+        if lists.is_empty() {
+            return all;
+        }
+        let mut arguments = vec![all.into()];
+        arguments.extend(slice(QUERY));
+        arguments.push(self.text(&lists.join("\n")).into());
+        Expr::runtime("http_lists", arguments)
+    }
+
     fn make_request(&mut self) -> Expr {
         let map = self.new_map();
         self.put(map, "method", request_text(METHOD));
@@ -164,8 +216,11 @@ impl Body<'_, '_> {
 
     /// The first step of a path into `<event>` or `<packet>`, where it needs no map.
     pub(super) fn event_field(&mut self, base: &str, field: &str) -> Option<Expr> {
-        if !self.is_tcp() || self.lookup(base).is_some() {
+        if !self.is_of_connection() || self.lookup(base).is_some() {
             return None;
+        }
+        if self.is_websocket() {
+            return self.websocket_field(base, field);
         }
         let implicit = match (base, field, self.role) {
             ("event", "connection", _) => Implicit::Socket,
@@ -208,7 +263,7 @@ impl Body<'_, '_> {
         }
     }
 
-    fn step(&mut self, value: Expr, name: &str) -> Expr {
+    pub(super) fn step(&mut self, value: Expr, name: &str) -> Expr {
         let name = self.text(name);
         Expr::fallible("step", vec![value.into(), name.into()], FailureKind::Action)
     }
@@ -242,6 +297,7 @@ impl Body<'_, '_> {
                 "socket",
                 vec![Expr::Local(HIGH).into(), Expr::Local(LOW).into()],
             ),
+            Implicit::Data if self.role == Role::WebSocketMessage => bytes("lossy"),
             Implicit::Data => bytes("data"),
             Implicit::Bytes => bytes("bytes"),
             Implicit::Reason => bytes("text"),
@@ -249,7 +305,9 @@ impl Body<'_, '_> {
                 let socket = self.implicit(Implicit::Socket);
                 Expr::host(HostFunction::Describe, vec![Expr::Local(socket).into()])
             }
+            Implicit::Event if self.is_websocket() => self.make_websocket_event(),
             Implicit::Event => self.make_event(),
+            Implicit::Message => self.make_websocket_message(),
             Implicit::Packet => self.make_packet(),
             Implicit::Payload => Expr::runtime(
                 "decode",
@@ -258,11 +316,9 @@ impl Body<'_, '_> {
             Implicit::Shutdown => self.make_shutdown(),
             Implicit::Headers => Expr::runtime("http_pairs", slice(HEADERS)),
             Implicit::PathParameters => Expr::runtime("http_pairs", slice(PARAMETERS)),
-            Implicit::QueryParameters => {
-                let mut arguments = slice(QUERY);
-                arguments.push(Expr::Flag(1).into());
-                Expr::runtime("http_query", arguments)
-            }
+            Implicit::QueryParameters => self.query_parameters(),
+            Implicit::HeaderParameters => self.declared("http_headers", |all| &all.headers),
+            Implicit::CookieParameters => self.declared("http_cookies", |all| &all.cookies),
             Implicit::Body => {
                 let mut arguments = slice(HEADERS);
                 arguments.extend(slice(BODY));
@@ -272,7 +328,7 @@ impl Body<'_, '_> {
         }
     }
 
-    fn new_map(&mut self) -> LocalId {
+    pub(super) fn new_map(&mut self) -> LocalId {
         self.keep(
             Expr::runtime("map", vec![Expr::Flag(8).into()]),
             Kind::Value,

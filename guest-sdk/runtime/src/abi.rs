@@ -68,6 +68,7 @@ pub const EXPORTS: &[Export] = &[
     export("text", &[I32, I32], &[I32]),
     export("bytes", &[I32, I32], &[I32]),
     export("data", &[I32, I32], &[I32]),
+    export("lossy", &[I32, I32], &[I32]),
     export("socket", &[I64, I64], &[I32]),
     export("date", &[I64, I32], &[I32]),
     export("iso", &[I64], &[I32]),
@@ -157,6 +158,7 @@ pub const EXPORTS: &[Export] = &[
     export("human", &[I32], &[I64]),
     export("string", &[I32], &[I64]),
     export("payload", &[I32], &[I64]),
+    export("texts", &[I32], &[I64]),
     export("json", &[I32], &[I64]),
     export("encode", &[I32], &[I64]),
     // (address, length) -> v?
@@ -258,6 +260,12 @@ pub const EXPORTS: &[Export] = &[
     export("http_port", &[I32], &[I64]),
     export("http_pairs", &[I32, I32], &[I32]),
     export("http_query", &[I32, I32, I32], &[I32]),
+    // (list of pairs, s names) -> v; (v, s query, s declared) -> v; (v, s name) -> v; (v)
+    export("http_headers", &[I32, I32, I32, I32], &[I32]),
+    export("http_cookies", &[I32, I32, I32, I32], &[I32]),
+    export("http_lists", &[I32, I32, I32, I32, I32], &[I32]),
+    export("http_parameter", &[I32, I32, I32], &[I32]),
+    export("http_with", &[I32], &[]),
     export("http_body", &[I32, I32, I32, I32], &[I32]),
     // (v URL, v with or 0, v data or 0, s method, form) -> address of an ask?
     export("http_ask", &[I32, I32, I32, I32, I32, I32], &[I32]),

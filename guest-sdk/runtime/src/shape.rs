@@ -29,7 +29,7 @@ pub fn pick(rows: Value, filtered: bool) -> Value {
 /// What the host says about a socket.
 #[derive(Debug, Clone, Copy)]
 pub struct Description {
-    /// `aro:net/directory.kind`: 0 listener, 1 inbound, 2 outbound.
+    /// `aro:net/directory.kind`: 0 listener, 1 inbound, 2 outbound, 3 WebSocket.
     pub kind: u32,
     /// `ip:port`.
     pub remote: &'static str,
@@ -48,11 +48,13 @@ pub fn description(socket: Value, facts: Description) -> Value {
     let kind = match facts.kind {
         0 => "server",
         1 => "inbound",
-        _ => "outbound",
+        2 => "outbound",
+        _ => "websocket",
     };
     // The side that the name belongs to; an outbound connection may have none.
     let side = match facts.kind {
         2 => "client",
+        3 => "path",
         _ => "server",
     };
     let entries: [Entry; 10] = [

@@ -171,6 +171,26 @@ impl Outbound {
         self.room.notify_waiters();
     }
 
+    /// Queues last words, whatever room there is, and asks for the end after them. Nothing happens to a connection that ends already.
+    pub(crate) fn close_with(&self, farewell: &[u8]) {
+        let mut state = self.state.lock();
+        if state.closing == Closing::No {
+            state.bytes += farewell.len();
+            state.append(farewell, &[], 0);
+        }
+        drop(state);
+        self.close(Closing::Flush);
+    }
+
+    /// Queues an answer that the protocol wants, whatever room there is. The caller stops reading while much is queued, so that a peer cannot make it grow.
+    pub(crate) fn push_answer(&self, bytes: &[u8]) {
+        let mut state = self.state.lock();
+        if state.closing == Closing::No {
+            state.bytes += bytes.len();
+            state.append(bytes, &[], 0);
+        }
+    }
+
     /// Takes everything queued, leaving the bytes accounted for, and remembers whom to wake when more comes.
     pub(crate) fn take(&self, batch: &mut VecDeque<Segment>, waker: &Waker) -> Taken {
         let mut state = self.state.lock();

@@ -51,6 +51,8 @@ pub(crate) enum Which {
     All,
     /// Those that listeners have accepted.
     Inbound,
+    /// WebSockets.
+    WebSockets,
     /// Those that this listener has accepted.
     Of(SocketId),
 }
@@ -60,6 +62,7 @@ impl Which {
         match self {
             Self::All => true,
             Self::Inbound => connection.listener().is_some(),
+            Self::WebSockets => connection.is_websocket(),
             Self::Of(id) => connection
                 .listener()
                 .is_some_and(|listener| listener.id == id),

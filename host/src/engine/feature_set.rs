@@ -6,7 +6,7 @@ use super::pool::idle_instances_max;
 use super::state::{GuestState, Scope};
 use super::trap;
 use super::types::{
-    WitFailure, WitHttpResponse, WitRequest, WitResponse, WitSocket, WitTestFailure,
+    WitFailure, WitHttpResponse, WitMessageKind, WitRequest, WitResponse, WitSocket, WitTestFailure,
 };
 use crate::config::{Isolation, Limits};
 use crate::conn::Connection;
@@ -14,6 +14,7 @@ use crate::console::Stream;
 use crate::event::Chain;
 use crate::failure::Failure;
 use crate::net::buffer::Chunk;
+use crate::net::websocket::Kind;
 use aro_wit::manifest::{FeatureSet as Entry, Manifest};
 use parking_lot::Mutex;
 use std::future::{Future, poll_fn};
@@ -34,7 +35,8 @@ type Answer = (Result<(), WitFailure>,);
 type StartAnswer = (Result<WitResponse, WitFailure>,);
 type Connected = TypedFunc<(WitSocket,), Answer>;
 type Data = TypedFunc<(WitSocket, Chunk), Answer>;
-type Disconnected = TypedFunc<(WitSocket, &'static str), Answer>;
+type Disconnected = TypedFunc<(WitSocket, Arc<str>), Answer>;
+type Message = TypedFunc<(WitSocket, Arc<[u8]>, WitMessageKind), Answer>;
 type Start = TypedFunc<(), StartAnswer>;
 type Test = TypedFunc<(), (Result<(), WitTestFailure>,)>;
 type Event = TypedFunc<(Arc<[u8]>,), Answer>;
@@ -78,7 +80,8 @@ pub(crate) struct HttpResponse {
 pub(crate) enum Call {
     Connected,
     Data { data: Chunk },
-    Disconnected { reason: &'static str },
+    Message { kind: Kind, data: Arc<[u8]> },
+    Disconnected { reason: Arc<str> },
     Event { payload: Arc<[u8]> },
     End { error: Option<Arc<str>> },
 }
@@ -100,6 +103,9 @@ pub(super) struct Exports {
     pub(super) connected: Option<ComponentExportIndex>,
     pub(super) data: Option<ComponentExportIndex>,
     pub(super) disconnected: Option<ComponentExportIndex>,
+    pub(super) websocket_connected: Option<ComponentExportIndex>,
+    pub(super) websocket_message: Option<ComponentExportIndex>,
+    pub(super) websocket_disconnected: Option<ComponentExportIndex>,
     pub(super) event: Option<ComponentExportIndex>,
     pub(super) operation: Option<ComponentExportIndex>,
 }
@@ -113,6 +119,9 @@ struct Functions {
     connected: Option<Connected>,
     data: Option<Data>,
     disconnected: Option<Disconnected>,
+    websocket_connected: Option<Connected>,
+    websocket_message: Option<Message>,
+    websocket_disconnected: Option<Disconnected>,
     event: Option<Event>,
     operation: Option<Operation>,
 }
@@ -452,17 +461,40 @@ impl Guest {
                 let socket = self.socket()?;
                 function.call_async(&mut self.store, (socket, data)).await?
             }
+            Call::Message { kind, data } => {
+                let function = self.function(
+                    |functions| &mut functions.websocket_message,
+                    exports.websocket_message,
+                )?;
+                let (socket, kind) = (self.socket()?, kind.into());
+                function
+                    .call_async(&mut self.store, (socket, data, kind))
+                    .await?
+            }
             Call::Connected => {
-                let function =
-                    self.function(|functions| &mut functions.connected, exports.connected)?;
+                let function = if self.is_websocket() {
+                    self.function(
+                        |functions| &mut functions.websocket_connected,
+                        exports.websocket_connected,
+                    )?
+                } else {
+                    self.function(|functions| &mut functions.connected, exports.connected)?
+                };
                 let socket = self.socket()?;
                 function.call_async(&mut self.store, (socket,)).await?
             }
             Call::Disconnected { reason } => {
-                let function = self.function(
-                    |functions| &mut functions.disconnected,
-                    exports.disconnected,
-                )?;
+                let function = if self.is_websocket() {
+                    self.function(
+                        |functions| &mut functions.websocket_disconnected,
+                        exports.websocket_disconnected,
+                    )?
+                } else {
+                    self.function(
+                        |functions| &mut functions.disconnected,
+                        exports.disconnected,
+                    )?
+                };
                 let socket = self.socket()?;
                 function
                     .call_async(&mut self.store, (socket, reason))
@@ -478,6 +510,11 @@ impl Guest {
             }
         };
         Ok(answer)
+    }
+
+    fn is_websocket(&self) -> bool {
+        let connection = self.store.data().connection.as_ref();
+        connection.is_some_and(|connection| connection.is_websocket())
     }
 
     /// The connection whose event is being handled.

@@ -17,6 +17,7 @@ mod server;
 mod standard;
 mod surroundings;
 mod wait;
+mod websockets;
 
 use super::state::GuestState;
 use aro_wit::interface;
@@ -41,6 +42,7 @@ pub(super) fn define(linker: &mut Linker<GuestState>, import: &str) -> Result<bo
         interface::HTTP_SERVER => server::define,
         interface::LISTENERS => listeners::define,
         interface::OUTBOUND => outbound::define,
+        interface::WEBSOCKETS => websockets::define,
         interface::PUBLISHED => published::define,
         interface::REPOSITORIES => repositories::define,
         interface::PARAMETERS => surroundings::define_parameters,

@@ -6,6 +6,7 @@
 )]
 
 use crate::failure::{Failure, FailureKind};
+use crate::net::websocket::Kind;
 use wasmtime::component::{ComponentType, Lift, Lower, WasmStr};
 
 /// `type socket = tuple<u64, u64>`.
@@ -85,6 +86,35 @@ impl From<WitTestFailure> for Failure {
             kind,
             cause: failure.cause,
             trace: failure.trace,
+        }
+    }
+}
+
+/// `message-kind` of `aro:net`.
+#[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
+#[component(enum)]
+#[repr(u8)]
+pub(super) enum WitMessageKind {
+    #[component(name = "text")]
+    Text,
+    #[component(name = "binary")]
+    Binary,
+}
+
+impl From<Kind> for WitMessageKind {
+    fn from(kind: Kind) -> Self {
+        match kind {
+            Kind::Text => Self::Text,
+            Kind::Binary => Self::Binary,
+        }
+    }
+}
+
+impl From<WitMessageKind> for Kind {
+    fn from(kind: WitMessageKind) -> Self {
+        match kind {
+            WitMessageKind::Text => Self::Text,
+            WitMessageKind::Binary => Self::Binary,
         }
     }
 }
@@ -283,6 +313,8 @@ pub(super) enum WitSocketKind {
     Inbound,
     #[component(name = "outbound")]
     Outbound,
+    #[component(name = "websocket")]
+    WebSocket,
 }
 
 #[derive(ComponentType, Lower, Clone, Debug)]

@@ -4,6 +4,7 @@ use super::frame::Framing;
 use super::report::{self, SocketError};
 use super::resolve::resolve;
 use super::tcp;
+use super::transport::Transport;
 use crate::conn::id::SocketId;
 use crate::conn::table::{EnterError, Socket};
 use crate::conn::{Connection, Origin};
@@ -144,9 +145,12 @@ async fn open(tenant: &Arc<Tenant>, request: &Request) -> Result<SocketId, Conne
             .outbound
             .close(crate::conn::outbound::Closing::Flush);
     }
-    tenant
-        .tasks
-        .spawn(tcp::serve(Arc::clone(tenant), connection, stream, slot));
+    tenant.tasks.spawn(tcp::serve(
+        Arc::clone(tenant),
+        connection,
+        Transport::Plain(stream),
+        slot,
+    ));
     Ok(id)
 }
 

@@ -1,6 +1,7 @@
 //! Listening sockets: opening them, accepting until they are closed, surviving what the system refuses.
 
 use super::frame::Framing;
+use super::transport::Transport;
 use super::{report, tcp};
 use crate::conn::id::SocketId;
 use crate::conn::outbound::Closing;
@@ -245,9 +246,12 @@ fn admit(tenant: &Arc<Tenant>, listener: &Arc<Listener>, stream: TcpStream, remo
             if !listener.is_open() {
                 connection.outbound.close(Closing::Flush);
             }
-            tenant
-                .tasks
-                .spawn(tcp::serve(Arc::clone(tenant), connection, stream, slot));
+            tenant.tasks.spawn(tcp::serve(
+                Arc::clone(tenant),
+                connection,
+                Transport::Plain(stream),
+                slot,
+            ));
         }
         Ok(Socket::Listener(_)) => {}
         Err(error) => {

@@ -1,15 +1,18 @@
-//! One task for each TCP connection: reads a chunk, lets its handlers run to the end, writes what is queued, reads on.
+//! One task for each connection: reads a chunk, lets its handlers run to the end, writes what is queued, reads on.
 //!
 //! Not reading while handlers run is the back-pressure on the peer. While a handler waits, the queue is still written, so that it may wait for its own connection.
 
 use super::buffer::Chunk;
 use super::frame::Frames;
 use super::report::{self, SocketError};
-use crate::conn::Connection;
+use super::transport::Transport;
+use super::websocket::{Received, Session, Silence};
 use crate::conn::outbound::{Closing, Segment};
+use crate::conn::{Connection, Origin};
 use crate::console::Stream;
 use crate::route::{self, Event};
-use crate::tenant::{Phase, Slot, Tenant};
+use crate::tenant::{Phase, Slot, Tenant, WebSocketSlot};
+use bytes::Bytes;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::io::{self, IoSlice};
@@ -18,7 +21,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
 use tokio_util::io::poll_read_buf;
 
 /// Room for segments that an idle connection keeps.
@@ -28,36 +30,72 @@ const WRITE_SEGMENTS_MAX: usize = 64;
 /// How long we read and discard after our end of stream, so that a reset does not destroy what the peer has yet to read.
 const LINGER_TIME_MAX: Duration = Duration::from_millis(500);
 
-/// Reason of a disconnected event (runtime.md 6.5).
-const REASON_CLOSED: &str = "connection closed";
-/// Reason where the program closed a connection that it had opened.
-const REASON_REQUESTED: &str = "disconnect requested";
-
 /// The life of one connection: connected, data …, disconnected.
 pub(crate) async fn serve(
     tenant: Arc<Tenant>,
     connection: Arc<Connection>,
-    stream: TcpStream,
+    stream: Transport,
     slot: Slot,
 ) {
-    // Handlers decide what forms a message; the kernel is not to hold it back for more.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "no TCP_NODELAY");
-    }
+    let codec = match Frames::new(connection.framing()) {
+        Some(frames) => Codec::Frames(frames),
+        None => Codec::Raw,
+    };
+    let slots = (slot, None);
+    live(tenant, connection, stream, codec, slots, Bytes::new()).await;
+}
+
+/// The life of one WebSocket: connected, message …, disconnected. `received` is what came behind its request.
+pub(crate) async fn serve_websocket(
+    tenant: Arc<Tenant>,
+    connection: Arc<Connection>,
+    stream: Transport,
+    slots: (Slot, WebSocketSlot),
+    received: Bytes,
+) {
+    let session = Box::new(Session::new(&tenant.settings.limits));
+    let slots = (slots.0, Some(slots.1));
+    let codec = Codec::WebSocket(session);
+    live(tenant, connection, stream, codec, slots, received).await;
+}
+
+async fn live(
+    tenant: Arc<Tenant>,
+    connection: Arc<Connection>,
+    stream: Transport,
+    codec: Codec,
+    slots: (Slot, Option<WebSocketSlot>),
+    received: Bytes,
+) {
+    stream.send_at_once();
     let mut task = Task {
-        frames: Frames::new(connection.framing()),
+        codec,
         tenant,
         connection,
         stream,
-        slot,
+        slots,
         failure: None,
+        reason: None,
         batch: VecDeque::new(),
         front_written: 0,
         done: Vec::new(),
     };
     task.deliver(Event::Connected).await;
-    let end = task.exchange().await;
+    let end = match task.deliver_messages(&received).await {
+        Some(end) => end,
+        None => task.exchange().await,
+    };
     task.finish(end).await;
+}
+
+/// How what is received becomes events.
+enum Codec {
+    /// An event for each chunk.
+    Raw,
+    /// By lines or lengths.
+    Frames(Box<Frames>),
+    /// By the rules of WebSockets.
+    WebSocket(Box<Session>),
 }
 
 /// Why the exchange is over.
@@ -79,12 +117,14 @@ enum Next {
 struct Task {
     tenant: Arc<Tenant>,
     connection: Arc<Connection>,
-    stream: TcpStream,
-    slot: Slot,
-    /// What has been received of the next frame, where frames are cut.
-    frames: Option<Box<Frames>>,
+    stream: Transport,
+    /// Its share of what the tenant may have.
+    slots: (Slot, Option<WebSocketSlot>),
+    codec: Codec,
     /// What broke the connection.
     failure: Option<Box<SocketError>>,
+    /// Why it ends, where that is not the usual.
+    reason: Option<Arc<str>>,
     /// Segments taken from the queue and not yet written as a whole.
     batch: VecDeque<Segment>,
     /// Bytes of the first of them that have been written.
@@ -110,11 +150,8 @@ impl Task {
             {
                 Poll::Pending => {}
                 Poll::Ready(Ok(0)) => return End::Peer,
-                Poll::Ready(Ok(_)) if self.frames.is_none() => {
-                    self.deliver(Event::Data(buffer.chunk())).await;
-                }
                 Poll::Ready(Ok(_)) => {
-                    if let Some(end) = self.deliver_frames(buffer.chunk()).await {
+                    if let Some(end) = self.deliver_chunk(buffer.chunk()).await {
                         return end;
                     }
                 }
@@ -123,16 +160,58 @@ impl Task {
         }
     }
 
+    async fn deliver_chunk(&mut self, chunk: Chunk) -> Option<End> {
+        match &self.codec {
+            Codec::Raw => {
+                self.deliver(Event::Data(chunk)).await;
+                None
+            }
+            Codec::Frames(_) => Box::pin(self.deliver_frames(chunk)).await,
+            Codec::WebSocket(_) => self.deliver_messages(&chunk).await,
+        }
+    }
+
+    /// Whether what has been received may still be handled.
+    fn takes_more(&self) -> bool {
+        !self.connection.outbound.is_closing() && !self.tenant.is_in(Phase::Draining)
+    }
+
+    /// Delivers the messages that a chunk completes, one at a time; an end where the peer closes or makes a mistake.
+    async fn deliver_messages(&mut self, mut input: &[u8]) -> Option<End> {
+        let mut answers = Vec::new();
+        while self.takes_more()
+            && let Codec::WebSocket(session) = &mut self.codec
+        {
+            session.heard();
+            let received = session.next(&mut input, &mut answers);
+            if !answers.is_empty() {
+                self.connection.outbound.push_answer(&answers);
+                answers.clear();
+            }
+            match received {
+                None => break,
+                Some(Received::Message { kind, data }) => {
+                    self.deliver(Event::Message { kind, data }).await;
+                }
+                Some(Received::End { reason }) => {
+                    self.reason = Some(reason);
+                    self.connection.outbound.close(Closing::Flush);
+                    return Some(End::Program);
+                }
+            }
+        }
+        None
+    }
+
     /// Delivers the frames that a chunk completes, one at a time; an end where one is too long.
     async fn deliver_frames(&mut self, chunk: Chunk) -> Option<End> {
         let mut input = chunk.as_slice();
-        while let Some(frames) = &mut self.frames
-            && !self.connection.outbound.is_closing()
-            && !self.tenant.is_in(Phase::Draining)
+        while self.takes_more()
+            && let Codec::Frames(frames) = &mut self.codec
         {
             match frames.next(&mut input) {
                 Ok(None) => break,
-                Ok(Some(frame)) => Box::pin(self.deliver(Event::Data(Arc::new(frame)))).await,
+                Ok(Some(frame)) => self.deliver(Event::Data(Arc::new(frame))).await,
                 Err(error) => {
                     let (connection, error) = (&self.connection, error.to_string());
                     let text = format!(
@@ -167,12 +246,36 @@ impl Task {
         if queue.bytes > self.tenant.settings.limits.queue_low_bytes
             || self.tenant.is_in(Phase::Draining)
         {
+            // Nothing can be heard from whoever is not listened to.
+            if let Codec::WebSocket(session) = &mut self.codec {
+                session.heard();
+            }
             return Poll::Pending;
         }
-        match ready!(self.stream.poll_read_ready(cx)) {
-            Ok(()) => Poll::Ready(Next::Readable),
-            Err(error) => Poll::Ready(Next::End(self.broken(&error))),
+        match self.stream.poll_read_ready(cx) {
+            Poll::Ready(Ok(())) => Poll::Ready(Next::Readable),
+            Poll::Ready(Err(error)) => Poll::Ready(Next::End(self.broken(&error))),
+            Poll::Pending => self.poll_silence(cx),
         }
+    }
+
+    /// Ready when a WebSocket has been silent for too long.
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Next> {
+        while let Codec::WebSocket(session) = &mut self.codec {
+            match ready!(session.poll_silence(cx)) {
+                Silence::Ask(ping) => {
+                    self.connection.outbound.push_answer(ping);
+                    if let Err(error) = self.poll_flush(cx) {
+                        return Poll::Ready(Next::End(self.broken(&error)));
+                    }
+                }
+                Silence::GiveUp => {
+                    self.reason = Some("error: ping timeout".into());
+                    return Poll::Ready(Next::End(End::Broken));
+                }
+            }
+        }
+        Poll::Pending
     }
 
     /// Writes as much as the socket takes now, and has the task woken for more.
@@ -299,25 +402,25 @@ impl Task {
             tenant,
             connection,
             stream,
-            slot,
+            slots,
             failure,
+            reason,
             ..
         } = self;
         drop(stream);
         tenant.channels.leave(&connection);
         if !tenant.is_in(Phase::Closing) {
-            if let Some(failure) = &failure {
+            if let Some(failure) = &failure
+                && !connection.is_websocket()
+            {
                 report::broken(&tenant, &connection, failure).await;
             }
-            let requested = end == End::Program && failure.is_none();
-            let reason = match connection.listener() {
-                None if requested => REASON_REQUESTED,
-                Some(_) | None => REASON_CLOSED,
-            };
+            let reason =
+                reason.unwrap_or_else(|| usual_reason(&connection, end, failure.as_deref()));
             route::deliver(&tenant, &connection, Event::Disconnected(reason)).await;
         }
         tenant.sockets.leave(connection.id);
-        drop(slot);
+        drop(slots);
     }
 
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -340,6 +443,18 @@ impl Task {
             }
         }
         Ok(())
+    }
+}
+
+/// Reason of a disconnected event (runtime.md 5.3.4, 6.5).
+fn usual_reason(connection: &Connection, end: End, failure: Option<&SocketError>) -> Arc<str> {
+    let requested = end == End::Program && failure.is_none();
+    match (&connection.origin, failure) {
+        (Origin::WebSocket(_), Some(failure)) => format!("error: {}", failure.error).into(),
+        (Origin::WebSocket(_), None) if end != End::Peer => "server closed".into(),
+        // The program closed a connection that it had opened.
+        (Origin::Outbound(_), _) if requested => "disconnect requested".into(),
+        _ => "connection closed".into(),
     }
 }
 

@@ -463,6 +463,7 @@ fn manifest(repositories: Vec<manifest::Repository>) -> Manifest {
         files: Vec::new(),
         feature_sets: Vec::new(),
         http: None,
+        websockets: false,
         repositories,
     }
 }

@@ -58,8 +58,8 @@ async fn a_farewell_reaches_every_peer_before_its_connection_closes() {
 async fn a_closed_listener_flushes_its_connections_and_ends_the_program() {
     let imports = r#"(import "aro:net/listeners@0.1.0" "close" (func $close (param i64 i64)))
         (import "aro:net/directory@0.1.0" "find" (func $find (param i32 i32 i32)))
-        (import "aro:net/connections@0.1.0" "send" (func $send (param i64 i64 i32 i32 i32)))"#;
-    let code = r#"(call $send (local.get $hi) (local.get $lo) (local.get $ptr) (local.get $len) (i32.const 64))
+        (import "aro:net/connections@0.1.0" "send" (func $send (param i64 i64 i32 i32 i32 i32)))"#;
+    let code = r#"(call $send (local.get $hi) (local.get $lo) (local.get $ptr) (local.get $len) (i32.const 1) (i32.const 64))
         (call $find (i32.const 1024) (i32.const 6) (i32.const 64))
         (if (i32.load8_u (i32.const 64)) (then (call $close (i64.load (i32.const 72)) (i64.load (i32.const 80)))))"#;
     let mut part = Part::data(

@@ -92,7 +92,7 @@ async fn connected_and_disconnected_are_delivered_once_in_order() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_send_to_a_closed_connection_is_reported_with_its_statement() {
-    let send = "(call $send (local.get $hi) (local.get $lo) (i32.const 1024) (i32.const 2) (i32.const 64))";
+    let send = "(call $send (local.get $hi) (local.get $lo) (i32.const 1024) (i32.const 2) (i32.const 1) (i32.const 64))";
     let running = Running::start(&[
         Part::start(),
         Part::disconnected(&[CONNECTIONS], SEND, send),
@@ -113,7 +113,7 @@ async fn a_send_to_a_closed_connection_is_reported_with_its_statement() {
 async fn every_handler_of_an_event_runs_in_declaration_order() {
     let say = |letter: u8| {
         format!(
-            "(i32.store8 (i32.const 1024) (i32.const {letter})) (call $send (local.get $hi) (local.get $lo) (i32.const 1024) (i32.const 1) (i32.const 64))"
+            "(i32.store8 (i32.const 1024) (i32.const {letter})) (call $send (local.get $hi) (local.get $lo) (i32.const 1024) (i32.const 1) (i32.const 1) (i32.const 64))"
         )
     };
     let part = |letter| Part::data(&[CONNECTIONS], SEND, &say(letter));

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 fn echo_or(code: &str) -> Part {
     let code = format!(
         r#"(if (i32.eq (i32.load8_u (local.get $ptr)) (i32.const 33)) (then {code}))
-           (call $send (local.get $hi) (local.get $lo) (local.get $ptr) (local.get $len) (i32.const 64))"#
+           (call $send (local.get $hi) (local.get $lo) (local.get $ptr) (local.get $len) (i32.const 1) (i32.const 64))"#
     );
     Part::data(&[CONNECTIONS], SEND, &code)
 }
@@ -118,11 +118,11 @@ async fn a_peer_that_never_reads_is_read_no_more_and_loses_nothing() {
 
 /// Answers `full` and `closed` on the console.
 fn send_twice_and_tell(bytes: u32) -> Part {
-    let write = r#"(import "aro:net/connections@0.1.0" "send" (func $send (param i64 i64 i32 i32 i32)))
+    let write = r#"(import "aro:net/connections@0.1.0" "send" (func $send (param i64 i64 i32 i32 i32 i32)))
                    (import "aro:log/console@0.1.0" "write" (func $write (param i32 i32 i32)))"#;
     let code = format!(
         r#"(loop $again
-             (call $send (local.get $hi) (local.get $lo) (i32.const 65536) (i32.const {bytes}) (i32.const 64))
+             (call $send (local.get $hi) (local.get $lo) (i32.const 65536) (i32.const {bytes}) (i32.const 1) (i32.const 64))
              (br_if $again (i32.eqz (i32.load8_u (i32.const 64)))))
            (if (i32.eq (i32.load8_u (i32.const 65)) (i32.const 1))
              (then (call $write (i32.const 0) (i32.const 1024) (i32.const 4))))"#

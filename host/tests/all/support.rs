@@ -47,7 +47,7 @@ pub(crate) struct Part {
 }
 
 pub(crate) const SEND: &str =
-    r#"(import "aro:net/connections@0.1.0" "send" (func $send (param i64 i64 i32 i32 i32)))"#;
+    r#"(import "aro:net/connections@0.1.0" "send" (func $send (param i64 i64 i32 i32 i32 i32)))"#;
 pub(crate) const BROADCAST: &str = r#"(import "aro:net/connections@0.1.0" "broadcast" (func $broadcast (param i32 i64 i64 i32 i32) (result i32)))"#;
 pub(crate) const CONNECTIONS: &str = "aro:net/connections@0.1.0";
 pub(crate) const CONSOLE: &str = "aro:log/console@0.1.0";
@@ -132,7 +132,7 @@ impl Part {
         Self::data(
             &[CONNECTIONS],
             SEND,
-            "(call $send (local.get $hi) (local.get $lo) (local.get $ptr) (local.get $len) (i32.const 64))",
+            "(call $send (local.get $hi) (local.get $lo) (local.get $ptr) (local.get $len) (i32.const 1) (i32.const 64))",
         )
     }
 
@@ -205,6 +205,7 @@ pub(crate) fn manifest_of(parts: &[Part]) -> Manifest {
         files: vec!["main.aro".to_owned()],
         feature_sets: feature_sets.collect(),
         http: None,
+        websockets: false,
         repositories: Vec::new(),
     }
 }

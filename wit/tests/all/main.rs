@@ -52,6 +52,10 @@ fn named_interfaces_are_those_of_the_packages() {
         interface::TCP_CONNECTED,
         interface::TCP_DATA,
         interface::TCP_DISCONNECTED,
+        interface::WEBSOCKET_CONNECTED,
+        interface::WEBSOCKET_MESSAGE,
+        interface::WEBSOCKET_DISCONNECTED,
+        interface::WEBSOCKETS,
         interface::LISTENERS,
         interface::OUTBOUND,
         interface::CONNECTIONS,
@@ -90,6 +94,10 @@ fn every_trigger_names_an_interface_with_one_function() {
         Trigger::TcpConnected,
         Trigger::TcpData,
         Trigger::TcpDisconnected,
+        Trigger::WebSocketConnected(None),
+        Trigger::WebSocketMessage(None),
+        Trigger::WebSocketBinary(None),
+        Trigger::WebSocketDisconnected(None),
         Trigger::Event("OrderPlaced".to_owned()),
     ] {
         let mut all = resolve.interfaces.iter();

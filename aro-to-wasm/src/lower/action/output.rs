@@ -103,6 +103,9 @@ impl Body<'_, '_> {
             let value = self.expression(value);
             self.keep(value, Kind::Value)
         });
+        if self.role == Role::Operation {
+            self.response_headers(action);
+        }
         match self.role {
             Role::Start | Role::Operation => self.respond(&answer, value),
             Role::Action => {
@@ -122,7 +125,10 @@ impl Body<'_, '_> {
             | Role::Event
             | Role::TcpConnected
             | Role::TcpData
-            | Role::TcpDisconnected => self.nodes.push(Node::Finish(None)),
+            | Role::TcpDisconnected
+            | Role::WebSocketConnected
+            | Role::WebSocketMessage
+            | Role::WebSocketDisconnected => self.nodes.push(Node::Finish(None)),
         }
     }
 

@@ -1,6 +1,6 @@
 //! Start and Stop of the HTTP server (runtime.md 4.1; actions.md 15.1).
 
-use super::{Body, plain_with, result_noun, with_object};
+use super::{Body, labelled_with, plain_with, result_noun, with_object};
 use crate::ir::{Constant, Expr, FailureKind, HostFunction, Kind};
 use crate::syntax::ast::{Action, Expression, ExpressionKind};
 
@@ -21,7 +21,11 @@ impl Body<'_, '_> {
             Some(with) if self.is_contract(with) => Expr::Long(-1),
             Some(with) => {
                 let value = self.expression(with);
-                Expr::runtime("http_port", vec![value.into()])
+                let value = self.keep(value, Kind::Value);
+                if names_option(with, "websocket") {
+                    self.start_websockets(value);
+                }
+                Expr::runtime("http_port", vec![Expr::Local(value).into()])
             }
             None => Expr::Long(-1),
         };
@@ -43,6 +47,14 @@ impl Body<'_, '_> {
         self.bind(&service, Expr::Local(map), true);
     }
 
+    /// `Return … with headers { "Location": "/here" }.`
+    pub(super) fn response_headers(&mut self, action: &Action) {
+        if let Some(headers) = labelled_with(action, "headers") {
+            let headers = self.expression(headers);
+            self.perform(Expr::runtime("http_with", vec![headers.into()]));
+        }
+    }
+
     fn is_contract(&self, with: &Expression) -> bool {
         let ExpressionKind::Reference(noun) = &with.kind else {
             return false;
@@ -53,6 +65,15 @@ impl Body<'_, '_> {
     /// `Stop the <http-server> with <application>.`
     pub(super) fn stop_service(&mut self) {
         self.perform(Expr::host(HostFunction::StopServer, Vec::new()));
+    }
+}
+
+/// Whether options may have an entry: a map that is written out shows it.
+fn names_option(options: &Expression, name: &str) -> bool {
+    match &options.kind {
+        ExpressionKind::Map(entries) => entries.iter().any(|(key, _)| key.text == name),
+        ExpressionKind::Reference(_) => true,
+        _ => false,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Listen, Send, Broadcast, Close (runtime.md 6.1, 6.6, 6.8).
 
 use super::connect::port;
-use super::{Body, is_json, object_noun, operand_noun, result_noun};
+use super::{Body, is_json, object_noun, operand_noun, plain_with, result_noun, with_object};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Argument, Expr, FailureKind, HostFunction, Kind, LocalId, Node};
 use crate::source::Span;
@@ -78,17 +78,21 @@ impl Body<'_, '_> {
     /// runtime.md 6.6
     pub(super) fn send(&mut self, action: &Action) {
         let value = self.given(action);
-        let payload = self.payload(action, value);
+        let value = self.keep(value, Kind::Value);
+        let payload = self.payload(action, Expr::Local(value));
         match self.destination(action) {
             Destination::Nowhere => self.perform(Expr::Local(payload)),
             Destination::Listener(name) => self.broadcast_to(&name, None, payload),
-            Destination::Value(value) => {
-                let target = self.keep(Expr::runtime("target", vec![value.into()]), Kind::Value);
+            Destination::WebSockets => self.broadcast_to_websockets(None, value, payload),
+            Destination::Value(target) => {
+                let target = self.keep(Expr::runtime("target", vec![target.into()]), Kind::Value);
+                let is_binary = self.is_binary(value);
                 let send = Expr::fallible_host(
                     HostFunction::Send,
                     vec![
                         Expr::Local(target).into(),
                         Argument::Slice(Expr::Local(payload)),
+                        is_binary.into(),
                     ],
                 );
                 let then = vec![Node::Do(send)];
@@ -104,7 +108,8 @@ impl Body<'_, '_> {
     /// runtime.md 6.6.4
     pub(super) fn broadcast(&mut self, action: &Action) {
         let value = self.given(action);
-        let payload = self.payload(action, value);
+        let value = self.keep(value, Kind::Value);
+        let payload = self.payload(action, Expr::Local(value));
         let filter = action.clauses.filter.as_ref().map(|condition| {
             let filter = self.keep(Expr::runtime("filter", Vec::new()), Kind::Flag);
             self.filter(filter, condition, action);
@@ -112,6 +117,7 @@ impl Body<'_, '_> {
         });
         match self.destination(action) {
             Destination::Listener(name) => self.broadcast_to(&name, filter, payload),
+            Destination::WebSockets => self.broadcast_to_websockets(filter, value, payload),
             Destination::Nowhere => self.broadcast_from(Expr::Unbound, filter, payload),
             Destination::Value(value) => {
                 let target = Expr::runtime("target", vec![value.into()]);
@@ -180,6 +186,11 @@ impl Body<'_, '_> {
     }
 
     fn noun_destination(&mut self, noun: &Noun) -> Destination {
+        if !matches!(self.lookup(&noun.base), Some((_, true)))
+            && let Some(destination) = self.websocket_destination(noun)
+        {
+            return destination;
+        }
         if noun.qualifier.is_none() {
             if self.shared.facts.listeners.contains(noun.base.as_str())
                 && !self.shared.facts.links.contains(noun.base.as_str())
@@ -202,7 +213,7 @@ impl Body<'_, '_> {
             return self.close_object(action);
         };
         match self.noun_destination(noun) {
-            Destination::Nowhere => {}
+            Destination::Nowhere | Destination::WebSockets => {}
             Destination::Listener(name) => {
                 let listener = self.find(&name);
                 let listener = self.keep(listener, Kind::Value);
@@ -210,7 +221,10 @@ impl Body<'_, '_> {
             }
             Destination::Value(value) => {
                 let target = self.keep(Expr::runtime("target", vec![value.into()]), Kind::Value);
-                self.close_if_bound(HostFunction::CloseConnection, target);
+                match plain_with(action).or(with_object(action)) {
+                    Some(with) => self.close_saying_why(target, with),
+                    None => self.close_if_bound(HostFunction::CloseConnection, target),
+                }
             }
         }
     }
@@ -220,7 +234,7 @@ impl Body<'_, '_> {
         let value = match object_noun(action) {
             Some(noun) => match self.noun_destination(noun) {
                 Destination::Value(value) => value,
-                Destination::Nowhere | Destination::Listener(_) => return,
+                Destination::Nowhere | Destination::Listener(_) | Destination::WebSockets => return,
             },
             None => match self.object_value(action) {
                 Some(value) => value,
@@ -241,11 +255,13 @@ impl Body<'_, '_> {
     }
 }
 
-enum Destination {
+pub(super) enum Destination {
     /// A name that is bound nowhere.
     Nowhere,
     /// A listener, by name.
     Listener(String),
+    /// All WebSockets.
+    WebSockets,
     /// Whatever the value names.
     Value(Expr),
 }

@@ -4,6 +4,7 @@
     reason = "exports have unmangled names, which must be unique in the module: the linker checks that"
 )]
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 
@@ -59,6 +60,16 @@ pub extern "C" fn bytes(address: usize, length: usize) -> &'static Value {
 #[unsafe(no_mangle)]
 pub extern "C" fn data(address: usize, length: usize) -> &'static Value {
     keep(Value::data(memory::bytes(address, length)))
+}
+
+/// A text; where the bytes are no UTF-8, replacement characters stand.
+#[unsafe(no_mangle)]
+pub extern "C" fn lossy(address: usize, length: usize) -> &'static Value {
+    let text = String::from_utf8_lossy(memory::bytes(address, length));
+    keep(Value::Text(match text {
+        Cow::Borrowed(text) => text,
+        Cow::Owned(text) => text.leak(),
+    }))
 }
 
 /// The handle of a connection or listener, from the halves of its identity.

@@ -35,6 +35,15 @@ pub extern "C" fn payload(value: &'static Value) -> u64 {
     canonical::pack(shape::payload(*value))
 }
 
+/// The text forms of the elements of a list as `list<string>`; what is no list counts as one element.
+#[unsafe(no_mangle)]
+pub extern "C" fn texts(value: &'static Value) -> u64 {
+    let items = value.as_list().unwrap_or(core::slice::from_ref(value));
+    let texts = items.iter().map(|item| text::of(*item));
+    let spans: Vec<Span> = texts.map(|text| canonical::span(text.as_bytes())).collect();
+    canonical::pack(spans.leak())
+}
+
 /// Compact JSON; `null` for what is nested too deep.
 #[unsafe(no_mangle)]
 pub extern "C" fn json(value: &'static Value) -> u64 {

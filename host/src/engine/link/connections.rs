@@ -10,10 +10,12 @@ use crate::console::Stream;
 use crate::engine::clock::SLICE_TICKS;
 use crate::engine::state::{GuestState, Refused};
 use crate::engine::trap;
-use crate::engine::types::{WitFilter, WitSendError, WitSocket};
+use crate::engine::types::{WitFilter, WitMessageKind, WitSendError, WitSocket};
 use crate::net::listener;
+use crate::net::websocket::{CloseReason, Kind};
 use crate::store::datum::Datum;
 use bytes::Bytes;
+use std::cell::OnceCell;
 use std::sync::Arc;
 use wasmtime::component::{LinkerInstance, WasmList};
 use wasmtime::{Result, StoreContextMut};
@@ -28,7 +30,7 @@ pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<(
         "close",
         |store: StoreContextMut<'_, GuestState>, (socket,): (WitSocket,)| {
             match find(store.data(), socket) {
-                Some(connection) => connection.outbound.close(Closing::Flush),
+                Some(connection) => connection.close(CloseReason::NORMAL),
                 None => {
                     let id = SocketId::from_halves(socket);
                     listener::close(&store.data().scope.tenant, id);
@@ -77,7 +79,7 @@ fn wake_for(state: &GuestState, connection: &Connection) -> Wake {
 
 fn send<'a>(
     store: StoreContextMut<'a, GuestState>,
-    (socket, data): (WitSocket, WasmList<u8>),
+    (socket, data, kind): (WitSocket, WasmList<u8>, WitMessageKind),
 ) -> Pending<'a, SendAnswer> {
     let max = store.data().scope.tenant.settings.limits.message_bytes_max;
     if data.len() > max {
@@ -97,13 +99,15 @@ fn send<'a>(
         return Done::<Closed>::boxed();
     };
     let wake = wake_for(store.data(), &connection);
-    match connection.send(data.as_le_slice(&store), wake) {
+    let bytes = data.as_le_slice(&store);
+    let kind = connection.kind_of(bytes, kind.into());
+    match connection.send(bytes, kind, wake) {
         Ok(()) => Done::<Sent>::boxed(),
         Err(Refusal::Closed) => {
             report_closed(&store, socket);
             Done::<Closed>::boxed()
         }
-        Err(Refusal::Full) => Box::new(send_wait(store, connection, data)),
+        Err(Refusal::Full) => Box::new(send_wait(store, connection, data, kind)),
     }
 }
 
@@ -111,13 +115,14 @@ async fn send_wait(
     mut store: StoreContextMut<'_, GuestState>,
     connection: Arc<Connection>,
     data: WasmList<u8>,
+    kind: Kind,
 ) -> Result<SendAnswer> {
     store.data_mut().charge()?;
     let statement = trap::statement_now(&store);
     store.data_mut().suspended_at = statement;
     let payload = Bytes::copy_from_slice(data.as_le_slice(&store));
     let limit = store.data().scope.tenant.settings.limits.send_wait_max;
-    let sent = tokio::time::timeout(limit, connection.send_wait(&payload)).await;
+    let sent = tokio::time::timeout(limit, connection.send_wait(&payload, kind)).await;
     store.set_epoch_deadline(SLICE_TICKS);
     Ok(match sent {
         Ok(Ok(())) => (Ok(()),),
@@ -180,11 +185,13 @@ fn broadcast_where(
 }
 
 /// What a `where` clause can say of a connection.
-fn field(connection: &Connection, name: &str) -> Option<Datum> {
+pub(super) fn field(connection: &Connection, name: &str) -> Option<Datum> {
     Some(match name {
+        "path" => Datum::Text(connection.websocket_path()?.to_owned()),
         "id" | "connectionId" | "connection" => Datum::Handle(connection.id.bytes()),
         "remoteAddress" | "remote" | "address" => Datum::Text(connection.remote()),
         "server" | "name" => Datum::Text(connection.name().to_owned()),
+        "kind" if connection.is_websocket() => Datum::Text("websocket".to_owned()),
         "kind" => Datum::Text("inbound".to_owned()),
         "port" => Datum::Int(connection.port().into()),
         _ => return None,
@@ -197,6 +204,8 @@ pub(super) struct FanOut<'a> {
     bytes: &'a [u8],
     /// Short payloads are copied, so that they coalesce with what is queued already.
     shared: Option<Bytes>,
+    /// What WebSockets get it marked as: text if it is UTF-8 and nobody says otherwise. Found out for the first of them.
+    kind: OnceCell<Kind>,
     taken: u32,
 }
 
@@ -216,16 +225,42 @@ impl<'a> FanOut<'a> {
             state,
             bytes,
             shared,
+            kind: OnceCell::new(),
             taken: 0,
         })
+    }
+
+    /// The same, marked as `kind` for WebSockets.
+    pub(super) fn marked(self, kind: Kind) -> Self {
+        let kind = match kind {
+            Kind::Text => self.kind(),
+            Kind::Binary => Kind::Binary,
+        };
+        Self {
+            kind: OnceCell::from(kind),
+            ..self
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        *self
+            .kind
+            .get_or_init(|| match std::str::from_utf8(self.bytes) {
+                Ok(_) => Kind::Text,
+                Err(_) => Kind::Binary,
+            })
     }
 
     /// Queues it on a connection. Never waits: a peer whose queue is full is treated as the policy says.
     pub(super) fn push(&mut self, connection: &Connection) {
         let wake = wake_for(self.state, connection);
+        let kind = match connection.is_websocket() {
+            true => self.kind(),
+            false => Kind::Binary,
+        };
         let pushed = match &self.shared {
-            Some(shared) => connection.send_shared(shared, wake),
-            None => connection.send(self.bytes, wake),
+            Some(shared) => connection.send_shared(shared, kind, wake),
+            None => connection.send(self.bytes, kind, wake),
         };
         match pushed {
             Ok(()) => self.taken += 1,

@@ -1,5 +1,6 @@
 //! `aro:net/directory`.
 
+use crate::conn::Origin;
 use crate::conn::id::SocketId;
 use crate::conn::table::Socket;
 use crate::engine::state::GuestState;
@@ -44,9 +45,10 @@ fn describe(socket: &Socket) -> WitDescription {
             open: listener.is_open(),
         },
         Socket::Connection(connection) => WitDescription {
-            kind: match connection.listener() {
-                Some(_) => WitSocketKind::Inbound,
-                None => WitSocketKind::Outbound,
+            kind: match &connection.origin {
+                Origin::Inbound { .. } => WitSocketKind::Inbound,
+                Origin::Outbound(_) => WitSocketKind::Outbound,
+                Origin::WebSocket(_) => WitSocketKind::WebSocket,
             },
             remote_address: connection.remote(),
             name: connection.name().to_owned(),

@@ -13,6 +13,15 @@ pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<(
             Ok((started.map_err(|error| error.to_string()),))
         },
     )?;
+    interface.func_wrap(
+        "configure-websockets",
+        |store: StoreContextMut<'_, GuestState>,
+         (path, protocols): (Option<String>, Option<Vec<String>>)| {
+            let mut websocket = store.data().scope.tenant.websocket.lock();
+            let changed = websocket.change(path, protocols);
+            Ok((changed.map_err(|error| error.to_string()),))
+        },
+    )?;
     interface.func_wrap("stop", |store: StoreContextMut<'_, GuestState>, (): ()| {
         http::stop(&store.data().scope.tenant);
         Ok(())

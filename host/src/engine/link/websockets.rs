@@ -1,0 +1,56 @@
+//! `aro:net/websockets`.
+
+use super::connections::{FanOut, field, find};
+use crate::conn::table::Which;
+use crate::engine::state::GuestState;
+use crate::engine::types::{WitFilter, WitMessageKind, WitSocket};
+use crate::net::websocket::CloseReason;
+use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
+use wasmtime::{Result, StoreContextMut};
+
+pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+    interface.func_wrap("broadcast", broadcast)?;
+    interface.func_wrap("close", close)
+}
+
+fn broadcast(
+    store: StoreContextMut<'_, GuestState>,
+    (groups, data, kind): (WitFilter, WasmList<u8>, WitMessageKind),
+) -> Result<(std::result::Result<u32, String>,)> {
+    // No group selects every connection.
+    let filter = match groups.is_empty() {
+        true => None,
+        false => match super::repositories::filter(groups) {
+            Ok(filter) => Some(filter),
+            Err(error) => return Ok((Err(super::repositories::text(&error)),)),
+        },
+    };
+    let fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
+    let mut fan_out = fan_out.marked(kind.into());
+    let sockets = &store.data().scope.tenant.sockets;
+    sockets.each_connection(Which::WebSockets, |connection| {
+        let selects = |name: &_| field(connection, name);
+        if filter
+            .as_ref()
+            .is_none_or(|filter| filter.selects_fields(selects))
+        {
+            fan_out.push(connection);
+        }
+    });
+    Ok((Ok(fan_out.taken()),))
+}
+
+fn close(
+    store: StoreContextMut<'_, GuestState>,
+    (socket, code, reason): (WitSocket, u16, WasmStr),
+) -> Result<(std::result::Result<(), String>,)> {
+    let reason = reason.to_str(&store)?;
+    let reason = match CloseReason::new(code, &reason) {
+        Ok(reason) => reason,
+        Err(error) => return Ok((Err(error),)),
+    };
+    if let Some(connection) = find(store.data(), socket) {
+        connection.close(reason);
+    }
+    Ok((Ok(()),))
+}

@@ -1,0 +1,72 @@
+//! WebSockets (RFC 6455; runtime.md 5): the handshake on the HTTP server, frames, and what a peer's silence means.
+//!
+//! Once open, a WebSocket is a connection like others: the same table, the same task, the same queue.
+
+use super::tcp;
+use super::transport::Transport;
+use crate::conn::table::Socket;
+use crate::conn::{Connection, Origin};
+use crate::tenant::{Phase, Slot, Tenant};
+use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+mod frame;
+mod handshake;
+mod session;
+
+pub(crate) use frame::{CloseReason, Head, Kind, head};
+pub(crate) use handshake::{Configuration, Place, Upgrade, hint, requested};
+pub(crate) use session::{Received, Session, Silence};
+
+/// Carries an upgrade out: from here on the bytes of the connection are those of a WebSocket. The response must have left, or never will.
+pub(crate) async fn open(
+    tenant: &Arc<Tenant>,
+    upgrade: Upgrade,
+    slot: Slot,
+    remote: SocketAddr,
+    port: u16,
+) {
+    let stream = match upgrade
+        .on
+        .await
+        .map(auto::upgrade::downcast::<TokioIo<Transport>>)
+    {
+        Ok(Ok(parts)) => parts,
+        Ok(Err(_)) | Err(_) => {
+            tracing::debug!(tenant = %tenant.id, %remote, "the peer left during the handshake");
+            return;
+        }
+    };
+    let origin = Origin::WebSocket(Box::new(Place {
+        path: upgrade.path,
+        remote,
+        port,
+    }));
+    let queue = tenant.queue();
+    let build = |id| Socket::Connection(Arc::new(Connection::new(id, origin, queue)));
+    match tenant.sockets.enter(build) {
+        Ok(Socket::Connection(connection)) => {
+            // The program may have begun to end since the request came, and have missed it.
+            if tenant.is_in(Phase::Closing) {
+                connection.close(CloseReason::GOING_AWAY);
+            }
+            let slots = (slot, upgrade.slot);
+            let (tenant, stream, received) = (Arc::clone(tenant), stream.io, stream.read_buf);
+            let tasks = tenant.tasks.clone();
+            tasks.spawn(tcp::serve_websocket(
+                tenant,
+                connection,
+                stream.into_inner(),
+                slots,
+                received,
+            ));
+        }
+        Ok(Socket::Listener(_)) => {}
+        Err(error) => {
+            tenant.counters.connections_refused.add(1);
+            tracing::warn!(tenant = %tenant.id, %error, "WebSocket refused");
+        }
+    }
+}
