@@ -24,3 +24,4 @@ mod socket_examples;
 mod socket_faults;
 mod sockets;
 mod test_command;
+mod websocket;

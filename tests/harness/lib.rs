@@ -8,14 +8,18 @@
 
 mod binary;
 mod peer;
+mod process;
 mod random;
 pub mod seeds;
 mod server;
+mod websocket;
 
 pub use binary::{binary, repository};
 pub use peer::Peer;
+pub use process::{Serving, aro_host};
 pub use random::Random;
 pub use server::{Server, Stopped, compile, diagnose, directory, sources};
+pub use websocket::WebSocket;
 
 use std::future::Future;
 use std::time::Duration;

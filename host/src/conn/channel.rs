@@ -165,6 +165,7 @@ mod tests {
     use crate::conn::outbound::{Outbound, QueueLimits, Wake};
     use crate::conn::table::{Socket, SocketTable};
     use crate::net::frame::Framing;
+    use crate::net::websocket::Kind;
 
     const LIMITS: ChannelLimits = ChannelLimits {
         channels_max: 3,
@@ -195,7 +196,7 @@ mod tests {
         assert_eq!((channels.count("news"), channels.count("other")), (2, 0));
         let mut reached = 0;
         channels.each_member("news", |member| {
-            member.send(b"x", Wake::Own).unwrap();
+            member.send(b"x", Kind::Binary, Wake::Own).unwrap();
             reached += 1;
         });
         assert_eq!((reached, one.outbound.bytes()), (2, 1));

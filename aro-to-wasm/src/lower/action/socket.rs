@@ -207,9 +207,11 @@ impl Body<'_, '_> {
 
     /// runtime.md 6.8
     pub(super) fn close(&mut self, action: &Action) {
-        let Some(noun) =
-            result_noun(action).filter(|noun| noun.base != "connection" || action.object.is_none())
-        else {
+        let options = plain_with(action).or(with_object(action));
+        let options = options.filter(|options| matches!(options.kind, ExpressionKind::Map(_)));
+        let Some(noun) = result_noun(action).filter(|noun| {
+            noun.base != "connection" || action.object.is_none() || options.is_some()
+        }) else {
             return self.close_object(action);
         };
         match self.noun_destination(noun) {
@@ -221,8 +223,8 @@ impl Body<'_, '_> {
             }
             Destination::Value(value) => {
                 let target = self.keep(Expr::runtime("target", vec![value.into()]), Kind::Value);
-                match plain_with(action).or(with_object(action)) {
-                    Some(with) => self.close_saying_why(target, with),
+                match options {
+                    Some(options) => self.close_saying_why(target, options),
                     None => self.close_if_bound(HostFunction::CloseConnection, target),
                 }
             }
