@@ -343,24 +343,7 @@ fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigg
         Kind::WebSocket {
             event: Some(event),
             path,
-        } => match event {
-            WebSocketEvent::Connected => (
-                Role::WebSocketConnected,
-                Trigger::WebSocketConnected(path.clone()),
-            ),
-            WebSocketEvent::Message => (
-                Role::WebSocketMessage,
-                Trigger::WebSocketMessage(path.clone()),
-            ),
-            WebSocketEvent::Binary => (
-                Role::WebSocketMessage,
-                Trigger::WebSocketBinary(path.clone()),
-            ),
-            WebSocketEvent::Disconnected => (
-                Role::WebSocketDisconnected,
-                Trigger::WebSocketDisconnected(path.clone()),
-            ),
-        },
+        } => websocket_job(*event, path.clone()),
         Kind::Domain(event) => (Role::Event, Trigger::Event(event.clone())),
         Kind::Notification => (Role::Event, Trigger::Event(NOTIFICATION_SENT.to_owned())),
         Kind::State {
@@ -400,6 +383,18 @@ fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigg
         },
         trigger,
     ))
+}
+
+fn websocket_job(event: WebSocketEvent, path: Option<String>) -> (Role, Trigger) {
+    match event {
+        WebSocketEvent::Connected => (Role::WebSocketConnected, Trigger::WebSocketConnected(path)),
+        WebSocketEvent::Message => (Role::WebSocketMessage, Trigger::WebSocketMessage(path)),
+        WebSocketEvent::Binary => (Role::WebSocketMessage, Trigger::WebSocketBinary(path)),
+        WebSocketEvent::Disconnected => (
+            Role::WebSocketDisconnected,
+            Trigger::WebSocketDisconnected(path),
+        ),
+    }
 }
 
 /// The name of the repository at the end of what stands before `Observer`.

@@ -6,6 +6,10 @@ use aro_wit::manifest::{Http, Operation};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
+mod parameters;
+
+pub(crate) use parameters::Parameters;
+
 use crate::diagnostic::{Code, Diagnostic};
 use crate::source::{SourceFile, Span};
 
@@ -27,9 +31,16 @@ pub(crate) struct Contract {
     upgrades: Vec<String>,
     /// By identity: members of the response that are objects or lists of their own, `[]` for a response that is a list.
     nested: IndexMap<String, Vec<String>>,
+    /// By identity.
+    parameters: IndexMap<String, Parameters>,
 }
 
 impl Contract {
+    /// The parameters that an operation declares.
+    pub(crate) fn parameters(&self, id: &str) -> Option<&Parameters> {
+        self.parameters.get(id)
+    }
+
     /// Whether a feature set of this name answers requests.
     pub(crate) fn names(&self, feature_set: &str) -> bool {
         self.http
@@ -222,6 +233,8 @@ impl Reading<'_> {
             }
             let nested = nested(root, responses);
             self.contract.nested.insert(id.to_owned(), nested);
+            let declared = Parameters::of(root, item, operation);
+            self.contract.parameters.insert(id.to_owned(), declared);
             self.contract.http.operations.push(Operation {
                 id: id.to_owned(),
                 method: shown,

@@ -1,6 +1,7 @@
 //! IR to core module to component to `app.wasm`. The only folder that names `wasm_encoder` and `wit_parser`.
 
 pub(crate) mod artifact;
+mod client;
 pub(crate) mod code;
 pub(crate) mod component;
 pub(crate) mod file;

@@ -443,6 +443,10 @@ pub(crate) enum HostFunction {
     StartServer,
     /// ()
     StopServer,
+    /// (URL value, with value or zero, data or zero, method text, form flag, raw flag) → answer, or zero and a message
+    Request,
+    /// (URL value, with value or zero, data or zero, method text, form flag) → map, or zero and a message
+    Probe,
     /// () → date
     Now,
     /// () → text of the time

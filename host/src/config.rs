@@ -2,6 +2,7 @@
 
 use crate::console::ConsoleSink;
 use crate::grants::{Grants, Parameters};
+use crate::net::tls;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,6 +34,12 @@ pub struct Settings {
     pub prefix: Prefix,
     /// What programs may reach of the machine.
     pub grants: Grants,
+    /// How the HTTP server proves who it is; none for connections that are not secured.
+    pub tls: Option<TlsIdentity>,
+    /// Origins whose pages may use the HTTP server; `*` for all, but without credentials.
+    pub cors: Vec<String>,
+    /// Files of certificate authorities, in PEM form, that programs' requests trust beside those of the system.
+    pub authorities: Vec<PathBuf>,
     /// What follows the program on the command line.
     pub parameters: Parameters,
     /// How much of a value runtime is compiled.
@@ -41,6 +48,15 @@ pub struct Settings {
     pub data: Option<PathBuf>,
     /// Files that repositories are written back to (runtime.md 7.7).
     pub store_files: Vec<StoreFile>,
+}
+
+/// Files in PEM form that prove who a server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsIdentity {
+    /// Its certificate, and those that lead to an authority.
+    pub certificates: PathBuf,
+    /// Its private key.
+    pub key: PathBuf,
 }
 
 /// How much of a value runtime is compiled. Programs behave alike with both.
@@ -156,8 +172,16 @@ pub struct Limits {
     pub http_body_bytes_max: usize,
     /// How long the body of an HTTP request may take to arrive.
     pub http_body_time_max: Duration,
+    /// How long the handshake of a secured connection may take.
+    pub tls_handshake_time_max: Duration,
     /// How long an HTTP connection may be silent, and how long headers may take.
     pub http_idle_time_max: Duration,
+    /// Connections of the HTTP requests of a program to others, those that wait for the next request included.
+    pub request_connections_max: usize,
+    /// How long an HTTP request of a program may take, whatever it says.
+    pub request_time_max: Duration,
+    /// Body of the response to an HTTP request of a program, in bytes.
+    pub request_answer_bytes_max: usize,
     /// Open WebSockets; further handshakes are answered with 503.
     pub websockets_max: usize,
     /// Message received on a WebSocket, in bytes, fragments together; a longer one closes it with 1009.
@@ -224,7 +248,11 @@ impl Default for Limits {
             http_header_bytes_max: 64 << 10,
             http_body_bytes_max: 10 << 20,
             http_body_time_max: Duration::from_secs(30),
+            tls_handshake_time_max: Duration::from_secs(10),
             http_idle_time_max: Duration::from_secs(75),
+            request_connections_max: 256,
+            request_time_max: Duration::from_secs(300),
+            request_answer_bytes_max: 16 << 20,
             websockets_max: 1024,
             websocket_message_bytes_max: 1 << 20,
             websocket_ping_interval: Duration::from_secs(30),
@@ -287,6 +315,18 @@ pub enum SettingsError {
         /// What was granted.
         path: PathBuf,
     },
+    /// The server cannot prove who it is.
+    #[error("connections cannot be secured: {reason}")]
+    Tls {
+        /// What is wrong with the files.
+        reason: String,
+    },
+    /// An origin is none.
+    #[error("{origin:?} is no origin of pages: write https://example.org, or *")]
+    Origin {
+        /// What was given.
+        origin: String,
+    },
     /// A limit is above what the host can honour.
     #[error("limit {name} is {value}; at most {max} is possible")]
     TooLarge {
@@ -336,6 +376,9 @@ impl Settings {
             console: ConsoleSink::Process(crate::console::Overflow::DropNewest),
             prefix: Prefix::FeatureSet,
             grants: Grants::default(),
+            tls: None,
+            cors: Vec::new(),
+            authorities: Vec::new(),
             parameters: Parameters::default(),
             runtime_code: RuntimeCode::Shared,
             data: None,
@@ -366,16 +409,6 @@ impl Settings {
             ("timers_max", limits.timers_max, CONNECTIONS_POSSIBLE),
             ("listeners_max", limits.listeners_max, CONNECTIONS_POSSIBLE),
             ("outbound_max", limits.outbound_max, CONNECTIONS_POSSIBLE),
-            (
-                "websockets_max",
-                limits.websockets_max,
-                CONNECTIONS_POSSIBLE,
-            ),
-            (
-                "http_requests_max",
-                limits.http_requests_max,
-                CONNECTIONS_POSSIBLE,
-            ),
             (
                 "resolutions_max",
                 limits.resolutions_max,
@@ -411,6 +444,8 @@ impl Settings {
         ] {
             within(name, value, max)?;
         }
+        limits.validate_requests()?;
+        self.validate_service()?;
         if let Some(path) = self.grants.directories.iter().find(|path| !path.is_dir()) {
             return Err(SettingsError::NoDirectory { path: path.clone() });
         }
@@ -418,5 +453,49 @@ impl Settings {
             return Err(SettingsError::Zero { name: "events_max" });
         }
         Ok(())
+    }
+}
+
+impl Settings {
+    /// A protection that cannot be honoured is refused before anything is served.
+    fn validate_service(&self) -> Result<(), SettingsError> {
+        if let Some(files) = &self.tls {
+            tls::server(files).map_err(|error| SettingsError::Tls {
+                reason: error.to_string(),
+            })?;
+        }
+        match self.cors.iter().find(|origin| !is_origin(origin)) {
+            Some(origin) => Err(SettingsError::Origin {
+                origin: origin.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Scheme, host and port as browsers send them (RFC 6454 7), or `*`.
+fn is_origin(text: &str) -> bool {
+    let Some((scheme, host)) = text.split_once("://") else {
+        return text == "*";
+    };
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_uppercase();
+    !scheme.is_empty()
+        && !host.is_empty()
+        && text.bytes().all(is_plain)
+        && !host.contains(['/', '?', '#', '@', ','])
+}
+
+impl Limits {
+    /// Those of requests, of others and to others.
+    fn validate_requests(&self) -> Result<(), SettingsError> {
+        let (connections, answer) = (self.request_connections_max, self.request_answer_bytes_max);
+        within("request_connections_max", connections, CONNECTIONS_POSSIBLE)?;
+        within("request_answer_bytes_max", answer, MEMORY_POSSIBLE)?;
+        within("websockets_max", self.websockets_max, CONNECTIONS_POSSIBLE)?;
+        within(
+            "http_requests_max",
+            self.http_requests_max,
+            CONNECTIONS_POSSIBLE,
+        )
     }
 }

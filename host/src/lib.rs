@@ -24,7 +24,7 @@ mod timer;
 pub use artifact::{ArtifactError, InvalidWasm};
 pub use config::{
     ArtifactLimits, Isolation, Limits, Prefix, RuntimeCode, Settings, SettingsError, SlowPeer,
-    StoreFile,
+    StoreFile, TlsIdentity,
 };
 pub use console::{Captured, ConsoleSink, Overflow, Stream, flush};
 pub use engine::{EngineError, EngineStartError, LoadError};

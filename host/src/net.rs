@@ -8,5 +8,6 @@ pub(crate) mod listener;
 mod report;
 mod resolve;
 pub(crate) mod tcp;
+pub(crate) mod tls;
 pub(crate) mod transport;
 pub(crate) mod websocket;

@@ -9,6 +9,7 @@ use crate::files::Files;
 use crate::net::buffer::BufferPool;
 use crate::net::connect::ConnectError;
 use crate::net::http::Server;
+use crate::net::http::client::Client;
 use crate::net::websocket::Configuration;
 use crate::observe::Counters;
 use crate::permit::Permits;
@@ -93,6 +94,8 @@ pub(crate) struct Tenant {
     pub(crate) sockets: SocketTable,
     /// Open HTTP servers.
     pub(crate) http: Mutex<Vec<Arc<Server>>>,
+    /// Connections of requests to others.
+    pub(crate) client: Client,
     pub(crate) channels: Channels,
     /// One permit for each name that is being resolved.
     pub(crate) resolutions: Arc<Semaphore>,
@@ -147,6 +150,7 @@ impl Tenant {
             files: Arc::new(Files::new(&settings.grants.directories, limits)),
             sockets: SocketTable::new(),
             http: Mutex::default(),
+            client: Client::new(limits.request_connections_max),
             channels: Channels::new(ChannelLimits {
                 channels_max: limits.channels_max,
                 name_bytes_max: limits.channel_name_bytes_max,

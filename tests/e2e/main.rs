@@ -15,6 +15,7 @@ mod folding;
 mod grants;
 mod guest;
 mod http;
+mod http_client;
 mod mutations;
 mod outbound;
 mod seeds;

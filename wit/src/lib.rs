@@ -62,6 +62,8 @@ pub mod interface {
     pub const HTTP_HANDLER: &str = "aro:http/handler@0.1.0";
     /// Opening and closing the HTTP server.
     pub const HTTP_SERVER: &str = "aro:http/server@0.1.0";
+    /// Asking HTTP servers elsewhere.
+    pub const HTTP_CLIENT: &str = "aro:http/client@0.1.0";
     /// Raising events later.
     pub const EVENT_TIMERS: &str = "aro:events/timers@0.1.0";
     /// Staying until the program is to end.

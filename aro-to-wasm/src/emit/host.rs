@@ -202,6 +202,7 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
             &["int", "raise"],
             &[],
         ),
+        H::Request | H::Probe => super::client::helper(function),
         H::StopServer => part(&[], &[], &[(name::HTTP_SERVER, "stop")], &[], &[]),
         H::Now => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["date"], &[]),
         H::CurrentTime => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["iso"], &[]),
@@ -299,7 +300,7 @@ impl Body<'_> {
             H::CancelTimer => self.locals(2).import(name::EVENT_TIMERS, "cancel"),
             H::Keep => self.import(name::LIFETIME, "keep"),
             H::StartServer => self.start_server(),
-            H::StopServer => self.import(name::HTTP_SERVER, "stop"),
+            H::Request | H::Probe | H::StopServer => self.http(function),
             H::Now => self
                 .scratch()
                 .import(name::WALL_CLOCK, "now")
@@ -316,6 +317,13 @@ impl Body<'_> {
                 .import(name::RANDOM, "get-random-u64")
                 .runtime("uuid"),
         };
+    }
+
+    fn http(&mut self, function: HostFunction) -> &mut Self {
+        match function == HostFunction::StopServer {
+            true => self.import(name::HTTP_SERVER, "stop"),
+            false => self.request(function),
+        }
     }
 
     fn send(&mut self) -> &mut Self {
@@ -603,6 +611,12 @@ impl Body<'_> {
     pub(super) fn load8(&mut self, offset: u32) -> &mut Self {
         self.number(self.scratch);
         self.function.instructions().i32_load8_u(at(offset));
+        self
+    }
+
+    /// Reads 16 bits from an address on the stack.
+    pub(super) fn load16(&mut self, place: MemArg) -> &mut Self {
+        self.function.instructions().i32_load16_u(place);
         self
     }
 

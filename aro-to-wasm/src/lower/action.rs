@@ -12,6 +12,7 @@ mod file;
 mod format;
 mod object;
 mod output;
+mod request;
 mod server;
 mod socket;
 mod state;
@@ -97,6 +98,7 @@ impl Body<'_, '_> {
             ActionKind::Subscribe => self.subscribe(action),
             ActionKind::Unsubscribe => self.unsubscribe(action),
             ActionKind::Publish => self.publish_to(action),
+            ActionKind::Request | ActionKind::Probe | ActionKind::Call => self.asks(action),
             ActionKind::Send => self.send(action),
             ActionKind::Broadcast => self.broadcast(action),
             ActionKind::Close => self.close(action),

@@ -29,6 +29,9 @@ const SOCKET_PROPERTIES: &[&str] = &[
     "client",
 ];
 
+/// Names of maps whose keys have no letter case.
+const HEADERS: [&str; 2] = ["headers", "headerParameters"];
+
 /// How a path is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Path {
@@ -316,11 +319,36 @@ impl Body<'_, '_> {
             },
             [] => (self.variable(&noun.base, missing), specifiers),
         };
+        let mut above = match specifiers.first() {
+            Some(first) if rest.len() < specifiers.len() => first,
+            _ => &noun.base,
+        };
         for specifier in rest {
-            value = self.follow(value, specifier, path, socket);
+            value = if HEADERS.contains(&above.as_str()) {
+                self.header(value, specifier, path)
+            } else {
+                self.follow(value, specifier, path, socket)
+            };
             socket = specifier == "connection";
+            above = specifier;
         }
         value
+    }
+
+    /// One step into headers, whose names have no letter case (runtime.md D-18).
+    fn header(&mut self, value: Expr, name: &str, path: Path) -> Expr {
+        let kind = match path {
+            Path::Get => EXPRESSION,
+            Path::Step => FailureKind::Action,
+            Path::Project => return self.follow(value, name, path, false),
+        };
+        let name = self.text(name);
+        let is_path = Expr::Flag(i32::from(kind == FailureKind::Action));
+        Expr::fallible(
+            "header",
+            vec![value.into(), name.into(), is_path.into()],
+            kind,
+        )
     }
 
     /// One step of a path. Only a step from what is known to be a socket asks the host, so that ordinary maps with a `name` do not make a component import the directory.

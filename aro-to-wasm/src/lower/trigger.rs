@@ -1,6 +1,7 @@
 //! The names that a trigger binds (runtime.md 3.4, 6.4), each made only if it is used.
 
 use super::Body;
+use crate::contract::Parameters;
 use crate::ir::{
     Argument, Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Node, OnFailure, Role,
 };
@@ -34,6 +35,10 @@ pub(super) enum Implicit {
     PathParameters,
     /// `<queryParameters>`
     QueryParameters,
+    /// `<headerParameters>`
+    HeaderParameters,
+    /// `<cookieParameters>`
+    CookieParameters,
     /// `<body>` of a request.
     Body,
     /// `<request>` as a whole.
@@ -155,6 +160,37 @@ impl Body<'_, '_> {
         let mut arguments = slice(QUERY);
         arguments.push(Expr::Flag(0).into());
         Expr::runtime("http_query", arguments)
+    }
+
+    /// What the contract declares of the headers of the request.
+    fn declared(
+        &mut self,
+        function: &'static str,
+        which: impl FnOnce(&Parameters) -> &Vec<String>,
+    ) -> Expr {
+        let api = self.shared.facts.api;
+        let declared = api.and_then(|api| api.parameters(&self.set.name));
+        let names = declared.map_or_else(String::new, |all| which(all).join("\n"));
+        let mut arguments = slice(HEADERS);
+        arguments.push(self.text(&names).into());
+        Expr::runtime(function, arguments)
+    }
+
+    /// All parameters of the query, lists where the contract says so.
+    fn query_parameters(&mut self) -> Expr {
+        let mut arguments = slice(QUERY);
+        arguments.push(Expr::Flag(1).into());
+        let all = Expr::runtime("http_query", arguments);
+        let api = self.shared.facts.api;
+        let declared = api.and_then(|api| api.parameters(&self.set.name));
+        let lists = declared.map_or(&[][..], |declared| &declared.lists);
+        if lists.is_empty() {
+            return all;
+        }
+        let mut arguments = vec![all.into()];
+        arguments.extend(slice(QUERY));
+        arguments.push(self.text(&lists.join("\n")).into());
+        Expr::runtime("http_lists", arguments)
     }
 
     fn make_request(&mut self) -> Expr {
@@ -280,11 +316,9 @@ impl Body<'_, '_> {
             Implicit::Shutdown => self.make_shutdown(),
             Implicit::Headers => Expr::runtime("http_pairs", slice(HEADERS)),
             Implicit::PathParameters => Expr::runtime("http_pairs", slice(PARAMETERS)),
-            Implicit::QueryParameters => {
-                let mut arguments = slice(QUERY);
-                arguments.push(Expr::Flag(1).into());
-                Expr::runtime("http_query", arguments)
-            }
+            Implicit::QueryParameters => self.query_parameters(),
+            Implicit::HeaderParameters => self.declared("http_headers", |all| &all.headers),
+            Implicit::CookieParameters => self.declared("http_cookies", |all| &all.cookies),
             Implicit::Body => {
                 let mut arguments = slice(HEADERS);
                 arguments.extend(slice(BODY));

@@ -260,7 +260,22 @@ pub const EXPORTS: &[Export] = &[
     export("http_port", &[I32], &[I64]),
     export("http_pairs", &[I32, I32], &[I32]),
     export("http_query", &[I32, I32, I32], &[I32]),
+    // (list of pairs, s names) -> v; (v, s query, s declared) -> v; (v, s name) -> v; (v)
+    export("http_headers", &[I32, I32, I32, I32], &[I32]),
+    export("http_cookies", &[I32, I32, I32, I32], &[I32]),
+    export("http_lists", &[I32, I32, I32, I32, I32], &[I32]),
+    export("http_parameter", &[I32, I32, I32], &[I32]),
+    export("http_with", &[I32], &[]),
     export("http_body", &[I32, I32, I32, I32], &[I32]),
+    // (v URL, v with or 0, v data or 0, s method, form) -> address of an ask?
+    export("http_ask", &[I32, I32, I32, I32, I32, I32], &[I32]),
+    // (status, list of pairs, bytes, microseconds, raw) -> v
+    export("http_answer", &[I32, I32, I32, I32, I32, I32, I32], &[I32]),
+    export("http_format", &[I32], &[I64]),
+    // (ask, status, microseconds, s reason) -> v
+    export("http_probe", &[I32, I32, I32, I32, I32], &[I32]),
+    // (v, s, whether it is a step of a path) -> v?
+    export("header", &[I32, I32, I32, I32], &[I32]),
     // (s keys that stay nested); (s path) -> address of result<response, failure>
     export("http_nest", &[I32, I32], &[]),
     export("http_responded", &[I32, I32], &[I32]),

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::client;
 use crate::compute;
 use crate::date::{self, Date};
 use crate::error::Error;
@@ -19,7 +20,8 @@ pub fn get(value: Value, property: &'static str) -> Result<Value, Error> {
     let found = match value {
         Value::Map(entries) => value
             .entry(property)
-            .or_else(|| time::property(entries, property)),
+            .or_else(|| time::property(entries, property))
+            .or_else(|| client::property(entries, property)),
         Value::Date {
             millis,
             offset_minutes,
@@ -118,7 +120,8 @@ pub fn step(value: Value, property: &'static str) -> Result<Value, Error> {
     let found = match value {
         Value::Map(entries) => value
             .entry(property)
-            .or_else(|| time::property(entries, property)),
+            .or_else(|| time::property(entries, property))
+            .or_else(|| client::property(entries, property)),
         Value::List(items) => number(property).and_then(|index| from_end(items, index)),
         Value::Text(text) => lookup(text, property),
         Value::Bytes(bytes) => core::str::from_utf8(bytes)
@@ -214,7 +217,8 @@ pub fn select(value: Value, selector: &'static str) -> Result<Value, Error> {
 
 /// An entry, or the end of a dotted path of entries.
 fn inside(map: Value, selector: &str) -> Option<Value> {
-    map.entry(selector).or_else(|| {
+    let body = || client::property(map.as_map()?, selector);
+    map.entry(selector).or_else(body).or_else(|| {
         selector
             .contains('.')
             .then(|| selector.split('.').try_fold(map, |map, key| map.entry(key)))?

@@ -1,5 +1,7 @@
 //! Requests as values, and responses from what Return says (runtime.md 4.4 to 4.6).
 
+pub mod parameters;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 
@@ -224,6 +226,7 @@ const STATUS: &[(&str, u16)] = &[
     ("preconditionfailed", 412),
     ("payloadtoolarge", 413),
     ("unsupportedmediatype", 415),
+    ("notmodified", 304),
     ("imateapot", 418),
     ("unprocessable", 422),
     ("unprocessableentity", 422),
@@ -242,11 +245,32 @@ const STATUS: &[(&str, u16)] = &[
     ("gatewaytimeout", 504),
 ];
 
-/// The code of a status name, 200 for an unknown one.
-pub fn status_code(name: &str) -> u16 {
+/// Names that lead elsewhere; they are statuses only where a response says where.
+const REDIRECTS: &[(&str, u16)] = &[
+    ("movedpermanently", 301),
+    ("found", 302),
+    ("seeother", 303),
+    ("temporaryredirect", 307),
+    ("permanentredirect", 308),
+];
+
+/// The code of a status name, 200 for an unknown one; `headers` are those that the program gives.
+pub fn status_code(name: &str, headers: Pairs<'_>) -> u16 {
     let plain = name.replace('-', "").to_ascii_lowercase();
-    let row = STATUS.iter().find(|(known, _)| *known == plain);
-    row.map_or(200, |(_, code)| *code)
+    let find = |table: &[(&str, u16)]| {
+        let row = table.iter().find(|(known, _)| *known == plain);
+        row.map(|(_, code)| *code)
+    };
+    let redirect = find(REDIRECTS).filter(|_| named(headers, "location").is_some());
+    redirect.or_else(|| find(STATUS)).unwrap_or(200)
+}
+
+/// A header that a program gives, in any letter case.
+fn named(headers: Pairs<'_>, name: &str) -> Option<&'static str> {
+    let mut found = headers
+        .iter()
+        .filter(|(known, _)| known.eq_ignore_ascii_case(name));
+    found.next().map(|(_, text)| *text)
 }
 
 /// Media types by extension of the request's path (runtime.md 4.6.3).
@@ -273,14 +297,35 @@ const EXTENSIONS: &[(&str, &str)] = &[
 
 const JSON: &str = "application/json";
 
+/// What Return says besides its data.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// Name of the status.
+    pub status: &'a str,
+    /// Noun of the object.
+    pub reason: &'a str,
+    /// Of the request.
+    pub path: &'a str,
+    /// Headers that the program gives.
+    pub headers: Pairs<'a>,
+}
+
 /// The body of a response with these fields, in any order.
-pub fn respond(status: &str, reason: &str, path: &str, fields: &[(String, Value)]) -> Body {
-    if matches!(status_code(status), 204 | 304) {
+pub fn respond(answer: Answer<'_>, fields: &[(String, Value)]) -> Body {
+    let Answer {
+        status,
+        reason,
+        path,
+        headers,
+    } = answer;
+    if matches!(status_code(status, headers), 204 | 304) {
         return Body {
             media_type: None,
             bytes: &[],
         };
     }
+    // A media type of the program's own is that of one text as it is.
+    let own = named(headers, "content-type").filter(|kind| !kind.contains("json"));
     if let [(key, Value::Text(list))] = fields
         && key.is_empty()
     {
@@ -298,7 +343,8 @@ pub fn respond(status: &str, reason: &str, path: &str, fields: &[(String, Value)
         });
     if let [(key, value)] = fields {
         let sniffed = match value {
-            Value::Text(text) => by_extension
+            Value::Text(text) => own
+                .or(by_extension)
                 .or_else(|| sniff(text, key == "value"))
                 .map(|media_type| (media_type, text.as_bytes())),
             Value::Bytes(bytes) => {
@@ -449,7 +495,13 @@ mod tests {
             .iter()
             .map(|(key, value)| (String::from(*key), *value))
             .collect();
-        let body = respond("OK", "done", path, &fields);
+        let answer = Answer {
+            status: "OK",
+            reason: "done",
+            path,
+            headers: &[],
+        };
+        let body = respond(answer, &fields);
         (
             body.media_type,
             String::from_utf8_lossy(body.bytes).into_owned(),
@@ -492,7 +544,13 @@ mod tests {
             r#"{"a":1,"b":[1,{"k":2}]}"#
         );
         assert_eq!(answer("/", &[]).1, r#"{"reason":"done","status":"OK"}"#);
-        let empty = respond("NoContent", "", "/", &[(String::from("a"), Value::Int(1))]);
+        let answer = Answer {
+            status: "NoContent",
+            reason: "",
+            path: "/",
+            headers: &[],
+        };
+        let empty = respond(answer, &[(String::from("a"), Value::Int(1))]);
         assert_eq!((empty.media_type, empty.bytes.len()), (None, 0));
     }
 
@@ -504,7 +562,7 @@ mod tests {
             ("serviceUnavailable", 503),
             ("Odd", 200),
         ] {
-            assert_eq!(status_code(name), code, "{name}");
+            assert_eq!(status_code(name, &[]), code, "{name}");
         }
     }
 }

@@ -3,6 +3,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use crate::client;
 use crate::number;
 use crate::text;
 use crate::time;
@@ -25,6 +26,10 @@ fn write(out: &mut String, value: Value, depth: usize) {
             text::write_nested(out, value, depth)
         }
         Value::Map(entries) if time::write_range(out, entries) => {}
+        Value::Map(entries) if client::answer_body(entries).is_some() => {
+            let body = client::answer_body(entries).unwrap_or(Value::Null);
+            write(out, body, depth);
+        }
         Value::Map(entries) => write_lines(out, entries),
         Value::List(items) if items.iter().any(|item| item.as_map().is_some()) => {
             write_joined(out, items, "\n\n", depth)

@@ -14,6 +14,7 @@ pub mod access;
 pub mod canonical;
 pub mod cbor;
 pub mod check;
+pub mod client;
 pub mod compare;
 pub mod compute;
 pub mod condition;

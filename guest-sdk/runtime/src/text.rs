@@ -2,6 +2,7 @@
 
 use alloc::string::String;
 
+use crate::client;
 use crate::date::{self, Date, Precision};
 use crate::number;
 use crate::time;
@@ -92,6 +93,7 @@ pub(crate) fn write_nested(out: &mut String, value: Value, depth: usize) {
         }
         Value::Map([]) => out.push_str("[:]"),
         Value::Map(entries) if time::write_range(out, entries) => {}
+        Value::Map(entries) if client::write_text(out, entries, depth) => {}
         Value::Map(entries) => {
             out.push('[');
             for (index, (key, item)) in entries.iter().enumerate() {

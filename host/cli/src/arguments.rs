@@ -3,7 +3,7 @@
 use anyhow::Context;
 use aro_host::{
     ConsoleSink, Environment, Grants, Isolation, Outbound, Overflow, Parameters, Prefix,
-    RuntimeCode, Settings, SlowPeer, Targets,
+    RuntimeCode, Settings, SlowPeer, Targets, TlsIdentity,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, Ipv4Addr};
@@ -77,9 +77,21 @@ pub(crate) struct Options {
     /// Environment variable that the program may read; may be repeated. `run` grants all.
     #[arg(long = "env", value_name = "NAME")]
     environment: Vec<String>,
-    /// Host and port that the program may connect to, with `*` for any port or host and `*.domain`; may be repeated. `run` grants all.
+    /// Host and port that the program may connect to or send requests to, with `*` for any port or host and `*.domain`; may be repeated. Addresses that are not public, such as 10.0.0.1, are granted as addresses (10.0.0.0/8:443) or as localhost only. `run` grants all.
     #[arg(long = "connect", value_name = "HOST:PORT")]
     outbound: Vec<Targets>,
+    /// Serve HTTP secured by TLS, with this certificate (and those that lead to an authority) in PEM form.
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Private key of --tls-cert, in PEM form.
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Origin whose pages may use the HTTP server, such as https://example.org, or `*` for all without credentials; may be repeated.
+    #[arg(long = "cors-origin", value_name = "ORIGIN")]
+    cors: Vec<String>,
+    /// File of certificate authorities, in PEM form, that requests trust beside those of the system; may be repeated.
+    #[arg(long = "ca-cert", value_name = "FILE")]
+    authorities: Vec<PathBuf>,
     /// Directory whose contents the program may read and change; may be repeated. `run` grants the working directory first.
     #[arg(long = "dir", value_name = "PATH")]
     directories: Vec<PathBuf>,
@@ -150,6 +162,12 @@ impl Options {
         settings.grants = self.grants(command)?;
         settings.parameters = Parameters::parse(&self.parameters);
         settings.data.clone_from(&self.data);
+        settings.authorities.clone_from(&self.authorities);
+        settings.cors.clone_from(&self.cors);
+        if let (Some(certificates), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            let (certificates, key) = (certificates.clone(), key.clone());
+            settings.tls = Some(TlsIdentity { certificates, key });
+        }
         if matches!(command, Command::Run { .. }) {
             // Whoever runs a program on a console decides when it has waited long enough.
             settings.limits.life_cycle_wall_time_max = Duration::MAX;

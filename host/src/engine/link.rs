@@ -3,6 +3,7 @@
 //! A component gets exactly the interfaces that it imports. What it does not import it cannot call.
 
 mod channels;
+mod client;
 mod connections;
 mod console;
 mod directory;
@@ -37,6 +38,7 @@ pub(super) fn define(linker: &mut Linker<GuestState>, import: &str) -> Result<bo
         interface::EVENT_BUS => events::define_bus,
         interface::EVENT_TIMERS => events::define_timers,
         interface::LIFETIME => events::define_lifetime,
+        interface::HTTP_CLIENT => client::define,
         interface::HTTP_SERVER => server::define,
         interface::LISTENERS => listeners::define,
         interface::OUTBOUND => outbound::define,

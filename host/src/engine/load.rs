@@ -253,7 +253,7 @@ fn granted(import: &str, entry: &Entry, scope: &Scope) -> Result<(), LoadError> 
             "reads the standard input".to_owned(),
             "only `run` does".to_owned(),
         ),
-        interface::OUTBOUND => {
+        interface::OUTBOUND | interface::HTTP_CLIENT => {
             let outbound = &grants.outbound;
             let allowed = |need: &&aro_wit::manifest::Need| match need.detail.rsplit_once(':') {
                 // Where the statement does not say it, it is decided when it runs.

@@ -172,6 +172,57 @@ pub(super) struct WitHttpResponse {
     pub(super) body: Vec<u8>,
 }
 
+/// `aro:http/client.ask`.
+#[derive(ComponentType, Lift, Debug)]
+#[component(record)]
+pub(super) struct WitAsk {
+    pub(super) method: String,
+    pub(super) url: String,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+    pub(super) timeout: u32,
+}
+
+/// `aro:http/client.answer`.
+#[derive(ComponentType, Lower, Debug)]
+#[component(record)]
+pub(super) struct WitAnswer {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Vec<u8>,
+    pub(super) latency: u32,
+}
+
+/// `aro:http/client.error-code`.
+#[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
+#[component(enum)]
+#[repr(u8)]
+pub(super) enum WitRequestCode {
+    #[component(name = "invalid")]
+    Invalid,
+    #[component(name = "denied")]
+    Denied,
+    #[component(name = "unreachable")]
+    Unreachable,
+    #[component(name = "insecure")]
+    Insecure,
+    #[component(name = "timed-out")]
+    TimedOut,
+    #[component(name = "too-large")]
+    TooLarge,
+    #[component(name = "broken")]
+    Broken,
+    #[component(name = "exhausted")]
+    Exhausted,
+}
+
+#[derive(ComponentType, Lower, Debug)]
+#[component(record)]
+pub(super) struct WitRequestError {
+    pub(super) code: WitRequestCode,
+    pub(super) message: String,
+}
+
 #[derive(ComponentType, Lift, Lower, Clone, Copy, Debug, PartialEq, Eq)]
 #[component(enum)]
 #[repr(u8)]

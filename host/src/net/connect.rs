@@ -41,6 +41,12 @@ pub(crate) enum ConnectError {
     TimedOut,
     #[error("Permission denied: {host}:{port}")]
     Denied { host: String, port: u16 },
+    #[error(
+        "Permission denied: {host}:{} ({} is not a public address; --connect {address} grants it)",
+        address.port(),
+        address.ip()
+    )]
+    NotPublic { host: String, address: SocketAddr },
     #[error("at most {max} outbound connections may be open")]
     TooManyOutbound { max: usize },
     #[error("at most {max} connections may be open")]
@@ -60,7 +66,7 @@ impl ConnectError {
             Self::Refused => "refused",
             Self::NotFound { .. } => "not-found",
             Self::TimedOut => "timed-out",
-            Self::Denied { .. } => "denied",
+            Self::Denied { .. } | Self::NotPublic { .. } => "denied",
             Self::TooManyOutbound { .. }
             | Self::TooMany { .. }
             | Self::Draining
@@ -110,7 +116,8 @@ async fn open(tenant: &Arc<Tenant>, request: &Request) -> Result<SocketId, Conne
     let slot = Slot::outbound(tenant)?;
     let max = tenant.settings.limits.connect_time_max;
     let time = request.time.map_or(max, |time| time.min(max));
-    let stream = match timeout(time, dial(tenant, request, time)).await {
+    let dialled = dial(tenant, &request.host, request.port, time);
+    let stream = match timeout(time, dialled).await {
         Ok(dialled) => dialled?,
         Err(_) => return Err(ConnectError::TimedOut),
     };
@@ -148,13 +155,14 @@ async fn open(tenant: &Arc<Tenant>, request: &Request) -> Result<SocketId, Conne
 }
 
 /// Tries each address for its share of what is left of the time.
-async fn dial(
+pub(super) async fn dial(
     tenant: &Arc<Tenant>,
-    request: &Request,
+    host: &str,
+    port: u16,
     time: Duration,
 ) -> Result<TcpStream, ConnectError> {
     let deadline = Instant::now() + time;
-    let addresses = resolve(tenant, &request.host, request.port).await?;
+    let addresses = resolve(tenant, host, port).await?;
     let mut failure = ConnectError::TimedOut;
     for (place, address) in addresses.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());

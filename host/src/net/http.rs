@@ -1,12 +1,16 @@
 //! The HTTP server of a program: connections, requests to operations, responses (runtime.md 4).
 
 mod body;
+pub(crate) mod client;
+mod cors;
 mod routing;
 
+use crate::config::Limits;
 use crate::console::Stream;
 use crate::engine::feature_set::{FeatureSet, Request};
 use crate::failure::Failure;
 use crate::net::listener;
+use crate::net::tls::{self, TlsError};
 use crate::net::transport::Transport;
 use crate::net::websocket::{self, Upgrade};
 use crate::route::Routes;
@@ -16,6 +20,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -23,12 +28,14 @@ use hyper_util::server::conn::auto;
 use parking_lot::Mutex;
 pub(crate) use routing::Operations;
 use routing::Route;
+use rustls::ServerConfig;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 
 /// Port where neither the program nor its contract names one (runtime.md 4.1.1).
@@ -45,6 +52,8 @@ type Answer = Response<Full<Bytes>>;
 pub(crate) struct Server {
     address: SocketAddr,
     closed: CancellationToken,
+    /// For connections that are to be secured.
+    secure: Option<Arc<ServerConfig>>,
 }
 
 impl Server {
@@ -64,6 +73,8 @@ impl Server {
 pub(crate) enum StartError {
     #[error("Cannot start the http-server on port {port}: {source}")]
     Bind { port: u16, source: std::io::Error },
+    #[error("Cannot start the http-server on port {port}: {source}")]
+    Secure { port: u16, source: TlsError },
     #[error("at most {max} listeners may be open")]
     TooMany { max: usize },
     #[error("the program is shutting down")]
@@ -91,11 +102,14 @@ pub(crate) fn start(tenant: &Arc<Tenant>, port: Option<u16>) -> Result<u16, Star
         .or(contract)
         .unwrap_or(DEFAULT_PORT);
     let refused = |source| StartError::Bind { port, source };
+    let secure = tenant.settings.tls.as_ref().map(tls::server).transpose();
+    let secure = secure.map_err(|source| StartError::Secure { port, source })?;
     let socket =
         listener::bind(SocketAddr::new(tenant.settings.bind, port), false).map_err(refused)?;
     let server = Arc::new(Server {
         address: socket.local_addr().map_err(refused)?,
         closed: tenant.draining.child_token(),
+        secure: secure.map(Arc::new),
     });
     let port = server.address.port();
     tenant.http.lock().push(Arc::clone(&server));
@@ -133,7 +147,7 @@ fn admit(tenant: &Arc<Tenant>, server: &Arc<Server>, stream: TcpStream, remote: 
     let (tenant, server) = (Arc::clone(tenant), Arc::clone(server));
     let tasks = tenant.tasks.clone();
     tasks.spawn(async move {
-        if let Some(upgrade) = serve(&tenant, &server.closed, stream, remote).await {
+        if let Some(upgrade) = serve(&tenant, &server, stream, remote).await {
             websocket::open(&tenant, upgrade, slot, remote, server.address.port()).await;
         }
     });
@@ -142,21 +156,22 @@ fn admit(tenant: &Arc<Tenant>, server: &Arc<Server>, stream: TcpStream, remote: 
 /// HTTP/1.1, or HTTP/2 with prior knowledge, until the peer or the server ends it, or it becomes a WebSocket.
 async fn serve(
     tenant: &Arc<Tenant>,
-    closed: &CancellationToken,
+    server: &Server,
     stream: TcpStream,
     remote: SocketAddr,
 ) -> Option<Upgrade> {
     let limits = &tenant.settings.limits;
-    // Whoever connects and says nothing, or half a word, must not hold the connection for ever.
-    let begun = tokio::time::timeout(limits.http_idle_time_max, begins_http2(&stream));
-    let is_http2 = tokio::select! {
+    let closed = &server.closed;
+    let (stream, is_http2) = tokio::select! {
         () = closed.cancelled() => return None,
-        begun = begun => match begun {
-            Ok(Ok(is_http2)) => is_http2,
-            Ok(Err(_)) | Err(_) => return None,
+        begun = begin(limits, server.secure.clone(), stream) => match begun {
+            Ok(begun) => begun,
+            Err(error) => {
+                tracing::debug!(tenant = %tenant.id, %remote, %error, "no HTTP began");
+                return None;
+            }
         },
     };
-    let stream = Transport::Plain(stream);
     // Small responses must not wait for the acknowledgement of earlier ones.
     stream.send_at_once();
     let builder = auto::Builder::new(TokioExecutor::new());
@@ -197,6 +212,27 @@ async fn serve(
     agreed.lock().take()
 }
 
+/// Secures a connection if it is to be, and finds out whether it speaks HTTP/2. Whoever connects and says nothing, or half a word, must not hold the connection for ever.
+async fn begin(
+    limits: &Limits,
+    secure: Option<Arc<ServerConfig>>,
+    stream: TcpStream,
+) -> std::io::Result<(Transport, bool)> {
+    let late = |_| std::io::Error::from(std::io::ErrorKind::TimedOut);
+    let Some(config) = secure else {
+        let begun = tokio::time::timeout(limits.http_idle_time_max, begins_http2(&stream));
+        let is_http2 = begun.await.map_err(late)??;
+        return Ok((Transport::Plain(stream), is_http2));
+    };
+    let shaken = tokio::time::timeout(
+        limits.tls_handshake_time_max,
+        TlsAcceptor::from(config).accept(stream),
+    );
+    let stream = shaken.await.map_err(late)??;
+    let is_http2 = stream.get_ref().1.alpn_protocol() == Some(tls::HTTP2);
+    Ok((Transport::Tls(Box::new(stream)), is_http2))
+}
+
 /// What every connection of HTTP/2 begins with (RFC 9113 3.4), as far as it tells it from HTTP/1.
 const HTTP2_PREFACE: &[u8; 4] = b"PRI ";
 /// Pause between looks at a beginning that is too short to tell.
@@ -218,7 +254,7 @@ async fn begins_http2(stream: &TcpStream) -> std::io::Result<bool> {
     }
 }
 
-/// Finds the operation of a request, runs its feature set, makes the response.
+/// Answers a request, or agrees to a WebSocket.
 async fn answer(
     tenant: &Arc<Tenant>,
     mut request: hyper::Request<Incoming>,
@@ -231,6 +267,31 @@ async fn answer(
         return handshake(tenant, &mut request, agreed);
     }
     let (head, incoming) = request.into_parts();
+    let allowed = cors::allowed(&tenant.settings.cors, &head.headers);
+    let mut answer = if let Some(allowed) = &allowed
+        && cors::is_preflight(&head)
+    {
+        cors::preflight(allowed, &head, &routes.http)
+    } else {
+        operation(tenant, &routes, head, incoming).await
+    };
+    if !tenant.settings.cors.is_empty() {
+        cors::mark(
+            allowed.as_ref(),
+            &tenant.settings.cors,
+            answer.headers_mut(),
+        );
+    }
+    answer
+}
+
+/// Finds the operation of a request, runs its feature set, makes the response.
+async fn operation(
+    tenant: &Arc<Tenant>,
+    routes: &Routes,
+    head: Parts,
+    incoming: Incoming,
+) -> Answer {
     let path = head.uri.path();
     if !routes.http.has_contract() {
         return unrouted();

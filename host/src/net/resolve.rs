@@ -20,14 +20,15 @@ pub(super) async fn resolve(
     host: &str,
     port: u16,
 ) -> Result<Vec<SocketAddr>, ConnectError> {
-    if !tenant.settings.grants.outbound.grants(host, port) {
+    let granted = &tenant.settings.grants.outbound;
+    if !granted.grants(host, port) {
         return Err(ConnectError::Denied {
             host: host.to_owned(),
             port,
         });
     }
     if let Some(address) = address(host) {
-        return Ok(vec![SocketAddr::new(address, port)]);
+        return reachable(tenant, host, vec![SocketAddr::new(address, port)]);
     }
     let not_found = || ConnectError::NotFound {
         host: host.chars().take(NAME_BYTES_MAX).collect(),
@@ -52,9 +53,28 @@ pub(super) async fn resolve(
     };
     addresses.sort_by_key(SocketAddr::is_ipv6);
     addresses.dedup();
-    addresses.truncate(ADDRESSES_MAX);
     if addresses.is_empty() {
         return Err(not_found());
     }
+    let mut addresses = reachable(tenant, host, addresses)?;
+    addresses.truncate(ADDRESSES_MAX);
     Ok(addresses)
+}
+
+/// Those of the addresses that may be connected to. What is answered here is what is connected to: no name is looked up again.
+fn reachable(
+    tenant: &Tenant,
+    host: &str,
+    mut addresses: Vec<SocketAddr>,
+) -> Result<Vec<SocketAddr>, ConnectError> {
+    let refused = addresses.first().copied();
+    let granted = &tenant.settings.grants.outbound;
+    addresses.retain(|address| granted.reaches(host, *address));
+    match refused {
+        Some(address) if addresses.is_empty() => Err(ConnectError::NotPublic {
+            host: host.to_owned(),
+            address,
+        }),
+        _ => Ok(addresses),
+    }
 }

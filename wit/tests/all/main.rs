@@ -67,6 +67,7 @@ fn named_interfaces_are_those_of_the_packages() {
         interface::LIFETIME,
         interface::HTTP_HANDLER,
         interface::HTTP_SERVER,
+        interface::HTTP_CLIENT,
         interface::CONSOLE,
         interface::INPUT,
         interface::SLEEP,

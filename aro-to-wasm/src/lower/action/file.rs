@@ -26,6 +26,11 @@ const DIRECTORY: i32 = 2;
 /// Names that mark a position and are no path.
 const MARKERS: &[&str] = &["file", "directory", "path", "destination"];
 
+/// Whether a qualifier asks for the contents as they are.
+pub(super) fn is_raw(qualifier: &str) -> bool {
+    RAW.contains(&qualifier)
+}
+
 /// Whether an object is a file or directory by its marker: `<file: "./x">`.
 pub(super) fn names_file(action: &Action) -> bool {
     object_noun(action).is_some_and(|noun| {
@@ -47,7 +52,7 @@ impl Body<'_, '_> {
             return self.bind(&result.base, value, false);
         }
         if object_noun(action).is_some_and(|noun| noun.base == "url") {
-            return self.not_yet(action.span, "`Read` from a URL");
+            return self.read_url(action);
         }
         let Some(path) = self.object_path(action) else {
             return self.not_yet(action.span, "this form of Read");
@@ -83,7 +88,7 @@ impl Body<'_, '_> {
     /// actions.md 17.2
     pub(super) fn write(&mut self, action: &Action) {
         if object_noun(action).is_some_and(|noun| noun.base == "url") {
-            return self.not_yet(action.span, "`Write` to a URL");
+            return self.write_url(action);
         }
         let (value, format) = match &action.result {
             Target::Sink(sink) => (self.expression(sink), None),

@@ -1,7 +1,9 @@
 //! Actions on values: Extract, Receive, Create, Update, Merge, Delete.
 
 use super::{Body, Path, lone_reference, object_noun, plain_with, result_noun};
-use crate::ir::{Argument, Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Node, TextId};
+use crate::ir::{
+    Argument, Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Node, Role, TextId,
+};
 use crate::syntax::ast::{Action, Expression, ExpressionKind, Noun, Operand, Qualifier};
 
 /// Names of types, which as the qualifier of a result say nothing to an action (language.md 10.8, EXT-31).
@@ -46,9 +48,25 @@ impl Body<'_, '_> {
                 let selector = self.text(&qualifier.text);
                 self.act("select", vec![value.into(), selector.into()])
             }
+            None if object_noun(action).is_some_and(|noun| self.is_request_parameters(noun)) => {
+                let name = self.text(&result.base);
+                Expr::runtime("http_parameter", vec![value.into(), name.into()])
+            }
             None => value,
         };
         self.bind(&result.base, value, socket && result.qualifier.is_none());
+    }
+
+    /// `<request: parameters>`, of which one may be meant (runtime.md 4.4).
+    fn is_request_parameters(&self, noun: &Noun) -> bool {
+        let is_all = noun
+            .qualifier
+            .as_ref()
+            .is_some_and(|qualifier| qualifier.text == "parameters");
+        is_all
+            && noun.base == "request"
+            && self.role == Role::Operation
+            && self.lookup("request").is_none()
     }
 
     /// Whether a noun is the connection of the event, or a name that holds a socket.

@@ -103,6 +103,9 @@ impl Body<'_, '_> {
             let value = self.expression(value);
             self.keep(value, Kind::Value)
         });
+        if self.role == Role::Operation {
+            self.response_headers(action);
+        }
         match self.role {
             Role::Start | Role::Operation => self.respond(&answer, value),
             Role::Action => {

@@ -1,6 +1,6 @@
 //! Start and Stop of the HTTP server (runtime.md 4.1; actions.md 15.1).
 
-use super::{Body, plain_with, result_noun, with_object};
+use super::{Body, labelled_with, plain_with, result_noun, with_object};
 use crate::ir::{Constant, Expr, FailureKind, HostFunction, Kind};
 use crate::syntax::ast::{Action, Expression, ExpressionKind};
 
@@ -45,6 +45,14 @@ impl Body<'_, '_> {
         self.put(map, "serverType", kind);
         self.put(map, "success", Expr::Constant(Constant::Bool(true)));
         self.bind(&service, Expr::Local(map), true);
+    }
+
+    /// `Return … with headers { "Location": "/here" }.`
+    pub(super) fn response_headers(&mut self, action: &Action) {
+        if let Some(headers) = labelled_with(action, "headers") {
+            let headers = self.expression(headers);
+            self.perform(Expr::runtime("http_with", vec![headers.into()]));
+        }
     }
 
     fn is_contract(&self, with: &Expression) -> bool {

@@ -13,6 +13,7 @@ extern crate alloc;
 mod arena;
 mod change;
 mod check;
+mod client;
 mod collect;
 mod collections;
 mod construct;

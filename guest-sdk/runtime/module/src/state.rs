@@ -27,6 +27,8 @@ pub(crate) struct State {
     pub(crate) response: Cell<(&'static str, &'static str)>,
     /// Its fields.
     pub(crate) fields: RefCell<Fields>,
+    /// Headers of a response of HTTP.
+    pub(crate) headers: Cell<Option<Value>>,
     /// Compiled patterns with their sources; `None` does not compile.
     patterns: RefCell<Vec<Pattern>>,
     /// Room behind the last long text.
@@ -44,6 +46,7 @@ pub(crate) static STATE: State = State {
     trace: RefCell::new(Vec::new()),
     response: Cell::new(("OK", "success")),
     fields: RefCell::new(Fields::new()),
+    headers: Cell::new(None),
     patterns: RefCell::new(Vec::new()),
     text: Growing::new(),
     list: Growing::new(),
@@ -58,6 +61,7 @@ pub(crate) fn clear() {
     core::mem::forget(STATE.trace.take());
     STATE.response.set(("OK", "success"));
     core::mem::forget(STATE.fields.take());
+    STATE.headers.set(None);
     core::mem::forget(STATE.patterns.take());
     STATE.text.clear();
     STATE.list.clear();

@@ -63,7 +63,7 @@ fn code(error: &ConnectError) -> WitConnectCode {
         ConnectError::Refused => WitConnectCode::Refused,
         ConnectError::NotFound { .. } => WitConnectCode::NotFound,
         ConnectError::TimedOut => WitConnectCode::TimedOut,
-        ConnectError::Denied { .. } => WitConnectCode::Denied,
+        ConnectError::Denied { .. } | ConnectError::NotPublic { .. } => WitConnectCode::Denied,
         ConnectError::TooManyOutbound { .. }
         | ConnectError::TooMany { .. }
         | ConnectError::Draining

@@ -121,17 +121,29 @@ impl Operations {
                 None => Route::NotImplemented(operation.id.clone()),
             };
         }
-        let mut allowed: Vec<&str> = matching().map(|one| one.method.as_str()).collect();
-        if allowed.is_empty() {
-            return Route::NotFound;
+        match self.methods_of(&path) {
+            none if none.is_empty() => Route::NotFound,
+            allowed => Route::OtherMethod(allowed.join(", ")),
         }
+    }
+
+    /// What a path takes; nothing if there is none.
+    pub(super) fn methods(&self, path: &str) -> Vec<&str> {
+        self.methods_of(&segments(path).collect::<Vec<_>>())
+    }
+
+    fn methods_of(&self, path: &[&str]) -> Vec<&str> {
+        let matching = self.operations.iter().filter(|one| one.matches(path));
+        let mut allowed: Vec<&str> = matching.map(|one| one.method.as_str()).collect();
         if allowed.contains(&"GET") {
             allowed.push("HEAD");
         }
-        allowed.push("OPTIONS");
+        if !allowed.is_empty() {
+            allowed.push("OPTIONS");
+        }
         allowed.sort_unstable();
         allowed.dedup();
-        Route::OtherMethod(allowed.join(", "))
+        allowed
     }
 }
 

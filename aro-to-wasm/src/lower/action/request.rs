@@ -1,0 +1,318 @@
+//! Request, Probe, Call, and Read and Write of a URL (runtime.md 8.1; actions.md 16).
+
+use super::{Body, Path, object_noun, plain_with, result_noun};
+use crate::actions::ActionKind;
+use crate::ir::{Argument, Expr, FailureKind, HostFunction, Kind};
+use crate::syntax::ast::{Action, Expression, ExpressionKind, Noun, Operand, Preposition, Target};
+use aro_wit::interface::HTTP_CLIENT;
+
+/// Forms of `http_ask`.
+const REQUEST: i32 = 0;
+const OPTIONS: i32 = 1;
+const PROBE: i32 = 2;
+const CALL: i32 = 3;
+
+/// Methods that may follow `via` (EXT-25), and those of the service `http`.
+const METHODS: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
+const CALLED: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+
+/// What is asked for.
+struct Ask<'a> {
+    url: Expr,
+    with: Expr,
+    data: Expr,
+    method: &'a str,
+    form: i32,
+}
+
+impl Body<'_, '_> {
+    /// Request, Probe and Call.
+    pub(super) fn asks(&mut self, action: &Action) {
+        match super::kind(action) {
+            Some(ActionKind::Probe) => self.probe(action),
+            Some(ActionKind::Call) => self.call_service(action),
+            _ => self.request(action),
+        }
+    }
+
+    /// `Request the <r> from the <url> with { … }.`
+    fn request(&mut self, action: &Action) {
+        let (Some(result), Some(object)) = (result_noun(action), &action.object) else {
+            return self.not_yet(action.span, "this form of Request");
+        };
+        if object_noun(action).is_some_and(|noun| self.is_socket(&noun.base)) {
+            return self.not_yet(action.span, "a Request on a socket");
+        }
+        let mut method = match object.preposition {
+            Preposition::To => "POST",
+            _ => "GET",
+        };
+        let url = match object_noun(action) {
+            Some(noun) if object.preposition == Preposition::Via => {
+                let (url, known) = self.via(noun);
+                method = known.unwrap_or(method);
+                Some(url)
+            }
+            _ => self.url(action),
+        };
+        let Some(url) = url else {
+            return self.not_yet(action.span, "this form of Request");
+        };
+        let with = self.socket_options(action);
+        let answer = self.ask(Ask {
+            url,
+            with,
+            data: Expr::Unbound,
+            method,
+            form: REQUEST,
+        });
+        self.bind(&result.base, answer, true);
+    }
+
+    /// `Probe the <health> from "https://host/ping".`
+    fn probe(&mut self, action: &Action) {
+        let (Some(result), Some(url)) = (result_noun(action), self.url(action)) else {
+            return self.not_yet(action.span, "this form of Probe");
+        };
+        let with = self.optional(plain_with(action));
+        let method = self.text("GET");
+        let found = Expr::fallible_host(
+            HostFunction::Probe,
+            vec![
+                url.into(),
+                with.into(),
+                Expr::Unbound.into(),
+                method.into(),
+                Expr::Flag(PROBE).into(),
+            ],
+        );
+        self.bind(&result.base, found, true);
+    }
+
+    /// `Call the <r> from the <http: get> with { url: … }.`: the one service there is.
+    fn call_service(&mut self, action: &Action) {
+        let Some(result) = result_noun(action) else {
+            return self.not_yet(action.span, "this form of Call");
+        };
+        let named = object_noun(action).and_then(|noun| match &noun.qualifier {
+            Some(method) => Some((noun.base.clone(), method.text.clone())),
+            None => noun
+                .base
+                .split_once('-')
+                .map(|(service, method)| (service.to_owned(), method.to_owned())),
+        });
+        let Some((service, wanted)) = named else {
+            let received = object_noun(action).map_or("", |noun| noun.base.as_str());
+            return self.fail(&format!(
+                "Invalid input: Call action requires service and method: <service: method>. Received: {received}"
+            ));
+        };
+        if service != "http" {
+            return self.fail(&format!("Service not found: {service}"));
+        }
+        let known = CALLED
+            .into_iter()
+            .find(|method| method.eq_ignore_ascii_case(&wanted));
+        let Some(method) = known else {
+            return self.fail(&format!("Unknown method '{wanted}' on service 'http'"));
+        };
+        let with = self.optional(plain_with(action));
+        let with = self.keep(with, Kind::Value);
+        let (key, empty) = (self.text("url"), self.constant_text(""));
+        let url = Expr::runtime("get", vec![Expr::Local(with).into(), key.into()]);
+        let url = Expr::Choose {
+            condition: Box::new(Expr::Local(with)),
+            then: Box::new(url),
+            otherwise: Box::new(Expr::Unbound),
+        };
+        let url = self.bound_or(url, empty);
+        self.needs(HTTP_CLIENT, "");
+        let answer = self.ask(Ask {
+            url,
+            with: Expr::Local(with),
+            data: Expr::Unbound,
+            method,
+            form: CALL,
+        });
+        self.bind(&result.base, answer, true);
+    }
+
+    /// `Read the <d> from the <url: u>.`: by its media type, or the format that the result names.
+    pub(super) fn read_url(&mut self, action: &Action) {
+        let (Some(result), Some(url)) = (result_noun(action), self.url(action)) else {
+            return self.not_yet(action.span, "this form of Read");
+        };
+        let with = self.optional(plain_with(action));
+        let with = self.keep(with, Kind::Value);
+        let method = self.text("GET");
+        let answer = Expr::fallible_host(
+            HostFunction::Request,
+            vec![
+                url.into(),
+                Expr::Local(with).into(),
+                Expr::Unbound.into(),
+                method.into(),
+                Expr::Flag(OPTIONS).into(),
+                Expr::Flag(1).into(),
+            ],
+        );
+        let answer = self.keep(answer, Kind::Value);
+        let key = self.text("body");
+        let body = Expr::runtime("entry", vec![Expr::Local(answer).into(), key.into()]);
+        let format = result.qualifier.as_ref().map(|format| format.text.as_str());
+        let value = match format {
+            Some("bytes") => {
+                let contents = Expr::runtime("content", vec![body.into()]);
+                Expr::runtime("bytes", vec![Argument::Slice(contents)])
+            }
+            Some(raw) if super::file::is_raw(raw) => Expr::runtime("dump", vec![body.into()]),
+            format => {
+                let text = Expr::runtime("dump", vec![body.into()]);
+                let extension = match format {
+                    Some(name) => self.text(name).into(),
+                    None => Argument::Slice(Expr::runtime(
+                        "http_format",
+                        vec![Expr::Local(answer).into()],
+                    )),
+                };
+                self.act(
+                    "deserialize_as",
+                    vec![text.into(), extension, Expr::Local(with).into()],
+                )
+            }
+        };
+        self.bind(&result.base, value, false);
+    }
+
+    /// `Write the <d> to the <url: u>.`
+    pub(super) fn write_url(&mut self, action: &Action) {
+        let data = match &action.result {
+            Target::Sink(sink) => self.expression(sink),
+            Target::Noun(noun) => self.result_variable(noun),
+            Target::None => return self.not_yet(action.span, "this form of Write"),
+        };
+        let data = self.keep(data, Kind::Value);
+        let Some(url) = self.url(action) else {
+            return self.not_yet(action.span, "this form of Write");
+        };
+        let with = self.optional(plain_with(action));
+        let answer = self.ask(Ask {
+            url,
+            with,
+            data: Expr::Local(data),
+            method: "POST",
+            form: OPTIONS,
+        });
+        self.perform(answer);
+    }
+
+    fn ask(&mut self, ask: Ask<'_>) -> Expr {
+        let method = self.text(ask.method);
+        Expr::fallible_host(
+            HostFunction::Request,
+            vec![
+                ask.url.into(),
+                ask.with.into(),
+                ask.data.into(),
+                method.into(),
+                Expr::Flag(ask.form).into(),
+                Expr::Flag(0).into(),
+            ],
+        )
+    }
+
+    fn optional(&mut self, value: Option<&Expression>) -> Expr {
+        match value {
+            Some(value) => self.expression(value),
+            None => Expr::Unbound,
+        }
+    }
+
+    /// The URL that a statement names; what it needs is noted.
+    fn url(&mut self, action: &Action) -> Option<Expr> {
+        let constant = match &action.object.as_ref()?.operand {
+            Operand::Expression(Expression {
+                kind: ExpressionKind::Text(text),
+                ..
+            }) => Some(text.clone()),
+            Operand::Noun(noun)
+            | Operand::Expression(Expression {
+                kind: ExpressionKind::Reference(noun),
+                ..
+            }) => self.literal(noun),
+            Operand::Expression(_) | Operand::Labelled { .. } | Operand::Duration { .. } => None,
+        };
+        if let Some(url) = constant {
+            self.needs(HTTP_CLIENT, &authority(&url).unwrap_or_default());
+            return Some(self.constant_text(&url));
+        }
+        self.needs(HTTP_CLIENT, "");
+        match object_noun(action) {
+            // `<url: address>`: the variable `address`, or a property of the variable `url`.
+            Some(noun) if noun.base == "url" && self.lookup("url").is_none() => {
+                let name = &noun.qualifier.as_ref()?.text;
+                Some(self.variable(name, FailureKind::Action))
+            }
+            _ => self.object_value(action),
+        }
+    }
+
+    /// `<url: "https://…">`
+    fn literal(&self, noun: &Noun) -> Option<String> {
+        let text = &noun.qualifier.as_ref()?.text;
+        (noun.base == "url" && text.contains("://")).then(|| text.clone())
+    }
+
+    /// `via PUT <url>` has the method as the first step of its path.
+    fn via(&mut self, noun: &Noun) -> (Expr, Option<&'static str>) {
+        self.needs(HTTP_CLIENT, "");
+        let mut plain = noun.clone();
+        let mut method = None;
+        if let Some(qualifier) = &mut plain.qualifier
+            && let Some(first) = qualifier.specifiers.first()
+        {
+            method = METHODS.into_iter().find(|known| known == first);
+            if method.is_some() {
+                qualifier.specifiers.remove(0);
+            }
+        }
+        (self.noun(&plain, Path::Step, FailureKind::Action), method)
+    }
+}
+
+/// Host and port of a URL.
+fn authority(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let port = match scheme.to_ascii_lowercase().as_str() {
+        "http" => 80,
+        "https" => 443,
+        _ => return None,
+    };
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| {
+        !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
+    });
+    Some(match has_port {
+        true => authority.to_owned(),
+        false => format!("{authority}:{port}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::authority;
+
+    #[test]
+    fn targets_of_urls_are_known() {
+        for (url, expected) in [
+            ("https://example.org/a:b", Some("example.org:443")),
+            ("http://h?x", Some("h:80")),
+            ("http://[::1]:8080", Some("[::1]:8080")),
+            ("HTTP://[::1]/", Some("[::1]:80")),
+            ("ftp://h", None),
+            ("h", None),
+        ] {
+            assert_eq!(authority(url).as_deref(), expected, "{url}");
+        }
+    }
+}
