@@ -66,9 +66,8 @@ async fn the_status_board_shows_everybody_what_one_posts_and_survives_a_restart(
     }
     let server = Serving::start_with(serve(address.port())).await;
     assert_eq!(server.address, address);
-    for page in [&wide, &phone] {
-        browser.until(page, IS_LIVE).await;
-    }
+    browser.until(&wide, two).await;
+    browser.until(&phone, IS_LIVE).await;
     post(&mut browser, &wide, "Back after a restart").await;
     for page in [&wide, &phone] {
         browser.until(page, &shows("Back after a restart")).await;

@@ -5,6 +5,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Stdio;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
@@ -28,6 +29,8 @@ const OPTIONS: [&str; 10] = [
     "--remote-debugging-port=0",
     "about:blank",
 ];
+/// Between two looks at a page: whoever asks without a pause keeps it from working.
+const PAUSE: Duration = Duration::from_millis(20);
 /// What the browser says before the address that it is driven at.
 const LISTENING: &str = "DevTools listening on ";
 
@@ -108,6 +111,7 @@ impl Browser {
         let end = Instant::now() + DEADLINE;
         while self.evaluate(page, expression).await != Value::Bool(true) {
             assert!(Instant::now() < end, "in the page: {expression}");
+            tokio::time::sleep(PAUSE).await;
         }
     }
 
