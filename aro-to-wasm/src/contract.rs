@@ -2,6 +2,10 @@
 //!
 //! Versions 3.0 and 3.1, as YAML or JSON. What a contract says of requests is not enforced; nothing of it is needed at run time but methods, paths and identities.
 
+mod schema;
+
+pub(crate) use schema::Schemas;
+
 use aro_wit::manifest::{Http, Operation};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
@@ -27,6 +31,8 @@ pub(crate) struct Contract {
     upgrades: Vec<String>,
     /// By identity: members of the response that are objects or lists of their own, `[]` for a response that is a list.
     nested: IndexMap<String, Vec<String>>,
+    /// Of its components.
+    pub(crate) schemas: Schemas,
 }
 
 impl Contract {
@@ -164,6 +170,7 @@ impl Reading<'_> {
             }
         }
         self.contract.http.port = server_port(root);
+        self.contract.schemas = Schemas::of(root);
         let empty = Map::new();
         let Some(paths) = root
             .get("paths")
