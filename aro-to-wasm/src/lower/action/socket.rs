@@ -16,10 +16,7 @@ impl Body<'_, '_> {
     /// `Listen on port n as <name>.`
     pub(super) fn listen(&mut self, action: &Action) {
         let Some(port) = port(action) else {
-            return self.not_yet(
-                action.span,
-                "this form of Listen; `Listen on port 9000 as <server>.` is",
-            );
+            return self.listen_to_nothing(action);
         };
         if let ExpressionKind::Int(number) = port.kind
             && !self.is_port(number, port.span, 0)
