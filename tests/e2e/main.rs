@@ -8,6 +8,7 @@
 
 mod artifact;
 mod commands;
+mod dev_command;
 mod durability;
 mod echo;
 mod faults;
@@ -17,6 +18,7 @@ mod guest;
 mod http;
 mod mutations;
 mod outbound;
+mod redeploy;
 mod seeds;
 mod slow;
 mod socket_examples;
