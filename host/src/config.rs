@@ -162,6 +162,8 @@ pub struct Limits {
     pub send_wait_max: Duration,
     /// How long queued bytes are still written to a connection that closes.
     pub flush_time_max: Duration,
+    /// How long the start of a version that is to replace another may take until it ends or waits for the end of the program.
+    pub start_time_max: Duration,
     /// How long events in flight may run on after a stop request.
     pub drain_time_max: Duration,
     /// HTTP requests whose bodies are read or that are being answered; further ones are answered with 503.
@@ -243,6 +245,7 @@ impl Default for Limits {
             message_bytes_max: 16 << 20,
             send_wait_max: Duration::from_secs(5),
             flush_time_max: Duration::from_secs(2),
+            start_time_max: Duration::from_secs(30),
             drain_time_max: Duration::from_secs(10),
             http_requests_max: 1024,
             http_header_bytes_max: 64 << 10,

@@ -5,7 +5,7 @@
 pub(crate) mod clock;
 pub(crate) mod feature_set;
 pub(crate) mod link;
-mod load;
+pub(crate) mod load;
 mod needed;
 mod pool;
 pub(crate) mod state;

@@ -2,6 +2,8 @@
 
 use crate::console::Stream;
 use crate::engine::feature_set::{Call, Cause};
+use crate::engine::state::Scope;
+use crate::route::Routes;
 use crate::tenant::Tenant;
 use futures_util::future::join_all;
 use std::sync::Arc;
@@ -80,19 +82,50 @@ impl Chain {
     }
 }
 
+/// Whose handlers get an event.
+pub(crate) trait Audience {
+    fn tenant(&self) -> &Arc<Tenant>;
+    /// The handlers; none while the program does not run.
+    fn routes(&self) -> Option<Arc<Routes>>;
+}
+
+/// What happens outside of the program goes to the version that runs now.
+impl Audience for Arc<Tenant> {
+    fn tenant(&self) -> &Arc<Tenant> {
+        self
+    }
+
+    fn routes(&self) -> Option<Arc<Routes>> {
+        self.routes.load_full()
+    }
+}
+
+/// What a handler raises goes to handlers of its own version, also when another has taken its place.
+impl Audience for Arc<Scope> {
+    fn tenant(&self) -> &Arc<Tenant> {
+        &self.tenant
+    }
+
+    fn routes(&self) -> Option<Arc<Routes>> {
+        Scope::routes(self)
+    }
+}
+
 /// Whether anything handles events of this subject.
-pub(crate) fn is_handled(tenant: &Tenant, subject: &str) -> bool {
-    let routes = tenant.routes.load();
-    routes
-        .as_ref()
+pub(crate) fn is_handled(audience: &impl Audience, subject: &str) -> bool {
+    audience
+        .routes()
         .is_some_and(|routes| !routes.of_event(subject).is_empty())
 }
 
 /// Runs every handler of the last event of `chain`, in declaration order, each up to its first wait before the next begins (runtime.md 3.1.3). A handler cannot fail whoever raised the event.
-pub(crate) async fn deliver(tenant: &Arc<Tenant>, chain: &Arc<Chain>, payload: Arc<[u8]>) {
-    let Some(routes) = tenant.routes.load_full() else {
-        return;
-    };
+pub(crate) async fn deliver(audience: &impl Audience, chain: &Arc<Chain>, payload: Arc<[u8]>) {
+    if let Some(routes) = audience.routes() {
+        deliver_to(&routes, chain, payload).await;
+    }
+}
+
+async fn deliver_to(routes: &Routes, chain: &Arc<Chain>, payload: Arc<[u8]>) {
     let call = || Call::Event {
         payload: Arc::clone(&payload),
     };
@@ -110,10 +143,11 @@ pub(crate) async fn deliver(tenant: &Arc<Tenant>, chain: &Arc<Chain>, payload: A
 }
 
 /// The right to raise an event that nobody waits for; none if nothing handles it, or if there are too many, which is said.
-pub(crate) fn detached(tenant: &Arc<Tenant>, subject: &str) -> Option<Detached> {
-    if !is_handled(tenant, subject) {
+pub(crate) fn detached(audience: &impl Audience, subject: &str) -> Option<Detached> {
+    if !is_handled(audience, subject) {
         return None;
     }
+    let tenant = audience.tenant();
     let permit = Arc::clone(&tenant.detached).try_acquire_owned().ok();
     if permit.is_none() {
         tenant.counters.events_dropped.add(1);
@@ -143,25 +177,23 @@ impl Drop for Detached {
 }
 
 /// Raises an event and goes on: for timers and others that do not wait.
-pub(crate) fn raise(tenant: &Arc<Tenant>, subject: &str, payload: &Arc<[u8]>) {
-    raise_all(tenant, subject, std::iter::once(Arc::clone(payload)));
+pub(crate) fn raise(audience: &impl Audience, subject: &str, payload: &Arc<[u8]>) {
+    raise_all(audience, subject, std::iter::once(Arc::clone(payload)));
 }
 
 /// Raises events of one subject and goes on; they are delivered one after the other, in order.
 pub(crate) fn raise_all(
-    tenant: &Arc<Tenant>,
+    audience: &impl Audience,
     subject: &str,
     payloads: impl Iterator<Item = Arc<[u8]>> + Send + 'static,
 ) {
-    let Some(permit) = detached(tenant, subject) else {
+    let Some((permit, routes)) = detached(audience, subject).zip(audience.routes()) else {
         return;
     };
-    let tenant = Arc::clone(tenant);
     let chain = Chain::detached(subject);
-    let tasks = tenant.tasks.clone();
-    tasks.spawn(async move {
+    audience.tenant().tasks.spawn(async move {
         for payload in payloads {
-            deliver(&tenant, &chain, payload).await;
+            deliver_to(&routes, &chain, payload).await;
         }
         drop(permit);
     });

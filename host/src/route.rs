@@ -2,6 +2,7 @@
 
 use crate::conn::Connection;
 use crate::engine::feature_set::{Call, Cause, FeatureSet};
+use crate::life::Life;
 use crate::net::buffer::Chunk;
 use crate::net::http::Operations;
 use crate::net::websocket::Kind;
@@ -85,6 +86,9 @@ impl WebSocketHandler {
 /// The feature sets of a program by what runs them, each list in declaration order.
 pub(crate) struct Routes {
     pub(crate) manifest: Arc<Manifest>,
+    pub(crate) life: Arc<Life>,
+    /// All of them, in manifest order.
+    pub(crate) feature_sets: Vec<Arc<FeatureSet>>,
     pub(crate) start: Option<Arc<FeatureSet>>,
     pub(crate) end_success: Option<Arc<FeatureSet>>,
     pub(crate) end_error: Option<Arc<FeatureSet>>,
@@ -98,12 +102,16 @@ pub(crate) struct Routes {
 }
 
 impl Routes {
-    pub(crate) fn new(manifest: Arc<Manifest>, feature_sets: &[Arc<FeatureSet>]) -> Self {
+    pub(crate) fn new(
+        manifest: Arc<Manifest>,
+        feature_sets: Vec<Arc<FeatureSet>>,
+        life: Arc<Life>,
+    ) -> Self {
         let all = |trigger: Trigger| -> Vec<Arc<FeatureSet>> {
             let of_trigger = manifest
                 .feature_sets
                 .iter()
-                .zip(feature_sets)
+                .zip(&feature_sets)
                 .filter(|(entry, _)| entry.triggers.contains(&trigger));
             of_trigger
                 .map(|(_, feature_set)| Arc::clone(feature_set))
@@ -112,7 +120,7 @@ impl Routes {
         let first = |trigger: Trigger| all(trigger).into_iter().next();
         let mut events: HashMap<String, Vec<Arc<FeatureSet>>> = HashMap::new();
         let mut websockets = Vec::new();
-        for (entry, feature_set) in manifest.feature_sets.iter().zip(feature_sets) {
+        for (entry, feature_set) in manifest.feature_sets.iter().zip(&feature_sets) {
             for trigger in &entry.triggers {
                 websockets.extend(WebSocketHandler::of(trigger, feature_set));
                 if let Trigger::Event(subject) = trigger {
@@ -124,14 +132,23 @@ impl Routes {
         Self {
             events,
             websockets,
-            http: Operations::new(&manifest, feature_sets),
+            http: Operations::new(&manifest, &feature_sets),
             start: first(Trigger::Start),
             end_success: first(Trigger::EndSuccess),
             end_error: first(Trigger::EndError),
             connected: all(Trigger::TcpConnected),
             data: all(Trigger::TcpData),
             disconnected: all(Trigger::TcpDisconnected),
+            feature_sets,
+            life,
             manifest,
+        }
+    }
+
+    /// Drops the idle instances, which hold on to the tenant. Those at work follow when they are done, and with the last of them this.
+    pub(crate) fn let_go(&self) {
+        for feature_set in &self.feature_sets {
+            feature_set.clear_idle();
         }
     }
 

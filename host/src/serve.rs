@@ -8,8 +8,10 @@ use crate::console::Stream;
 use crate::engine::feature_set::{Call, Cause, FeatureSet, Response};
 use crate::engine::{Engine, EngineStartError, LoadError};
 use crate::failure::{Failure, FailureKind};
+use crate::life::{Life, Progress};
 use crate::net::websocket::CloseReason;
 use crate::observe::Observed;
+use crate::release::{self, DeployError, Release};
 use crate::route::Routes;
 use crate::store::write_back;
 use crate::tenant::{Phase, Tenant, TenantId};
@@ -45,7 +47,7 @@ pub struct Host {
 }
 
 struct Shared {
-    engine: Engine,
+    engine: Arc<Engine>,
     settings: Arc<Settings>,
     tenants: Mutex<BTreeMap<TenantId, Arc<Tenant>>>,
 }
@@ -60,7 +62,7 @@ impl Host {
         let engine = Engine::new(&settings)?;
         Ok(Self {
             shared: Arc::new(Shared {
-                engine,
+                engine: Arc::new(engine),
                 settings: Arc::new(settings),
                 tenants: Mutex::default(),
             }),
@@ -83,18 +85,49 @@ impl Host {
         loaded(&self.shared.tenants.lock())?;
         let settings = &self.shared.settings;
         let tenant = Arc::new(Tenant::new(id.clone(), settings, &artifact.manifest)?);
-        let (manifest, feature_sets) = self.shared.engine.load(artifact, &tenant)?;
-        let routes = Arc::new(Routes::new(manifest, &feature_sets));
+        let code = Arc::new(self.shared.engine.load(artifact, settings)?);
+        let number = tenant.releases.enter(&code, file);
+        tenant.releases.ran(number);
         let mut tenants = self.shared.tenants.lock();
         loaded(&tenants)?;
-        tenants.insert(id.clone(), Arc::clone(&tenant));
+        tenants.insert(id, Arc::clone(&tenant));
         drop(tenants);
         Ok(Program {
             host: self.clone(),
+            first: Some(code.routes(&tenant, Life::new(&tenant, false))),
             tenant,
-            routes,
-            feature_sets,
-            response: None,
+        })
+    }
+
+    /// Puts the program in `file` in the place of the one that the tenant runs, and answers the number of the new version. No connection and no listener that the new version asks for is closed; events in flight end on the old version, later ones go to the new one; the state stays.
+    ///
+    /// # Errors
+    /// [`DeployError`] says why nothing has changed: the old version goes on.
+    pub async fn deploy(&self, id: &TenantId, file: Vec<u8>) -> Result<u64, DeployError> {
+        release::deploy(&self.tenant(id)?, Arc::clone(&self.shared.engine), file).await
+    }
+
+    /// Goes back to an earlier version that is still loaded, by default to the one that ran before; as a deployment does, but without compiling.
+    ///
+    /// # Errors
+    /// [`DeployError`] says why nothing has changed.
+    pub async fn rollback(&self, id: &TenantId, number: Option<u64>) -> Result<u64, DeployError> {
+        release::rollback(&self.tenant(id)?, number).await
+    }
+
+    /// The versions of a tenant's program, oldest first.
+    ///
+    /// # Errors
+    /// [`DeployError::NoTenant`] if it has none.
+    pub fn releases(&self, id: &TenantId) -> Result<Vec<Release>, DeployError> {
+        Ok(self.tenant(id)?.releases.list())
+    }
+
+    fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, DeployError> {
+        let tenants = self.shared.tenants.lock();
+        let found = tenants.get(id).map(Arc::clone);
+        found.ok_or_else(|| DeployError::NoTenant {
+            tenant: id.to_string(),
         })
     }
 }
@@ -134,68 +167,94 @@ pub struct Entries {
 pub struct Program {
     host: Host,
     tenant: Arc<Tenant>,
-    routes: Arc<Routes>,
-    feature_sets: Vec<Arc<FeatureSet>>,
-    response: Option<Response>,
+    /// The version that it was loaded with, until it begins.
+    first: Option<Arc<Routes>>,
+}
+
+/// Why the program does not simply go on.
+enum Turn {
+    /// It is asked to end.
+    Stop,
+    /// Its start has ended.
+    Ended(Arc<Result<Response, Failure>>),
+    /// Another version has taken its place.
+    Replaced,
 }
 
 impl Program {
     /// Runs the program from start to end (runtime.md 1.3 to 1.5): until `stop` completes, or until it has nothing left to wait for.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> Outcome {
         let mut stop = pin!(stop);
-        let tenant = Arc::clone(&self.tenant);
-        let started = {
-            let mut start = pin!(self.start());
-            tokio::select! {
-                started = start.as_mut() => Some(started),
-                () = stop.as_mut() => {
-                    tenant.stopping.cancel();
-                    // A start that waits for this goes on; one that has something else to do is cut off.
-                    if tenant.keeping.load(Ordering::Acquire) { Some(start.await) } else { None }
-                }
-            }
-        };
-        match started {
-            // Nothing has begun that would have to be ended in order.
-            None => {
-                self.close().await;
-                Outcome::Success
-            }
-            Some(Outcome::Failure) => Outcome::Failure,
-            Some(Outcome::Success) => {
-                if !tenant.stopping.is_cancelled() {
-                    tokio::select! {
-                        () = stop => {}
-                        () = self.finished() => {}
+        if !self.begin() {
+            return self.without_start().await;
+        }
+        loop {
+            let routes = self.routes();
+            let life = &routes.life;
+            let turn = tokio::select! {
+                ended = life.ended() => Turn::Ended(ended),
+                () = stop.as_mut() => Turn::Stop,
+                () = life.replaced.cancelled() => Turn::Replaced,
+            };
+            match turn {
+                Turn::Replaced => {}
+                Turn::Stop => return self.stop().await,
+                Turn::Ended(ended) => {
+                    if let Err(failure) = &*ended {
+                        return self.fail(failure, &routes).await;
                     }
+                    if !self.tenant.stopping.is_cancelled() {
+                        tokio::select! {
+                            () = stop.as_mut() => {}
+                            () = self.finished() => {}
+                            () = life.replaced.cancelled() => continue,
+                        }
+                    }
+                    return self.stop().await;
                 }
-                self.stop().await
             }
         }
     }
 
-    /// Runs the feature set that starts the program. After a failure the program is over.
+    /// Runs the feature set that starts the program, until it ends or waits for the end of the program. After a failure the program is over.
     pub async fn start(&mut self) -> Outcome {
-        self.tenant.routes.store(Some(Arc::clone(&self.routes)));
-        write_back::start(&self.tenant);
-        let Some(start) = self.routes.start.clone() else {
-            self.tenant.console.write(
-                Stream::Output,
-                "Runtime error: Entry point not found: 'Application-Start'",
-            );
-            self.close().await;
-            return Outcome::Failure;
-        };
-        match start.start().await {
-            Ok(response) => {
-                self.response = Some(response);
-                Outcome::Success
-            }
-            Err(failure) => {
-                self.end_after(&failure, &start).await;
-                Outcome::Failure
-            }
+        if !self.begin() {
+            return self.without_start().await;
         }
+        let routes = self.routes();
+        if let Progress::Ended(ended) = routes.life.started().await
+            && let Err(failure) = &*ended
+        {
+            return self.fail(failure, &routes).await;
+        }
+        Outcome::Success
+    }
+
+    /// Launches the start; false if there is none.
+    fn begin(&mut self) -> bool {
+        let routes = self.routes();
+        self.first = None;
+        self.tenant.routes.store(Some(Arc::clone(&routes)));
+        write_back::start(&self.tenant);
+        Life::launch(&routes);
+        routes.start.is_some()
+    }
+
+    async fn without_start(&self) -> Outcome {
+        self.tenant.console.write(
+            Stream::Output,
+            "Runtime error: Entry point not found: 'Application-Start'",
+        );
+        self.close().await;
+        Outcome::Failure
+    }
+
+    /// The version that runs.
+    fn routes(&self) -> Arc<Routes> {
+        let current = self.tenant.routes.load_full();
+        current
+            .or_else(|| self.first.as_ref().map(Arc::clone))
+            .expect("it has the one until it begins, and the tenant the other until it is dropped")
     }
 
     /// Completes when no listener and no outbound connection is open and no handler runs: nothing can happen any more.
@@ -215,18 +274,33 @@ impl Program {
     }
 
     /// Ends the program: nothing more is accepted or read, events in flight finish, `Application-End` runs, queues are flushed, the response of the start is printed.
-    pub async fn stop(mut self) -> Outcome {
+    pub async fn stop(self) -> Outcome {
+        self.tenant.stopping.cancel();
+        // A version that is taking the place of this one gives up, or has done so.
+        let _turn = self.tenant.releases.turn.lock().await;
+        let routes = self.routes();
+        let ended = match routes.life.progress() {
+            // Nothing has begun that would have to be ended in order.
+            Progress::Starting => {
+                routes.life.end();
+                self.close().await;
+                return Outcome::Success;
+            }
+            // A start that waits for this goes on.
+            Progress::Keeping => routes.life.ended().await,
+            Progress::Ended(ended) => ended,
+        };
+        let response = match &*ended {
+            Ok(response) => response,
+            Err(failure) => return self.fail(failure, &routes).await,
+        };
         self.drain().await;
-        if let Some(end) = &self.routes.end_success {
+        if let Some(end) = &routes.end_success {
             let ended = end.run(Cause::LifeCycle, Call::End { error: None }).await;
             self.report_end(end, ended);
         }
         self.close().await;
-        if let Some(response) = self
-            .response
-            .take()
-            .filter(|response| response.reason != "application")
-        {
+        if response.reason != "application" {
             let mut text = format!("[{}] {}", response.status, response.reason);
             for (name, value) in &response.fields {
                 text.push_str(&format!("\n  {name}: {value}"));
@@ -239,19 +313,21 @@ impl Program {
     /// Its tests by name, in the order in which they are written.
     #[must_use]
     pub fn tests(&self) -> Vec<String> {
-        self.test_sets()
-            .map(|set| set.entry().name.clone())
-            .collect()
+        let sets = self.test_sets();
+        sets.iter().map(|set| set.entry().name.clone()).collect()
     }
 
-    fn test_sets(&self) -> impl Iterator<Item = &Arc<FeatureSet>> {
+    fn test_sets(&self) -> Vec<Arc<FeatureSet>> {
         let is_test = |set: &&Arc<FeatureSet>| set.entry().triggers.contains(&Trigger::Test);
-        self.feature_sets.iter().filter(is_test)
+        let routes = self.routes();
+        let sets = routes.feature_sets.iter().filter(is_test);
+        sets.map(Arc::clone).collect()
     }
 
     /// Runs one of its tests, by position in [`tests`](Self::tests); a position behind the last one passes.
     pub async fn test(&self, index: usize) -> TestOutcome {
-        let Some(set) = self.test_sets().nth(index) else {
+        let sets = self.test_sets();
+        let Some(set) = sets.get(index) else {
             return TestOutcome::Passed;
         };
         match set.test().await {
@@ -259,9 +335,7 @@ impl Program {
             Err(failure) if failure.kind == FailureKind::Assertion => {
                 TestOutcome::Failed(failure.cause)
             }
-            Err(failure) => {
-                TestOutcome::Error(failure.describe(&self.routes.manifest, set.entry()))
-            }
+            Err(failure) => TestOutcome::Error(failure.describe(set.manifest(), set.entry())),
         }
     }
 
@@ -305,10 +379,14 @@ impl Program {
         self.tenant.counters.observe()
     }
 
-    async fn end_after(&self, failure: &Failure, start: &FeatureSet) {
+    /// Ends the program after its start has failed.
+    async fn fail(&self, failure: &Failure, routes: &Routes) -> Outcome {
         self.drain().await;
-        let text = failure.uncaught(&self.routes.manifest, start.entry());
-        if let Some(end) = &self.routes.end_error {
+        let text = match &routes.start {
+            Some(start) => failure.uncaught(&routes.manifest, start.entry()),
+            None => failure.cause.clone(),
+        };
+        if let Some(end) = &routes.end_error {
             let ended = end
                 .run(
                     Cause::LifeCycle,
@@ -321,11 +399,12 @@ impl Program {
         }
         self.close().await;
         self.tenant.console.write(Stream::Output, &text);
+        Outcome::Failure
     }
 
     fn report_end(&self, end: &FeatureSet, ended: Result<(), Failure>) {
         if let Err(failure) = ended {
-            let text = failure.describe(&self.routes.manifest, end.entry());
+            let text = failure.describe(end.manifest(), end.entry());
             self.tenant.console.write(
                 Stream::Output,
                 &format!("[Runtime] Application-End handler failed: {text}"),
@@ -388,10 +467,10 @@ impl Drop for Program {
             .each_connection(Which::All, |connection| {
                 connection.outbound.close(Closing::Abort)
             });
+        let routes = self.routes();
+        routes.life.end();
+        routes.let_go();
         self.tenant.routes.store(None);
-        for feature_set in &self.feature_sets {
-            feature_set.clear_idle();
-        }
         self.host.shared.tenants.lock().remove(&self.tenant.id);
     }
 }

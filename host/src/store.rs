@@ -90,6 +90,27 @@ impl State {
     }
 }
 
+impl State {
+    /// Makes the state fit another version of the program: indexes what it searches by, and stores the rows that it brings along for repositories that nobody has used yet.
+    pub(crate) async fn follow(&self, manifest: &Manifest) -> Result<(), StateError> {
+        let repositories = &self.repositories;
+        repositories.follow(&manifest.repositories).await;
+        let now = repository::now();
+        for declared in &manifest.repositories {
+            if declared.rows.is_empty() || repositories.find(&declared.name).is_some() {
+                continue;
+            }
+            let rows = declared.rows.iter().map(seed::datum).collect();
+            let seeded = repositories.seed_later(&declared.name, rows, now).await;
+            seeded.map_err(|error| SeedError {
+                repository: declared.name.clone(),
+                what: error.to_string(),
+            })?;
+        }
+        Ok(())
+    }
+}
+
 fn data_path(directory: &Path, tenant: &str) -> PathBuf {
     directory.join(format!("{tenant}.{DATA_FILE_EXTENSION}"))
 }

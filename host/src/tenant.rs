@@ -13,6 +13,7 @@ use crate::net::http::client::Client;
 use crate::net::websocket::Configuration;
 use crate::observe::Counters;
 use crate::permit::Permits;
+use crate::release::Releases;
 use crate::route::Routes;
 use crate::store::{State, StateError};
 use crate::timer::Timers;
@@ -21,7 +22,7 @@ use aro_wit::manifest::Manifest;
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -112,8 +113,6 @@ pub(crate) struct Tenant {
     /// One of those permits has been given back.
     pub(crate) settled: Notify,
     pub(crate) timers: Timers,
-    /// Whether the start waits for the end of the program.
-    pub(crate) keeping: AtomicBool,
     /// The program is asked to end.
     pub(crate) stopping: CancellationToken,
     /// Entered with [`Phase::Draining`].
@@ -129,8 +128,8 @@ pub(crate) struct Tenant {
     pub(crate) listeners: AtomicUsize,
     /// The last listener or outbound connection may be gone.
     pub(crate) sources_changed: Notify,
-    /// Whether a listener has taken the port that the operator set for the first one.
-    pub(crate) port_override_used: AtomicBool,
+    /// The versions of its program.
+    pub(crate) releases: Releases,
     pub(crate) tasks: TaskTracker,
     phase: AtomicU8,
 }
@@ -165,7 +164,6 @@ impl Tenant {
             detached: Arc::new(Semaphore::new(limits.detached_events_max)),
             settled: Notify::new(),
             timers: Timers::default(),
-            keeping: AtomicBool::new(false),
             stopping: CancellationToken::new(),
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
@@ -175,7 +173,7 @@ impl Tenant {
             outbound: AtomicUsize::new(0),
             listeners: AtomicUsize::new(0),
             sources_changed: Notify::new(),
-            port_override_used: AtomicBool::new(false),
+            releases: Releases::default(),
             tasks: TaskTracker::new(),
             phase: AtomicU8::new(Phase::Running as u8),
             settings: Arc::clone(settings),

@@ -1,6 +1,7 @@
 //! Timers: raise an event at intervals until the program ends. They outlive the instance that started them.
 
 use crate::event;
+use crate::life::Life;
 use crate::tenant::Tenant;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -16,7 +17,7 @@ const INTERVAL_MAX: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 /// An empty CBOR map (RFC 8949 3.1).
 const EMPTY_MAP: [u8; 1] = [0xA0];
 
-/// The timers of one tenant by the event they raise.
+/// Timers by the event they raise: those of a tenant, or those that a start has started.
 #[derive(Debug, Default)]
 pub(crate) struct Timers {
     running: Mutex<HashMap<Arc<str>, CancellationToken>>,
@@ -45,6 +46,30 @@ impl Timers {
         self.running.lock().len()
     }
 
+    /// Enters a timer if there is room for `room` timers, in place of the one of the same event.
+    fn insert(
+        &self,
+        event: &Arc<str>,
+        stopped: &CancellationToken,
+        room: usize,
+        max: usize,
+    ) -> Result<(), TimerError> {
+        let mut running = self.running.lock();
+        if running.len() >= room && !running.contains_key(event) {
+            return Err(TimerError::TooMany { max });
+        }
+        if let Some(replaced) = running.insert(Arc::clone(event), stopped.clone()) {
+            replaced.cancel();
+        }
+        Ok(())
+    }
+
+    /// Stops the timers of events that `newer` has timers of.
+    pub(crate) fn give_way(&self, newer: &Self) {
+        let events: Vec<Arc<str>> = newer.running.lock().keys().map(Arc::clone).collect();
+        events.iter().for_each(|event| self.cancel(event));
+    }
+
     /// Stops the timer of an event, if there is one.
     pub(crate) fn cancel(&self, event: &str) {
         if let Some(timer) = self.running.lock().remove(event) {
@@ -53,12 +78,13 @@ impl Timers {
     }
 }
 
-/// Starts the timer of an event in place of the one that it has.
+/// Starts the timer of an event in place of the one that it has. One that a start starts ends with its `life`.
 ///
 /// # Errors
 /// [`TimerError`] if the interval is out of range or the tenant has too many timers.
 pub(crate) fn schedule(
     tenant: &Arc<Tenant>,
+    life: &Arc<Life>,
     event: &str,
     interval: Duration,
     repeat: Repeat,
@@ -67,35 +93,42 @@ pub(crate) fn schedule(
         return Err(TimerError::Interval(interval));
     }
     let event: Arc<str> = event.into();
-    let stopped = tenant.draining.child_token();
-    {
-        let mut running = tenant.timers.running.lock();
-        let max = tenant.settings.limits.timers_max;
-        if running.len() >= max && !running.contains_key(&event) {
-            return Err(TimerError::TooMany { max });
-        }
-        if let Some(replaced) = running.insert(Arc::clone(&event), stopped.clone()) {
-            replaced.cancel();
-        }
+    let at_start = life.is_starting();
+    let (timers, others, stopped) = match at_start {
+        true => (&life.timers, &tenant.timers, life.over.child_token()),
+        false => (&tenant.timers, &life.timers, tenant.draining.child_token()),
+    };
+    let max = tenant.settings.limits.timers_max;
+    timers.insert(&event, &stopped, max.saturating_sub(others.count()), max)?;
+    if !at_start {
+        others.cancel(&event);
     }
-    let owner = Arc::clone(tenant);
+    let (owner, life) = (Arc::clone(tenant), Arc::clone(life));
     tenant.tasks.spawn(async move {
-        let ticking = tick(&owner, &event, interval, repeat);
+        let ticking = tick(&owner, &life, &event, interval, repeat);
         if stopped.run_until_cancelled(ticking).await.is_some() {
             // It has fired its one time; a timer that was cancelled is no longer in the table.
-            owner.timers.running.lock().remove(&event);
+            let timers = if at_start {
+                &life.timers
+            } else {
+                &owner.timers
+            };
+            timers.running.lock().remove(&event);
         }
     });
     Ok(())
 }
 
-async fn tick(tenant: &Arc<Tenant>, event: &str, interval: Duration, repeat: Repeat) {
+async fn tick(tenant: &Arc<Tenant>, life: &Life, event: &str, interval: Duration, repeat: Repeat) {
     let payload: Arc<[u8]> = Arc::from(EMPTY_MAP);
     let mut ticks = interval_at(Instant::now() + interval, interval);
     // A host that was held up does not make up for it in a burst.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
+        if !life.is_admitted().await {
+            return;
+        }
         event::raise(tenant, event, &payload);
         if repeat == Repeat::Once {
             return;

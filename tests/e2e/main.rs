@@ -9,6 +9,7 @@
 mod artifact;
 mod browser;
 mod commands;
+mod dev_command;
 mod durability;
 mod echo;
 mod faults;
@@ -19,6 +20,7 @@ mod http;
 mod http_client;
 mod mutations;
 mod outbound;
+mod redeploy;
 mod seeds;
 mod slow;
 mod socket_examples;

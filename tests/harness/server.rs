@@ -3,7 +3,8 @@
 use crate::peer::Peer;
 use crate::within;
 use aro_host::{
-    Captured, ConsoleSink, Entries, Host, Observed, Outcome, Program, Settings, Stream, TenantId,
+    Captured, ConsoleSink, DeployError, Entries, Host, Observed, Outcome, Program, Release,
+    Settings, Stream, TenantId,
 };
 use aro_to_wasm::source::SourceFile;
 use aro_to_wasm::{Input, diagnostic};
@@ -56,6 +57,7 @@ pub fn compile(program: Input) -> Vec<u8> {
 
 /// A program that serves on loopback. Its first listener gets a port of the system's choice, whatever its text says.
 pub struct Server {
+    host: Host,
     program: Program,
     console: Captured,
 }
@@ -99,7 +101,44 @@ impl Server {
             "{}",
             console.text(Stream::Output)
         );
-        Self { program, console }
+        Self {
+            host,
+            program,
+            console,
+        }
+    }
+
+    /// Puts another program in its place; answers the number of the version.
+    ///
+    /// # Errors
+    /// [`DeployError`] if the host refuses it.
+    pub async fn deploy(&self, program: Input) -> Result<u64, DeployError> {
+        self.deploy_bytes(compile(program)).await
+    }
+
+    /// Puts another artifact in its place.
+    ///
+    /// # Errors
+    /// [`DeployError`] if the host refuses it.
+    pub async fn deploy_bytes(&self, artifact: Vec<u8>) -> Result<u64, DeployError> {
+        let tenant = TenantId::default();
+        within("a deployment", self.host.deploy(&tenant, artifact)).await
+    }
+
+    /// Goes back to an earlier version.
+    ///
+    /// # Errors
+    /// [`DeployError`] if the host refuses that.
+    pub async fn rollback(&self, number: Option<u64>) -> Result<u64, DeployError> {
+        let tenant = TenantId::default();
+        within("a rollback", self.host.rollback(&tenant, number)).await
+    }
+
+    /// The versions that were deployed.
+    #[must_use]
+    pub fn releases(&self) -> Vec<Release> {
+        let releases = self.host.releases(&TenantId::default());
+        releases.expect("the tenant exists as long as this")
     }
 
     /// Where its first listener listens.

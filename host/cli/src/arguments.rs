@@ -34,11 +34,18 @@ pub(crate) enum Command {
         #[command(flatten)]
         options: Options,
     },
+    /// Serve a program on this machine only, and replace it whenever a file of it is saved; connections and state stay.
+    Dev {
+        /// A directory of sources.
+        path: PathBuf,
+        #[command(flatten)]
+        options: Options,
+    },
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Options {
-    /// Address that listeners bind [default: 0.0.0.0 for serve, 127.0.0.1 for run]
+    /// Address that listeners bind [default: 0.0.0.0 for serve, 127.0.0.1 for run and dev]
     #[arg(long, value_name = "ADDRESS")]
     bind: Option<IpAddr>,
     /// Print console lines without the name of their feature set.
@@ -74,10 +81,10 @@ pub(crate) struct Options {
     /// Memory of all repositories and published variables, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     state_mib: usize,
-    /// Environment variable that the program may read; may be repeated. `run` grants all.
+    /// Environment variable that the program may read; may be repeated. `run` and `dev` grant all.
     #[arg(long = "env", value_name = "NAME")]
     environment: Vec<String>,
-    /// Host and port that the program may connect to or send requests to, with `*` for any port or host and `*.domain`; may be repeated. Addresses that are not public, such as 10.0.0.1, are granted as addresses (10.0.0.0/8:443) or as localhost only. `run` grants all.
+    /// Host and port that the program may connect to or send requests to, with `*` for any port or host and `*.domain`; may be repeated. Addresses that are not public, such as 10.0.0.1, are granted as addresses (10.0.0.0/8:443) or as localhost only. `run` and `dev` grant all.
     #[arg(long = "connect", value_name = "HOST:PORT")]
     outbound: Vec<Targets>,
     /// Serve HTTP secured by TLS, with this certificate (and those that lead to an authority) in PEM form.
@@ -92,10 +99,10 @@ pub(crate) struct Options {
     /// File of certificate authorities, in PEM form, that requests trust beside those of the system; may be repeated.
     #[arg(long = "ca-cert", value_name = "FILE")]
     authorities: Vec<PathBuf>,
-    /// Directory whose contents the program may read and change; may be repeated. `run` grants the working directory first.
+    /// Directory whose contents the program may read and change; may be repeated. `run` and `dev` grant the working directory first.
     #[arg(long = "dir", value_name = "PATH")]
     directories: Vec<PathBuf>,
-    /// Answer failed requests of HTTP with the whole error, values and places included, as `run` does; by default with its first sentence.
+    /// Answer failed requests of HTTP with the whole error, values and places included, as `run` and `dev` do; by default with its first sentence.
     #[arg(long)]
     verbose_errors: bool,
     /// Directory in which repositories are kept; without it they end with the process.
@@ -135,6 +142,7 @@ impl Options {
         let (bind, overflow) = match command {
             Command::Serve { .. } => (Ipv4Addr::UNSPECIFIED, Overflow::DropNewest),
             Command::Run { .. } => (Ipv4Addr::LOCALHOST, Overflow::Wait),
+            Command::Dev { .. } => (Ipv4Addr::LOCALHOST, Overflow::DropNewest),
         };
         let mut settings = Settings::new(self.bind.unwrap_or(IpAddr::V4(bind)));
         settings.console = ConsoleSink::Process(overflow);
@@ -195,19 +203,20 @@ impl Options {
     }
     fn grants(&self, command: &Command) -> anyhow::Result<Grants> {
         let mut directories = Vec::new();
-        let is_run = matches!(command, Command::Run { .. });
-        if is_run {
+        // What somebody runs from a console is theirs; what is served may be another's.
+        let is_own = matches!(command, Command::Run { .. } | Command::Dev { .. });
+        if is_own {
             directories
                 .push(std::env::current_dir().context("there is no working directory to grant")?);
         }
         directories.extend(self.directories.iter().cloned());
         Ok(Grants {
-            environment: match is_run {
+            environment: match is_own {
                 true => Environment::All,
                 false => Environment::Named(self.environment.iter().cloned().collect()),
             },
-            input: is_run,
-            outbound: match is_run {
+            input: matches!(command, Command::Run { .. }),
+            outbound: match is_own {
                 true => Outbound::All,
                 false => Outbound::Some(self.outbound.clone()),
             },

@@ -3,6 +3,7 @@
 mod arguments;
 mod build;
 mod descriptors;
+mod dev;
 mod stores;
 
 use anyhow::Context;
@@ -54,46 +55,61 @@ enum Failure {
 
 fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let (path, options) = match &arguments.command {
-        Command::Serve { path, options } | Command::Run { path, options } => (path, options),
+        Command::Serve { path, options }
+        | Command::Run { path, options }
+        | Command::Dev { path, options } => (path, options),
     };
     let mut settings = options
         .settings(&arguments.command, |name| std::env::var(name).ok())
         .map_err(Failure::Environment)?;
     let tenant =
         TenantId::new(&options.tenant).map_err(|error| Failure::Environment(error.into()))?;
+    if let Command::Dev { .. } = &arguments.command {
+        let runtime = event_loop()?;
+        let outcome = runtime.block_on(dev::dev(path, tenant, settings));
+        runtime.shutdown_background();
+        return outcome;
+    }
     let file = read(path)?;
     settings.store_files = stores::writable(path, &settings.grants.directories);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build();
-    let runtime = runtime
-        .context("the event loop cannot start")
-        .map_err(Failure::Environment)?;
+    let runtime = event_loop()?;
     let host = Host::new(settings)
         .context("the host cannot start")
         .map_err(Failure::Environment)?;
     let outcome = runtime.block_on(async {
         // Installed before the program starts: a signal during its start must end it as well.
-        let interrupt = signal(SignalKind::interrupt())
-            .and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
-        let (mut interrupt, mut terminate) = interrupt
-            .context("signals cannot be received")
-            .map_err(Failure::Environment)?;
+        let stop = interrupted().map_err(Failure::Environment)?;
         let program = host
             .load(tenant, &file)
             .with_context(|| format!("{}", path.display()))
             .map_err(Failure::Program)?;
-        let stop = async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        };
         Ok(program.run(stop).await)
     });
     // A handler that ignores its end must not keep the process.
     runtime.shutdown_background();
     outcome
+}
+
+fn event_loop() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build();
+    runtime
+        .context("the event loop cannot start")
+        .map_err(Failure::Environment)
+}
+
+/// Completes when the process is asked to end; signals count from the call on.
+fn interrupted() -> anyhow::Result<impl Future<Output = ()>> {
+    let signals = signal(SignalKind::interrupt())
+        .and_then(|interrupt| Ok((interrupt, signal(SignalKind::terminate())?)));
+    let (mut interrupt, mut terminate) = signals.context("signals cannot be received")?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {

@@ -95,7 +95,7 @@ pub(crate) struct Response {
 }
 
 /// Exports by position, found once when the component is loaded.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone, Copy)]
 pub(super) struct Exports {
     pub(super) start: Option<ComponentExportIndex>,
     pub(super) end: Option<ComponentExportIndex>,
@@ -375,7 +375,8 @@ impl FeatureSet {
             Isolation::Reuse { events_max } if guest.served < events_max => {}
             Isolation::Reuse { .. } | Isolation::Event => return,
         }
-        if guest.store.data().memory.grown_bytes > IDLE_GROWN_BYTES_MAX {
+        let is_large = guest.store.data().memory.grown_bytes > IDLE_GROWN_BYTES_MAX;
+        if is_large || self.scope.life.replaced.is_cancelled() {
             return;
         }
         // An idle instance must not keep a connection alive.
@@ -396,6 +397,12 @@ impl FeatureSet {
         let idle = std::mem::take(&mut *self.idle.lock());
         self.scope.idle.fetch_sub(idle.len(), Ordering::AcqRel);
         drop(idle);
+    }
+}
+
+impl Drop for FeatureSet {
+    fn drop(&mut self) {
+        self.clear_idle();
     }
 }
 

@@ -1,18 +1,24 @@
 //! From an artefact to feature sets that are ready to run: compiled, checked against the manifest, linked.
 
+use super::clock::Clock;
 use super::feature_set::{Exports, FeatureSet};
-use super::state::Scope;
+use super::state::{GuestState, Scope};
 use super::{Engine, EngineError, link};
 use crate::artifact::{Artifact, ArtifactError};
+use crate::config::Settings;
+use crate::grants::Grants;
+use crate::life::Life;
+use crate::route::Routes;
 use crate::store::StateError;
 use crate::tenant::Tenant;
 use aro_wit::manifest::{FeatureSet as Entry, Manifest, Trigger};
 use aro_wit::{RUNTIME_IMPORT, interface};
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Weak};
 use wasmtime::Module;
 use wasmtime::component::types::ComponentItem;
-use wasmtime::component::{Component, ComponentExportIndex, Linker};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 
 /// Why a program cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -93,13 +99,55 @@ pub enum LoadError {
     },
 }
 
+/// A program that is compiled and linked for one tenant. It holds machine code and no instance.
+pub(crate) struct Code {
+    pub(crate) manifest: Arc<Manifest>,
+    /// In manifest order.
+    parts: Vec<(InstancePre<GuestState>, Exports)>,
+    clock: Clock,
+    idle: Arc<AtomicUsize>,
+}
+
+impl Code {
+    /// The handlers of one life of the program, without any instance.
+    pub(crate) fn routes(&self, tenant: &Arc<Tenant>, life: Life) -> Arc<Routes> {
+        let life = Arc::new(life);
+        Arc::new_cyclic(|routes| {
+            let feature_sets = self.feature_sets(tenant, &life, routes);
+            Routes::new(Arc::clone(&self.manifest), feature_sets, life)
+        })
+    }
+
+    fn feature_sets(
+        &self,
+        tenant: &Arc<Tenant>,
+        life: &Arc<Life>,
+        routes: &Weak<Routes>,
+    ) -> Vec<Arc<FeatureSet>> {
+        let parts = self.parts.iter().enumerate();
+        let feature_set = |(index, (component, exports)): (usize, &(InstancePre<_>, Exports))| {
+            let scope = Scope {
+                tenant: Arc::clone(tenant),
+                life: Arc::clone(life),
+                routes: Weak::clone(routes),
+                manifest: Arc::clone(&self.manifest),
+                index,
+                clock: self.clock.clone(),
+                idle: Arc::clone(&self.idle),
+            };
+            Arc::new(FeatureSet::new(scope, component.clone(), *exports))
+        };
+        parts.map(feature_set).collect()
+    }
+}
+
 impl Engine {
     /// Compiles and links all feature sets of a program, in manifest order.
     pub(crate) fn load(
         &self,
         artifact: Artifact<'_>,
-        tenant: &Arc<Tenant>,
-    ) -> Result<(Arc<Manifest>, Vec<Arc<FeatureSet>>), LoadError> {
+        settings: &Settings,
+    ) -> Result<Code, LoadError> {
         let manifest = Arc::new(artifact.manifest);
         let mut components = Vec::with_capacity(artifact.components.len());
         let mut exports = BTreeSet::new();
@@ -117,24 +165,17 @@ impl Engine {
             .map(|bytes| self.runtime(bytes, &exports))
             .transpose()
             .map_err(LoadError::Runtime)?;
-        let mut feature_sets = Vec::with_capacity(components.len());
-        for (index, (component, entry)) in components.iter().zip(&manifest.feature_sets).enumerate()
-        {
-            let scope = Scope {
-                tenant: Arc::clone(tenant),
-                manifest: Arc::clone(&manifest),
-                index,
-                clock: self.clock(),
-                idle: Arc::clone(&self.idle),
-            };
-            feature_sets.push(Arc::new(self.load_feature_set(
-                component,
-                entry,
-                runtime.as_ref(),
-                scope,
-            )?));
+        let mut parts = Vec::with_capacity(components.len());
+        for (component, entry) in components.iter().zip(&manifest.feature_sets) {
+            let grants = (&settings.grants, &*manifest);
+            parts.push(self.load_feature_set(component, entry, runtime.as_ref(), grants)?);
         }
-        Ok((manifest, feature_sets))
+        Ok(Code {
+            manifest,
+            parts,
+            clock: self.clock(),
+            idle: Arc::clone(&self.idle),
+        })
     }
 
     fn load_feature_set(
@@ -142,14 +183,14 @@ impl Engine {
         component: &Component,
         entry: &Entry,
         runtime: Option<&Module>,
-        scope: Scope,
-    ) -> Result<FeatureSet, LoadError> {
+        (grants, manifest): (&Grants, &Manifest),
+    ) -> Result<(InstancePre<GuestState>, Exports), LoadError> {
         let feature_set = || entry.component.clone();
         let exports = self.exports(component, entry)?;
         let mut linker = Linker::new(&self.inner);
         let ty = component.component_type();
         for (import, item) in ty.imports(&self.inner) {
-            granted(import, entry, &scope)?;
+            granted(import, entry, grants, manifest)?;
             let linked = match &item.ty {
                 ComponentItem::Module(_) if import == RUNTIME_IMPORT => {
                     let runtime = runtime.ok_or_else(|| LoadError::NoRuntime {
@@ -187,7 +228,7 @@ impl Engine {
                 feature_set: feature_set(),
                 source: EngineError(error),
             })?;
-        Ok(FeatureSet::new(scope, ready, exports))
+        Ok((ready, exports))
     }
 
     /// Notes what a component uses of the value runtime: the type of a module that it imports lists what it may name.
@@ -237,8 +278,12 @@ fn function(component: &Component, name: &'static str) -> Option<ComponentExport
 }
 
 /// Refuses an interface that the operator has not granted, or a name in it.
-fn granted(import: &str, entry: &Entry, scope: &Scope) -> Result<(), LoadError> {
-    let grants = &scope.tenant.settings.grants;
+fn granted(
+    import: &str,
+    entry: &Entry,
+    grants: &Grants,
+    manifest: &Manifest,
+) -> Result<(), LoadError> {
     let mut needs = entry.needs.iter().filter(|need| need.interface == import);
     let (need, what, flag) = match import {
         interface::FILES_READING | interface::FILES_WRITING if grants.directories.is_empty() => {
@@ -289,7 +334,7 @@ fn granted(import: &str, entry: &Entry, scope: &Scope) -> Result<(), LoadError> 
     let statement =
         need.and_then(|need| entry.statements.get(usize::try_from(need.statement).ok()?));
     let place = statement.map_or_else(String::new, |statement| {
-        let place = crate::failure::place(&scope.manifest, statement).unwrap_or_default();
+        let place = crate::failure::place(manifest, statement).unwrap_or_default();
         format!(" (`{}` at {place})", statement.text)
     });
     Err(LoadError::NotGranted {

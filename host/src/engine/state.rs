@@ -4,17 +4,23 @@ use super::clock::{Clock, TICK};
 use super::feature_set::Cause;
 use crate::conn::Connection;
 use crate::event::Chain;
+use crate::life::Life;
+use crate::route::Routes;
 use crate::store::published::PublishError;
 use crate::tenant::Tenant;
 use aro_wit::manifest::{FeatureSet, Manifest};
-use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use wasmtime::{ResourceLimiter, Result};
 
 /// What all instances of a feature set share.
 pub(crate) struct Scope {
     pub(crate) tenant: Arc<Tenant>,
+    /// The life of the program that it belongs to.
+    pub(crate) life: Arc<Life>,
+    /// The handlers of that life, which own this.
+    pub(crate) routes: Weak<Routes>,
     pub(crate) manifest: Arc<Manifest>,
     /// Position in the manifest.
     pub(crate) index: usize,
@@ -24,6 +30,12 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
+    /// The handlers of the version that it belongs to; none while no program of the tenant runs.
+    pub(crate) fn routes(&self) -> Option<Arc<Routes>> {
+        let runs = self.tenant.routes.load().is_some();
+        runs.then(|| self.routes.upgrade()).flatten()
+    }
+
     /// The feature set's entry in the manifest.
     pub(crate) fn entry(&self) -> &FeatureSet {
         self.manifest

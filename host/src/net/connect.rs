@@ -1,14 +1,17 @@
 //! Outbound connections: resolving, connecting within a time, and entering what was opened.
 
 use super::frame::Framing;
+use super::listener::succession;
 use super::report::{self, SocketError};
 use super::resolve::resolve;
 use super::tcp;
 use super::transport::Transport;
 use crate::conn::id::SocketId;
+use crate::conn::outbound::Closing;
 use crate::conn::table::{EnterError, Socket};
 use crate::conn::{Connection, Origin};
 use crate::grants::address;
+use crate::life::Life;
 use crate::tenant::{Phase, Slot, Tenant};
 use std::io;
 use std::net::SocketAddr;
@@ -91,9 +94,13 @@ impl From<io::Error> for ConnectError {
 /// Opens a connection and starts its task. A failure is also an event.
 pub(crate) async fn connect(
     tenant: &Arc<Tenant>,
+    life: &Arc<Life>,
     request: Request,
 ) -> Result<SocketId, ConnectError> {
-    let opened = open(tenant, &request).await;
+    if let Some(open) = succession::connection_of(tenant, life, &request) {
+        return Ok(open.id);
+    }
+    let opened = open(tenant, life, &request).await;
     if let Err(error) = &opened {
         let attempt = match request.name.as_str() {
             "" => None,
@@ -109,7 +116,11 @@ pub(crate) async fn connect(
     opened
 }
 
-async fn open(tenant: &Arc<Tenant>, request: &Request) -> Result<SocketId, ConnectError> {
+async fn open(
+    tenant: &Arc<Tenant>,
+    life: &Arc<Life>,
+    request: &Request,
+) -> Result<SocketId, ConnectError> {
     if tenant.is_in(Phase::Draining) {
         return Err(ConnectError::Draining);
     }
@@ -133,6 +144,7 @@ async fn open(tenant: &Arc<Tenant>, request: &Request) -> Result<SocketId, Conne
         return Err(ConnectError::Draining);
     };
     let id = connection.id;
+    life.note_name(tenant, &request.name);
     if !request.name.is_empty()
         && let Err(error) = tenant.sockets.name(&request.name, id)
     {
@@ -141,16 +153,19 @@ async fn open(tenant: &Arc<Tenant>, request: &Request) -> Result<SocketId, Conne
     }
     tenant.counters.connections_opened.add(1);
     if tenant.is_in(Phase::Closing) {
-        connection
-            .outbound
-            .close(crate::conn::outbound::Closing::Flush);
+        connection.outbound.close(Closing::Flush);
     }
-    tenant.tasks.spawn(tcp::serve(
-        Arc::clone(tenant),
-        connection,
-        Transport::Plain(stream),
-        slot,
-    ));
+    let (owner, life) = (Arc::clone(tenant), Arc::clone(life));
+    tenant.tasks.spawn(async move {
+        // Without the version that would handle its events it never was.
+        if !life.is_admitted().await {
+            connection.mark_closed();
+            owner.sockets.leave(connection.id);
+            return;
+        }
+        drop(life);
+        tcp::serve(owner, connection, Transport::Plain(stream), slot).await;
+    });
     Ok(id)
 }
 
@@ -186,7 +201,7 @@ async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// Host and port as they were given, an IPv6 address in brackets.
-pub(super) fn target(request: &Request) -> String {
+pub(crate) fn target(request: &Request) -> String {
     let Request { host, port, .. } = request;
     match address(host) {
         Some(address) => SocketAddr::new(address, *port).to_string(),

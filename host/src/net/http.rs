@@ -8,8 +8,11 @@ mod routing;
 use crate::config::Limits;
 use crate::console::Stream;
 use crate::engine::feature_set::{FeatureSet, Request};
+use crate::engine::state::Scope;
 use crate::failure::Failure;
+use crate::life::Claim;
 use crate::net::listener;
+use crate::net::listener::succession;
 use crate::net::tls::{self, TlsError};
 use crate::net::transport::Transport;
 use crate::net::websocket::{self, Upgrade};
@@ -51,6 +54,10 @@ type Answer = Response<Full<Bytes>>;
 #[derive(Debug)]
 pub(crate) struct Server {
     address: SocketAddr,
+    /// What was asked for; the system may have chosen the port.
+    asked: SocketAddr,
+    /// Whether the start of a program has opened it.
+    at_start: bool,
     closed: CancellationToken,
     /// For connections that are to be secured.
     secure: Option<Arc<ServerConfig>>,
@@ -60,6 +67,21 @@ impl Server {
     /// Stops accepting; connections end after the request under way.
     pub(crate) fn stop_accepting(&self) {
         self.closed.cancel();
+    }
+
+    /// What was asked for when it was opened.
+    pub(crate) fn asked(&self) -> SocketAddr {
+        self.asked
+    }
+
+    /// Whether the start of a program has opened it.
+    pub(crate) fn is_of_start(&self) -> bool {
+        self.at_start
+    }
+
+    /// Whether it accepts.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.closed.is_cancelled()
     }
 
     /// Where it listens.
@@ -81,20 +103,13 @@ pub(crate) enum StartError {
     Draining,
 }
 
-/// Opens the HTTP server. One that is open goes on beside it until the program ends.
-pub(crate) fn start(tenant: &Arc<Tenant>, port: Option<u16>) -> Result<u16, StartError> {
-    let max = tenant.settings.limits.listeners_max;
+/// Opens the HTTP server. One that is open goes on beside it until the program ends; the start of a version that is to replace another takes over what is open on the same port.
+pub(crate) fn start(scope: &Scope, port: Option<u16>) -> Result<u16, StartError> {
+    let (tenant, life) = (&scope.tenant, &scope.life);
     if tenant.is_in(Phase::Draining) {
         return Err(StartError::Draining);
     }
-    if tenant.listeners.load(Ordering::Acquire) >= max {
-        return Err(StartError::TooMany { max });
-    }
-    let contract = tenant
-        .routes
-        .load()
-        .as_ref()
-        .and_then(|routes| routes.http.port());
+    let contract = scope.routes().and_then(|routes| routes.http.port());
     let port = tenant
         .settings
         .http_port_override
@@ -102,24 +117,39 @@ pub(crate) fn start(tenant: &Arc<Tenant>, port: Option<u16>) -> Result<u16, Star
         .or(contract)
         .unwrap_or(DEFAULT_PORT);
     let refused = |source| StartError::Bind { port, source };
+    let asked = SocketAddr::new(tenant.settings.bind, port);
+    if let Some(open) = succession::server_on(tenant, life, asked) {
+        return Ok(open.address.port());
+    }
+    let max = tenant.settings.limits.listeners_max;
+    if tenant.listeners.load(Ordering::Acquire) >= max {
+        return Err(StartError::TooMany { max });
+    }
     let secure = tenant.settings.tls.as_ref().map(tls::server).transpose();
     let secure = secure.map_err(|source| StartError::Secure { port, source })?;
-    let socket =
-        listener::bind(SocketAddr::new(tenant.settings.bind, port), false).map_err(refused)?;
+    let socket = listener::bind(asked, false).map_err(refused)?;
     let server = Arc::new(Server {
         address: socket.local_addr().map_err(refused)?,
+        asked,
+        at_start: life.is_starting(),
         closed: tenant.draining.child_token(),
         secure: secure.map(Arc::new),
     });
     let port = server.address.port();
     tenant.http.lock().push(Arc::clone(&server));
     tenant.listeners.fetch_add(1, Ordering::AcqRel);
+    if life.is_succeeding() {
+        life.claims.lock().servers.insert(asked, Claim::Opened);
+    }
     tenant.console.write(
         Stream::Output,
         &format!("HTTP Server started on port {port}"),
     );
-    let accepting = Arc::clone(tenant);
+    let (accepting, life) = (Arc::clone(tenant), Arc::clone(life));
     tenant.tasks.spawn(async move {
+        if !life.is_admitted().await {
+            server.stop_accepting();
+        }
         let closed = server.closed.clone();
         let admit = |stream, remote| admit(&accepting, &server, stream, remote);
         listener::accept(&accepting, &closed, &socket, admit, |_| ()).await;

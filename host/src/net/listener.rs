@@ -1,5 +1,7 @@
 //! Listening sockets: opening them, accepting until they are closed, surviving what the system refuses.
 
+pub(crate) mod succession;
+
 use super::frame::Framing;
 use super::transport::Transport;
 use super::{report, tcp};
@@ -9,12 +11,13 @@ use crate::conn::table::{EnterError, Socket, Which};
 use crate::conn::{Connection, Origin};
 use crate::console::Stream;
 use crate::grants;
+use crate::life::{Claim, Life};
 use crate::tenant::{Phase, Slot, Tenant};
 use socket2::{Domain, Protocol, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -34,6 +37,12 @@ pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
     /// Of its connections.
     pub(crate) framing: Framing,
+    /// What the program asked for; the system may have chosen the port.
+    asked: SocketAddr,
+    /// Whether the start of a program has opened it.
+    at_start: bool,
+    /// Its task holds it, and with the task it is gone; connections know their listener for longer.
+    socket: Weak<TcpListener>,
     closed: CancellationToken,
 }
 
@@ -82,55 +91,117 @@ pub(crate) enum ListenError {
 }
 
 /// Opens a listener, enters it into the directory and starts accepting.
-pub(crate) fn listen(tenant: &Arc<Tenant>, request: Request<'_>) -> Result<SocketId, ListenError> {
-    let max = tenant.settings.limits.listeners_max;
+///
+/// The start of a version that is to replace another takes over what is open on the same address: under the same name with the same framing the listener itself, else its socket.
+pub(crate) fn listen(
+    tenant: &Arc<Tenant>,
+    life: &Arc<Life>,
+    request: Request<'_>,
+) -> Result<SocketId, ListenError> {
     if tenant.is_in(Phase::Draining) {
         return Err(ListenError::Draining);
     }
-    if tenant.listeners.load(Ordering::Acquire) >= max {
-        return Err(ListenError::TooMany { max });
-    }
-    let first = !tenant.port_override_used.load(Ordering::Acquire);
+    let first = !life.port_override_used.load(Ordering::Acquire);
     let port = tenant
         .settings
         .socket_port_override
         .filter(|_| first)
         .unwrap_or(request.port);
-    let address = SocketAddr::new(address(tenant.settings.bind, request.host)?, port);
-    let refused = |source| ListenError::Bind { address, source };
-    let socket = bind(address, request.reuse_port).map_err(refused)?;
-    let address = socket.local_addr().map_err(refused)?;
-    tenant.port_override_used.store(true, Ordering::Release);
+    let asked = SocketAddr::new(address(tenant.settings.bind, request.host)?, port);
+    let open = succession::open_on(tenant, life, asked);
+    if let Some(open) = &open {
+        let same = (open.name.as_str(), open.framing) == (request.name, request.framing);
+        life.port_override_used.store(true, Ordering::Release);
+        let claim = if same { Claim::TakenOver } else { Claim::Spent };
+        life.claims.lock().listeners.insert(open.id, claim);
+        if same {
+            life.note_name(tenant, request.name);
+            tenant.sockets.name(request.name, open.id)?;
+            return Ok(open.id);
+        }
+    }
+    let max = tenant.settings.limits.listeners_max;
+    if tenant.listeners.load(Ordering::Acquire) >= max {
+        return Err(ListenError::TooMany { max });
+    }
+    let socket = match open.and_then(|open| open.socket.upgrade()) {
+        Some(socket) => socket,
+        None => Arc::new(
+            bind(asked, request.reuse_port).map_err(|source| ListenError::Bind {
+                address: asked,
+                source,
+            })?,
+        ),
+    };
+    let listener = enter(tenant, life, &request, asked, &socket)?;
+    life.port_override_used.store(true, Ordering::Release);
+    let id = listener.id;
+    tenant.console.write(
+        Stream::Output,
+        &format!("Socket Server started on port {}", listener.address.port()),
+    );
+    tenant
+        .tasks
+        .spawn(run(Arc::clone(tenant), Arc::clone(life), listener, socket));
+    Ok(id)
+}
+
+/// Enters a listener into table and directory.
+fn enter(
+    tenant: &Tenant,
+    life: &Life,
+    request: &Request<'_>,
+    asked: SocketAddr,
+    socket: &Arc<TcpListener>,
+) -> Result<Arc<Listener>, ListenError> {
+    let address = socket.local_addr().map_err(|source| ListenError::Bind {
+        address: asked,
+        source,
+    })?;
     let build = |id| {
         Socket::Listener(Arc::new(Listener {
             id,
             name: request.name.to_owned(),
             address,
             framing: request.framing,
+            asked,
+            at_start: life.is_starting(),
+            socket: Arc::downgrade(socket),
             closed: CancellationToken::new(),
         }))
     };
     let Socket::Listener(listener) = tenant.sockets.enter(build)? else {
         return Err(ListenError::Draining);
     };
+    life.note_name(tenant, request.name);
     if let Err(error) = tenant.sockets.name(request.name, listener.id) {
         tenant.sockets.leave(listener.id);
         return Err(error.into());
     }
     tenant.listeners.fetch_add(1, Ordering::AcqRel);
-    tenant.console.write(
-        Stream::Output,
-        &format!("Socket Server started on port {}", address.port()),
-    );
-    let id = listener.id;
-    let accepting = Arc::clone(tenant);
-    tenant.tasks.spawn(async move {
-        report::server_started(&accepting, &listener).await;
-        let admit = |stream, remote| admit(&accepting, &listener, stream, remote);
-        let failed = |error: &io::Error| report::accept_failed(&accepting, &listener, error);
-        accept(&accepting, &listener.closed, &socket, admit, failed).await;
-    });
-    Ok(id)
+    if life.is_succeeding() {
+        let mut claims = life.claims.lock();
+        claims.listeners.insert(listener.id, Claim::Opened);
+    }
+    Ok(listener)
+}
+
+/// Accepts, once the life that has opened the listener is admitted.
+async fn run(
+    tenant: Arc<Tenant>,
+    life: Arc<Life>,
+    listener: Arc<Listener>,
+    socket: Arc<TcpListener>,
+) {
+    if life.is_admitted().await {
+        report::server_started(&tenant, &listener).await;
+    } else {
+        listener.stop_accepting();
+    }
+    drop(life);
+    let admit = |stream, remote| admit(&tenant, &listener, stream, remote);
+    let failed = |error: &io::Error| report::accept_failed(&tenant, &listener, error);
+    accept(&tenant, &listener.closed, &socket, admit, failed).await;
 }
 
 /// Stops listening and ends the listener's connections after their queues are flushed. Without effect on a listener that is gone.
@@ -143,15 +214,19 @@ pub(crate) fn close(tenant: &Arc<Tenant>, id: SocketId) {
     if !tenant.sockets.leave(id) {
         return;
     }
-    tenant
-        .console
-        .write(Stream::Output, "Socket Server stopped");
+    say_stopped(tenant);
     tenant.sockets.each_connection(Which::Of(id), |connection| {
         connection.outbound.close(Closing::Flush)
     });
     if !tenant.is_in(Phase::Draining) {
         report::server_stopped(tenant, &listener);
     }
+}
+
+fn say_stopped(tenant: &Tenant) {
+    tenant
+        .console
+        .write(Stream::Output, "Socket Server stopped");
 }
 
 /// The address that a program means. It may narrow what the operator binds, and loopback is granted always.

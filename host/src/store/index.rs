@@ -47,6 +47,11 @@ impl Index {
         }
     }
 
+    /// Whether it indexes what another does, in the same order.
+    pub(crate) fn has_fields_of(&self, other: &Self) -> bool {
+        self.fields == other.fields
+    }
+
     /// The number of an indexed field; an empty path is the row itself.
     pub(crate) fn number(&self, path: &[String]) -> Option<u8> {
         if path.is_empty() {

@@ -24,7 +24,7 @@ const REPOSITORY_OVERHEAD_BYTES: usize = 512;
 pub(crate) struct Repositories {
     all: Mutex<Known>,
     /// Fields that are indexed beside those that identify rows, as the program lists them.
-    indexed: HashMap<String, Vec<String>>,
+    indexed: Mutex<HashMap<String, Vec<String>>>,
     budget: Arc<Budget>,
     journal: Option<Journal>,
     rows_max: usize,
@@ -138,12 +138,9 @@ impl Repositories {
         limits: &Limits,
         declared: &[manifest::Repository],
     ) -> Self {
-        let indexed = declared
-            .iter()
-            .map(|repository| (repository.name.clone(), repository.indexes.clone()));
         Self {
             all: Mutex::default(),
-            indexed: indexed.collect(),
+            indexed: Mutex::new(indexed(declared)),
             budget,
             journal: None,
             rows_max: limits.repository_rows_max,
@@ -226,7 +223,8 @@ impl Repositories {
             .reserve(name.len() + REPOSITORY_OVERHEAD_BYTES)?;
         let number = number.unwrap_or(all.next);
         all.next = all.next.max(number.saturating_add(1));
-        let indexed = self.indexed.get(name).map_or(&[][..], Vec::as_slice);
+        let indexed = self.indexed.lock();
+        let indexed = indexed.get(name).map_or(&[][..], Vec::as_slice);
         let repository = Arc::new(Repository::new(name, number, indexed));
         all.by_name
             .insert(Arc::clone(&repository.name), Arc::clone(&repository));
@@ -261,6 +259,36 @@ impl Repositories {
         Ok(())
     }
 
+    /// Follows what another version of the program says of its repositories: indexes the fields that it compares.
+    pub(crate) async fn follow(&self, declared: &[manifest::Repository]) {
+        *self.indexed.lock() = indexed(declared);
+        let known: Vec<_> = self.all.lock().by_name.values().map(Arc::clone).collect();
+        for repository in known {
+            let declared = declared.iter().find(|one| *one.name == *repository.name);
+            let fields = declared.map_or(&[][..], |declared| &declared.indexes);
+            repository.table.write().await.follow(fields, &self.budget);
+        }
+    }
+
+    /// Stores rows of a repository that nobody has used yet, on behalf of a version that brings them along.
+    pub(super) async fn seed_later(
+        &self,
+        name: &str,
+        rows: Vec<Datum>,
+        now: Millis,
+    ) -> Result<(), StoreError> {
+        let changes = self.changes().await?;
+        let repository = self.open(name)?;
+        let mut table = repository.table.write().await;
+        let records = self.put_all(&repository, &mut table, rows, now)?;
+        let submitted = changes.map(|changes| changes.submit(&repository, records));
+        drop(table);
+        match submitted {
+            Some(submitted) => submitted.committed().await,
+            None => Ok(()),
+        }
+    }
+
     /// Stores rows while nothing else can: before the program starts.
     pub(super) fn seed(
         &self,
@@ -273,6 +301,16 @@ impl Repositories {
             .table
             .try_write()
             .expect("nobody else knows of the table yet");
+        self.put_all(&repository, &mut table, rows, now)
+    }
+
+    fn put_all(
+        &self,
+        repository: &Repository,
+        table: &mut Table,
+        rows: Vec<Datum>,
+        now: Millis,
+    ) -> Result<Vec<Record>, StoreError> {
         let mut records = Vec::new();
         for row in rows {
             let put = table.put(row, now, &self.bounds())?;
@@ -295,6 +333,14 @@ impl Repositories {
             .expect("nobody else knows of the table yet")
             .restore(position, created, row, &self.budget)
     }
+}
+
+/// The fields to index, by repository.
+fn indexed(declared: &[manifest::Repository]) -> HashMap<String, Vec<String>> {
+    let indexed = declared
+        .iter()
+        .map(|repository| (repository.name.clone(), repository.indexes.clone()));
+    indexed.collect()
 }
 
 impl Retention {

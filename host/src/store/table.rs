@@ -116,6 +116,24 @@ impl Table {
         self.rows.len()
     }
 
+    /// Indexes these fields from now on; goes on as it is where there is no room for that, because an index changes only what a search costs.
+    pub(crate) fn follow(&mut self, indexed: &[String], budget: &Budget) {
+        let mut index = Index::new(indexed);
+        if index.has_fields_of(&self.index) {
+            return;
+        }
+        let mut new_cost = 0;
+        for (position, row) in &self.rows {
+            let keys = index.keys(&row.bytes);
+            new_cost += cost(&row.bytes, &keys);
+            index.insert(keys, *position);
+        }
+        if budget.exchange(new_cost, self.cost).is_ok() {
+            self.cost = new_cost;
+            self.index = index;
+        }
+    }
+
     pub(crate) fn set_size_max(&mut self, rows: usize) {
         self.size_max = Some(rows);
     }

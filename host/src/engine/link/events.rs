@@ -2,13 +2,11 @@
 
 use super::{Constant, Done, Pending};
 use crate::engine::clock::SLICE_TICKS;
-use crate::engine::state::GuestState;
+use crate::engine::state::{GuestState, Scope};
 use crate::engine::trap;
 use crate::event::{self, Chain};
-use crate::tenant::Tenant;
 use crate::timer::{self, Repeat};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
 use wasmtime::{Result, StoreContextMut};
@@ -53,7 +51,7 @@ fn raised(store: &StoreContextMut<'_, GuestState>, subject: WasmStr) -> Result<R
     let subject = subject.to_str(store)?;
     let state = store.data();
     let tenant = &state.scope.tenant;
-    if !event::is_handled(tenant, &subject) {
+    if !event::is_handled(&state.scope, &subject) {
         return Ok(None);
     }
     let max = tenant.settings.limits.event_depth_max;
@@ -67,8 +65,8 @@ async fn deliver(
 ) -> Result<Answer> {
     suspend(&mut store)?;
     let payload: Arc<[u8]> = payload.as_le_slice(&store).into();
-    let tenant = Arc::clone(&store.data().scope.tenant);
-    event::deliver(&tenant, &chain, payload).await;
+    let scope = Arc::clone(&store.data().scope);
+    event::deliver(&scope, &chain, payload).await;
     resume(&mut store);
     Ok((Ok(()),))
 }
@@ -81,7 +79,8 @@ pub(super) fn define_timers(interface: &mut LinkerInstance<'_, GuestState>) -> R
             let event = event.to_str(&store)?;
             let repeat = if once { Repeat::Once } else { Repeat::Always };
             let interval = Duration::from_millis(milliseconds);
-            let started = timer::schedule(&store.data().scope.tenant, &event, interval, repeat);
+            let scope = &store.data().scope;
+            let started = timer::schedule(&scope.tenant, &scope.life, &event, interval, repeat);
             Ok((started.map_err(|error| error.to_string()),))
         },
     )?;
@@ -89,7 +88,9 @@ pub(super) fn define_timers(interface: &mut LinkerInstance<'_, GuestState>) -> R
         "cancel",
         |store: StoreContextMut<'_, GuestState>, (event,): (WasmStr,)| {
             let event = event.to_str(&store)?;
-            store.data().scope.tenant.timers.cancel(&event);
+            let scope = &store.data().scope;
+            scope.life.timers.cancel(&event);
+            scope.tenant.timers.cancel(&event);
             Ok(())
         },
     )
@@ -101,9 +102,9 @@ pub(super) fn define_lifetime(interface: &mut LinkerInstance<'_, GuestState>) ->
         |mut store: StoreContextMut<'_, GuestState>, (): ()| {
             Box::new(async move {
                 suspend(&mut store)?;
-                let tenant = Arc::clone(&store.data().scope.tenant);
-                tenant.keeping.store(true, Ordering::Release);
-                keep(&tenant).await;
+                let scope = Arc::clone(&store.data().scope);
+                scope.life.keep();
+                keep(&scope).await;
                 resume(&mut store);
                 Ok(())
             })
@@ -112,8 +113,9 @@ pub(super) fn define_lifetime(interface: &mut LinkerInstance<'_, GuestState>) ->
 }
 
 /// runtime.md 1.4.2
-async fn keep(tenant: &Tenant) {
-    let sources = tenant.sources() + tenant.timers.count();
+async fn keep(scope: &Scope) {
+    let tenant = &scope.tenant;
+    let sources = tenant.sources() + tenant.timers.count() + scope.life.timers.count();
     if sources > 0 {
         return tenant.stopping.cancelled().await;
     }

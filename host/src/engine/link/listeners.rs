@@ -28,7 +28,8 @@ fn listen(
 ) -> Result<Answer> {
     let name = name.to_str(&store)?;
     let host = options.host.to_str(&store)?;
-    let tenant = &store.data().scope.tenant;
+    let scope = &store.data().scope;
+    let tenant = &scope.tenant;
     let limits = &tenant.settings.limits;
     let framing = match framing(options.framing, options.frame_bytes_max, limits) {
         Ok(framing) => framing,
@@ -41,7 +42,7 @@ fn listen(
         framing,
         reuse_port: options.reuse_port,
     };
-    let opened = listener::listen(tenant, request);
+    let opened = listener::listen(tenant, &scope.life, request);
     Ok((opened
         .map(SocketId::halves)
         .map_err(|error| error.to_string()),))

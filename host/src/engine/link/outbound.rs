@@ -31,7 +31,7 @@ fn connect<'a>(
     let texts = host
         .to_str(&store)
         .and_then(|host| Ok((host.into_owned(), name.to_str(&store)?.into_owned())));
-    let tenant = Arc::clone(&store.data().scope.tenant);
+    let scope = Arc::clone(&store.data().scope);
     Box::new(async move {
         let (host, name) = texts?;
         let framing = match framing {
@@ -48,7 +48,7 @@ fn connect<'a>(
             framing,
             time,
         };
-        let opened = wait(store, connect::connect(&tenant, request)).await?;
+        let opened = wait(store, connect::connect(&scope.tenant, &scope.life, request)).await?;
         Ok((opened
             .map(SocketId::halves)
             .map_err(|error| WitConnectError {

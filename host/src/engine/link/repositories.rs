@@ -4,7 +4,7 @@
 
 use super::Pending;
 use super::events::{resume, suspend};
-use crate::engine::state::GuestState;
+use crate::engine::state::{GuestState, Scope};
 use crate::engine::types::{WitFilter, WitOperator, WitSelection, WitStored};
 use crate::event::{self, Chain};
 use crate::store::StoreError;
@@ -104,7 +104,8 @@ async fn store_all(
     name: &str,
     value: Datum,
 ) -> std::result::Result<WitStored, Stop> {
-    let tenant = Arc::clone(&store.data().scope.tenant);
+    let scope = Arc::clone(&store.data().scope);
+    let tenant = &scope.tenant;
     let repository = tenant.state.repositories.open(name)?;
     let chain = observers(store, &repository)?;
     let rows = if let Datum::List(rows) = value {
@@ -118,22 +119,22 @@ async fn store_all(
             let mut rows = rows.into_iter().peekable();
             while rows.peek().is_some() && stored.refused.is_none() {
                 let some = rows.by_ref().take(ROWS_AT_ONCE);
-                store_some(&tenant, &repository, some, &mut stored).await?;
+                store_some(tenant, &repository, some, &mut stored).await?;
                 if rows.peek().is_some() {
                     breathe(store).await?;
                 }
             }
-            finish(&tenant, &repository, &mut stored).await?;
+            finish(&scope, &repository, &mut stored).await?;
         }
         // Each row's observers have finished before the next row is stored (runtime.md 3.6.2).
         Some(chain) => {
             for row in rows {
-                store_some(&tenant, &repository, [row], &mut stored).await?;
-                finish(&tenant, &repository, &mut stored).await?;
+                store_some(tenant, &repository, [row], &mut stored).await?;
+                finish(&scope, &repository, &mut stored).await?;
                 if let Some(change) = stored.last.as_ref().and_then(change_of) {
                     let payload = change::changed(&repository, &change, now());
                     suspend(store).map_err(Stop::Trap)?;
-                    event::deliver(&tenant, &chain, payload).await;
+                    event::deliver(&scope, &chain, payload).await;
                     resume(store);
                 }
             }
@@ -158,7 +159,7 @@ fn observers(
 ) -> std::result::Result<Option<Arc<Chain>>, Stop> {
     let state = store.data();
     let tenant = &state.scope.tenant;
-    if !event::is_handled(tenant, &repository.changed) {
+    if !event::is_handled(&state.scope, &repository.changed) {
         return Ok(None);
     }
     let max = tenant.settings.limits.event_depth_max;
@@ -220,7 +221,7 @@ async fn store_some(
 
 /// Waits until what was stored cannot be lost, and tells of what had to go.
 async fn finish(
-    tenant: &Arc<Tenant>,
+    scope: &Arc<Scope>,
     repository: &Arc<Repository>,
     stored: &mut Stored,
 ) -> std::result::Result<(), Stop> {
@@ -233,7 +234,7 @@ async fn finish(
         let payloads = evicted
             .into_iter()
             .map(move |gone| change::evicted(&of, &gone.row, now()));
-        event::raise_all(tenant, &repository.evicted, payloads);
+        event::raise_all(scope, &repository.evicted, payloads);
     }
     match stored.refused.take() {
         Some(error) => Err(error.into()),
@@ -315,7 +316,8 @@ async fn delete_rows(
     groups: WitFilter,
 ) -> std::result::Result<Vec<u8>, Stop> {
     let filter = filter(groups)?;
-    let tenant = Arc::clone(&store.data().scope.tenant);
+    let scope = Arc::clone(&store.data().scope);
+    let tenant = &scope.tenant;
     let repositories = &tenant.state.repositories;
     let Some(repository) = repositories.find(name) else {
         return Ok(encode_array(&Vec::<RowBytes>::new()));
@@ -351,7 +353,7 @@ async fn delete_rows(
     if let Some(submitted) = submitted {
         submitted.committed().await?;
     }
-    tell_deleted(&tenant, &repository, deleted);
+    tell_deleted(&scope, &repository, deleted);
     Ok(answer)
 }
 
@@ -363,7 +365,8 @@ fn clear<'a>(mut store: Guest<'a>, (repository,): (WasmStr,)) -> Pending<'a, Ans
 }
 
 async fn clear_rows(store: &mut Guest<'_>, name: &str) -> std::result::Result<(), Stop> {
-    let tenant = Arc::clone(&store.data().scope.tenant);
+    let scope = Arc::clone(&store.data().scope);
+    let tenant = &scope.tenant;
     let repositories = &tenant.state.repositories;
     let Some(repository) = repositories.find(name) else {
         return Ok(());
@@ -384,20 +387,20 @@ async fn clear_rows(store: &mut Guest<'_>, name: &str) -> std::result::Result<()
     if let Some(submitted) = submitted {
         submitted.committed().await?;
     }
-    tell_deleted(&tenant, &repository, vec![Change::Cleared]);
+    tell_deleted(&scope, &repository, vec![Change::Cleared]);
     Ok(())
 }
 
 /// Tells observers in the background, in order (runtime.md 3.1.2).
-fn tell_deleted(tenant: &Arc<Tenant>, repository: &Arc<Repository>, changes: Vec<Change>) {
-    if changes.is_empty() || !event::is_handled(tenant, &repository.changed) {
+fn tell_deleted(scope: &Arc<Scope>, repository: &Arc<Repository>, changes: Vec<Change>) {
+    if changes.is_empty() || !event::is_handled(scope, &repository.changed) {
         return;
     }
     let of = Arc::clone(repository);
     let payloads = changes
         .into_iter()
         .map(move |change| change::changed(&of, &change, now()));
-    event::raise_all(tenant, &repository.changed, payloads);
+    event::raise_all(scope, &repository.changed, payloads);
 }
 
 /// An error and its causes, as the program sees it.

@@ -9,7 +9,7 @@ pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<(
     interface.func_wrap(
         "start",
         |store: StoreContextMut<'_, GuestState>, (port,): (Option<u16>,)| {
-            let started = http::start(&store.data().scope.tenant, port);
+            let started = http::start(&store.data().scope, port);
             Ok((started.map_err(|error| error.to_string()),))
         },
     )?;

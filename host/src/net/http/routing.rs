@@ -94,7 +94,7 @@ impl Operations {
     }
 
     /// The port that the contract names.
-    pub(super) fn port(&self) -> Option<u16> {
+    pub(crate) fn port(&self) -> Option<u16> {
         self.port
     }
 
