@@ -16,6 +16,8 @@ mod grants;
 mod guest;
 mod http;
 mod http_client;
+mod http_conformance;
+mod http_service;
 mod mutations;
 mod outbound;
 mod seeds;
