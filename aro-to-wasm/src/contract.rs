@@ -6,6 +6,7 @@ use aro_wit::manifest::{Http, Operation};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
+mod checks;
 mod parameters;
 
 pub(crate) use parameters::Parameters;
@@ -190,6 +191,7 @@ impl Reading<'_> {
                 self.item(root, &format!("/{name}"), item, Some(name));
             }
         }
+        self.contract.http.components = checks::components(root);
         self.references(root, root, 0);
     }
 
@@ -239,6 +241,7 @@ impl Reading<'_> {
                 id: id.to_owned(),
                 method: shown,
                 path: path.to_owned(),
+                checks: checks::of(root, item, operation, responses),
             });
         }
     }

@@ -1,7 +1,7 @@
 //! Wiring: load a program, start it, serve until it is to end, drain, stop.
 
 use crate::artifact;
-use crate::config::{Settings, SettingsError};
+use crate::config::{ContractChecks, Settings, SettingsError};
 use crate::conn::outbound::Closing;
 use crate::conn::table::Which;
 use crate::console::Stream;
@@ -84,7 +84,12 @@ impl Host {
         let settings = &self.shared.settings;
         let tenant = Arc::new(Tenant::new(id.clone(), settings, &artifact.manifest)?);
         let (manifest, feature_sets) = self.shared.engine.load(artifact, &tenant)?;
-        let routes = Arc::new(Routes::new(manifest, &feature_sets));
+        let mut routes = Routes::new(manifest, &feature_sets);
+        let checked = settings.contract > ContractChecks::None;
+        if let Some(http) = routes.manifest.http.as_ref().filter(|_| checked) {
+            routes.http.check(http)?;
+        }
+        let routes = Arc::new(routes);
         let mut tenants = self.shared.tenants.lock();
         loaded(&tenants)?;
         tenants.insert(id.clone(), Arc::clone(&tenant));

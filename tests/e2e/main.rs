@@ -17,6 +17,7 @@ mod guest;
 mod http;
 mod http_client;
 mod http_conformance;
+mod http_contract;
 mod http_service;
 mod mutations;
 mod outbound;

@@ -1,9 +1,8 @@
 //! What a contract demands of requests and promises of responses, for a host that looks at it: schemas as JSON Schema, and who may ask (runtime.md 4.5, 4.8).
 
-use super::{REFERENCES_MAX, resolved};
+use super::resolved;
 use aro_wit::manifest::{Checks, Credential, DeclaredParameter, RequestBody};
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 
 /// Keywords that say nothing about values.
 const ORNAMENTS: [&str; 8] = [
@@ -19,14 +18,14 @@ const ORNAMENTS: [&str; 8] = [
 /// Nesting of schemas that is followed.
 const DEPTH_MAX: usize = 64;
 
-/// What an operation demands and promises.
-pub(super) fn checks(
+/// What an operation demands and promises; none if nothing that can be looked at.
+pub(super) fn of(
     root: &Value,
     item: &Value,
     operation: &Value,
     responses: &Map<String, Value>,
-) -> Checks {
-    Checks {
+) -> Option<Box<Checks>> {
+    let checks = Checks {
         body: operation
             .get("requestBody")
             .map(|body| request_body(resolved(root, body))),
@@ -39,7 +38,8 @@ pub(super) fn checks(
             })
             .collect(),
         security: security(root, operation),
-    }
+    };
+    (checks != Checks::default()).then(|| Box::new(checks))
 }
 
 /// The schemas that others refer to.
@@ -151,7 +151,10 @@ fn schema(declared: &Value, depth: usize) -> Value {
             ("nullable" | "readOnly" | "writeOnly" | "default" | "$schema" | "$id", _) => continue,
             (name, _) if ORNAMENTS.contains(&name) || name.starts_with("x-") => continue,
             ("exclusiveMinimum" | "exclusiveMaximum", Value::Bool(_)) => continue,
-            ("properties" | "patternProperties" | "$defs" | "dependentSchemas", Value::Object(all)) => {
+            (
+                "properties" | "patternProperties" | "$defs" | "dependentSchemas",
+                Value::Object(all),
+            ) => {
                 let all = all.iter();
                 Value::Object(
                     all.map(|(name, value)| (name.clone(), schema(value, depth + 1)))
@@ -166,7 +169,10 @@ fn schema(declared: &Value, depth: usize) -> Value {
         };
         plain.insert(name.clone(), value);
     }
-    for (bound, strict) in [("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")] {
+    for (bound, strict) in [
+        ("minimum", "exclusiveMinimum"),
+        ("maximum", "exclusiveMaximum"),
+    ] {
         if members.get(strict) == Some(&Value::Bool(true))
             && let Some(number) = plain.remove(bound)
         {
@@ -179,19 +185,6 @@ fn schema(declared: &Value, depth: usize) -> Value {
         _ => plain,
     }
 }
-
-/// Whether a contract says anything that can be looked at.
-pub(super) fn is_empty(checks: &Checks) -> bool {
-    *checks
-        == Checks {
-            body: None,
-            parameters: Vec::new(),
-            responses: BTreeMap::new(),
-            security: Vec::new(),
-        }
-}
-
-const _: () = assert!(DEPTH_MAX > REFERENCES_MAX);
 
 #[cfg(test)]
 mod tests {

@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 use aro_host::{
-    ConsoleSink, Environment, Grants, Isolation, Outbound, Overflow, Parameters, Prefix,
-    RuntimeCode, Settings, SlowPeer, Targets, TlsIdentity,
+    ConsoleSink, ContractChecks, Environment, Grants, Isolation, Outbound, Overflow, Parameters,
+    Prefix, RuntimeCode, Settings, SlowPeer, Targets, TlsIdentity,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, Ipv4Addr};
@@ -86,6 +86,9 @@ pub(crate) struct Options {
     /// Private key of --tls-cert, in PEM form.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Answer requests that are not as the contract demands with 400, 401 or 415, and mark responses that are not as it promises (`run` does the latter always).
+    #[arg(long)]
+    strict_contract: bool,
     /// Origin whose pages may use the HTTP server, such as https://example.org, or `*` for all without credentials; may be repeated.
     #[arg(long = "cors-origin", value_name = "ORIGIN")]
     cors: Vec<String>,
@@ -163,6 +166,11 @@ impl Options {
         settings.parameters = Parameters::parse(&self.parameters);
         settings.data.clone_from(&self.data);
         settings.authorities.clone_from(&self.authorities);
+        settings.contract = match (self.strict_contract, command) {
+            (true, _) => ContractChecks::Strict,
+            (false, Command::Run { .. }) => ContractChecks::Responses,
+            (false, Command::Serve { .. }) => ContractChecks::None,
+        };
         settings.cors.clone_from(&self.cors);
         if let (Some(certificates), Some(key)) = (&self.tls_cert, &self.tls_key) {
             let (certificates, key) = (certificates.clone(), key.clone());

@@ -21,6 +21,14 @@ pub enum LoadError {
     /// The file is not an artefact of ours, or exceeds a limit.
     #[error("the program cannot be loaded")]
     Artifact(#[from] ArtifactError),
+    /// A schema of the contract is none.
+    #[error("a schema of operation {operation:?} cannot be used: {reason}")]
+    Contract {
+        /// Whose.
+        operation: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The engine does not compile the value runtime.
     #[error("the value runtime cannot be compiled")]
     Runtime(#[source] EngineError),

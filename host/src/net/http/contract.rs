@@ -1,6 +1,7 @@
 //! Requests and responses against their contract (runtime.md 4.5, 4.8). Schemas are compiled once, when a program is loaded.
 
 use super::{Answer, json, refusal};
+use crate::engine::LoadError;
 use aro_wit::manifest::{Checks, Credential, DeclaredParameter, Http};
 use hyper::StatusCode;
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -39,6 +40,15 @@ struct Parameter {
 pub(crate) struct ContractError {
     operation: String,
     reason: String,
+}
+
+impl From<ContractError> for LoadError {
+    fn from(error: ContractError) -> Self {
+        Self::Contract {
+            operation: error.operation,
+            reason: error.reason,
+        }
+    }
 }
 
 impl Contract {
@@ -109,10 +119,10 @@ impl Contract {
     }
 
     /// Why a response is not what is promised; none if it is, or nothing is promised.
-    pub(super) fn violation(&self, status: StatusCode, body: &[u8]) -> Option<String> {
+    pub(super) fn violation(&self, status: u16, body: &[u8]) -> Option<String> {
         let schema = self
             .responses
-            .get(status.as_str())
+            .get(&status.to_string())
             .or_else(|| self.responses.get("default"))?;
         // Only containers are looked at.
         let value: Value = serde_json::from_slice(body).ok()?;
@@ -235,8 +245,12 @@ impl Parameter {
             ..
         } = &self.declared;
         let Some(text) = sent.text(place, name) else {
-            return required
-                .then(|| bad_request(&format!("Required {place} parameter '{name}' is missing"), ""));
+            return required.then(|| {
+                bad_request(
+                    &format!("Required {place} parameter '{name}' is missing"),
+                    "",
+                )
+            });
         };
         let schema = self.schema.as_ref()?;
         // A text may be meant as what it reads like; lists and objects have styles of their own.

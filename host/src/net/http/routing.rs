@@ -1,7 +1,8 @@
 //! From method and path to an operation (runtime.md 4.3).
 
+use super::contract::{Contract, ContractError};
 use crate::engine::feature_set::FeatureSet;
-use aro_wit::manifest::{Manifest, Trigger};
+use aro_wit::manifest::{Http, Manifest, Trigger};
 use hyper::Method;
 use std::sync::Arc;
 
@@ -20,6 +21,8 @@ struct Operation {
     segments: Vec<Segment>,
     /// None if no feature set answers it.
     feature_set: Option<Arc<FeatureSet>>,
+    /// What is looked at of its contract.
+    contract: Option<Arc<Contract>>,
 }
 
 enum Segment {
@@ -30,6 +33,7 @@ enum Segment {
 /// The operation of a request.
 pub(super) struct Found {
     pub(super) feature_set: Arc<FeatureSet>,
+    pub(super) contract: Option<Arc<Contract>>,
     /// Parameters of the path, as sent.
     pub(super) parameters: Vec<(String, String)>,
 }
@@ -82,10 +86,28 @@ impl Operations {
                     id: operation.id.clone(),
                     method: operation.method.clone(),
                     feature_set: handler(&operation.id),
+                    contract: None,
                     segments,
                 })
                 .collect(),
         }
+    }
+
+    /// Compiles what the contract demands and promises.
+    ///
+    /// # Errors
+    /// [`ContractError`] if a schema is none.
+    pub(crate) fn check(&mut self, http: &Http) -> Result<(), ContractError> {
+        for operation in &http.operations {
+            let mut known = self.operations.iter_mut();
+            if let Some(checks) = &operation.checks
+                && let Some(known) = known.find(|known| known.id == operation.id)
+            {
+                let contract = Contract::new(http, &operation.id, checks)?;
+                known.contract = Some(Arc::new(contract));
+            }
+        }
+        Ok(())
     }
 
     /// Whether the program has a contract at all.
@@ -116,6 +138,7 @@ impl Operations {
             return match &operation.feature_set {
                 Some(feature_set) => Route::Found(Found {
                     feature_set: Arc::clone(feature_set),
+                    contract: operation.contract.clone(),
                     parameters: operation.parameters(&path),
                 }),
                 None => Route::NotImplemented(operation.id.clone()),
