@@ -6,6 +6,7 @@ use aro_wit::manifest::{
 };
 use indexmap::{IndexMap, IndexSet};
 
+use crate::actions::{ActionKind, lookup};
 use crate::contract;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::emit::artifact::{self, Nested};
@@ -21,6 +22,8 @@ use crate::program::{
 use crate::repositories;
 use crate::runtime::Runtime;
 use crate::source::{Lines, SourceFile};
+use crate::syntax::ast::Target;
+use crate::syntax::walk;
 use crate::template::FOLDER;
 
 /// What is compiled.
@@ -113,6 +116,7 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
         entries: Vec::new(),
         components: Vec::new(),
         diagnostics,
+        emitted: emitted(&program),
     };
     let mut facts = facts(&program, &files, templates);
     facts.api = api.as_ref();
@@ -175,6 +179,8 @@ struct Linker {
     entries: Vec<Entry>,
     components: Vec<Nested>,
     diagnostics: Vec<Diagnostic>,
+    /// Events that the program emits.
+    emitted: IndexSet<String>,
 }
 
 impl Linker {
@@ -184,8 +190,27 @@ impl Linker {
                 self.feature_set(set, Job::of(Role::Test), Trigger::Test, facts);
             }
             (Build::Tests, _) => {}
-            (Build::Program, Some((job, trigger))) => self.feature_set(set, job, trigger, facts),
+            (Build::Program, Some((job, trigger))) => {
+                let guards = job.guards.clone();
+                self.feature_set(set, job, trigger, facts);
+                self.emitted_too(set, guards, facts);
+            }
             (Build::Program, None) => self.diagnostics.extend(not_compiled(set)),
+        }
+    }
+
+    /// A handler of connections whose event the program emits as well handles that, too (runtime.md 3.3).
+    fn emitted_too(&mut self, set: &FeatureSet, guards: Vec<GuardCondition>, facts: &Facts<'_>) {
+        let Kind::Tcp(_) = set.trigger else { return };
+        let Some((event, _)) = set.syntax.activity.split_once(" Handler") else {
+            return;
+        };
+        if let Some(event) = self.emitted.get(event.trim()).cloned() {
+            let job = Job {
+                guards,
+                ..Job::of(Role::Event)
+            };
+            self.feature_set(set, job, Trigger::Event(event), facts);
         }
     }
 
@@ -239,6 +264,20 @@ impl Linker {
         });
         Ok(())
     }
+}
+
+/// The types of the events that some statement emits.
+fn emitted(program: &Program) -> IndexSet<String> {
+    let mut emitted = IndexSet::new();
+    for set in &program.feature_sets {
+        walk::actions(&set.syntax.body, &mut |action, _| {
+            let emits = lookup(&action.verb.text).is_some_and(|verb| verb.kind == ActionKind::Emit);
+            if let (true, Target::Noun(noun)) = (emits, &action.result) {
+                emitted.insert(noun.base.clone());
+            }
+        });
+    }
+    emitted
 }
 
 fn owned(imports: &IndexMap<&'static str, Vec<&'static str>>) -> IndexMap<String, Vec<String>> {

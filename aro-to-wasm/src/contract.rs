@@ -2,6 +2,10 @@
 //!
 //! Versions 3.0 and 3.1, as YAML or JSON. What a contract says of requests is not enforced; nothing of it is needed at run time but methods, paths and identities.
 
+mod schema;
+
+pub(crate) use schema::Schemas;
+
 use aro_wit::manifest::{Http, Operation};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
@@ -34,6 +38,8 @@ pub(crate) struct Contract {
     nested: IndexMap<String, Vec<String>>,
     /// By identity.
     parameters: IndexMap<String, Parameters>,
+    /// Of its components.
+    pub(crate) schemas: Schemas,
 }
 
 impl Contract {
@@ -176,6 +182,7 @@ impl Reading<'_> {
             }
         }
         self.contract.http.port = server_port(root);
+        self.contract.schemas = Schemas::of(root);
         let empty = Map::new();
         let Some(paths) = root
             .get("paths")

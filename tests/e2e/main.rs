@@ -7,6 +7,7 @@
 )]
 
 mod artifact;
+mod browser;
 mod commands;
 mod durability;
 mod echo;

@@ -244,11 +244,13 @@ async fn names_that_do_not_resolve_and_time_that_runs_out_are_told_apart() {
     }
     (Why: SocketError Handler) {
         Log "${<event: error>} (${<event: code>})" to the <console>.
+        Log "no time" to the <console> when <event: timestamp> is empty.
         Return an <OK: status> for the <reason>.
     }"#;
     let (outcome, printed) = run(text, all).await;
     assert_eq!(outcome, Outcome::Success);
     assert!(printed.contains("[Application-Start] empty\n"), "{printed}");
+    assert!(!printed.contains("no time"), "{printed}");
     // A resolver that cannot be reached may take longer than it is given.
     assert!(
         printed.contains("Host not found: no-such-host.invalid (not-found)")
@@ -307,6 +309,7 @@ async fn outbound_connections_must_be_granted() {
     );
     let (_, printed) = run(&denied, grant("*:80")).await;
     assert!(printed.contains("[Application-Start] empty\n"), "{printed}");
+    assert!(!printed.contains("no time"), "{printed}");
     assert!(
         printed.contains("[Why] Permission denied: localhost:443\n"),
         "{printed}"

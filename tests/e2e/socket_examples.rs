@@ -257,6 +257,12 @@ async fn load_balancer() {
     }
     let even = [('a', 10), ('b', 10), ('c', 10)];
     assert_eq!(counts.into_iter().collect::<Vec<_>>(), even);
+    // Those that come at once have a turn each, too: none is lost, none is given twice.
+    let at_once = futures_util::future::join_all((0..60).map(|_| visit())).await;
+    for name in ['a', 'b', 'c'] {
+        let count = at_once.iter().filter(|one| **one == name).count();
+        assert_eq!(count, 20, "{at_once:?}");
+    }
     backends.remove(1).0.abort();
     for _ in 0..12 {
         let name = visit().await;

@@ -380,3 +380,43 @@ async fn subscriptions_have_a_limit() {
     );
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_of_the_system_and_emitted_ones_reach_handlers_of_connections() {
+    let program = r#"(Application-Start: Relay) {
+        Listen on port 0 as <relay>.
+        Emit a <DataReceived: event> with { data: "from nobody", connectionId: "none" }.
+        Return an <OK: status> for the <startup>.
+    }
+    (Came: socket.connected Handler) {
+        Log "came ${<event: remoteAddress>}" to the <console>.
+        Return an <OK: status> for the <event>.
+    }
+    (Said: socket.data Handler<server:relay>) {
+        Log "said ${<event: data>} ${<packet: text>}" to the <console>.
+        Return an <OK: status> for the <event>.
+    }
+    (Handled: DataReceived Handler) {
+        Extract the <data> from the <event: data>.
+        Log "handled ${<data>}" to the <console>.
+        Return an <OK: status> for the <event>.
+    }
+    (Left: socket.disconnected Handler) {
+        Log "left ${<event: reason>}" to the <console>.
+        Return an <OK: status> for the <event>.
+    }"#;
+    let server = Server::start(sources(&[("main.aro", program)])).await;
+    let output = server.output("[Handled] handled from nobody\n").await;
+    assert!(!output.contains("[Said]"), "{output}");
+    let mut peer = server.connect().await;
+    server
+        .output(&format!("[Came] came {}\n", peer.address()))
+        .await;
+    peer.send("hello").await;
+    server.output("[Said] said hello hello\n").await;
+    server.output("[Handled] handled hello\n").await;
+    drop(peer);
+    server.output("[Left] left connection closed\n").await;
+    let stopped = server.stop().await;
+    assert_eq!(stopped.error, "");
+}

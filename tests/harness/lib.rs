@@ -7,6 +7,7 @@
 )]
 
 mod binary;
+mod browser;
 mod peer;
 mod process;
 mod random;
@@ -15,6 +16,7 @@ mod server;
 mod websocket;
 
 pub use binary::{binary, repository};
+pub use browser::{Browser, Page};
 pub use peer::Peer;
 pub use process::{Serving, aro_host};
 pub use random::Random;

@@ -97,6 +97,7 @@ codes! {
     UnterminatedComment "W0019" "a comment without its end",
     UnknownOperation "W0021" "an operation that Compute does not have",
     CountsFromEnd "W0022" "an index that counts from the end of a list",
+    UnknownSchema "W0023" "a type that the contract does not define",
     NeverRun "W0030" "a feature set that nothing runs",
     LoopRebinding "W0020" "a name bound again inside a loop that counts",
 }

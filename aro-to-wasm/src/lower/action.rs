@@ -9,10 +9,12 @@ mod data;
 mod environment;
 mod event;
 mod file;
+mod form;
 mod format;
 mod object;
 mod output;
 mod request;
+mod schema;
 mod server;
 mod socket;
 mod state;
@@ -46,7 +48,8 @@ impl Body<'_, '_> {
         };
         // Actions that give values away, and those that check, run whatever their object is.
         let binds_itself = known.role == actions::Role::Response
-            || matches!(known.kind, ActionKind::Validate | ActionKind::Compare);
+            || matches!(known.kind, ActionKind::Validate | ActionKind::Compare)
+            || (known.kind == ActionKind::Close && socket::close_options(action).is_some());
         if !binds_itself && self.binds_directly(action, known.bare_object) {
             return;
         }
@@ -105,14 +108,28 @@ impl Body<'_, '_> {
             ActionKind::Notify => self.notify(action),
             ActionKind::Schedule => self.schedule(action),
             ActionKind::Cancel => self.cancel(action),
-            ActionKind::Keepalive if !is_pause(action) => self.keepalive(action),
+            ActionKind::Restart => self.restart(action),
+            ActionKind::Keepalive => self.keepalive(action),
             _ => self.no_such_action(action),
         }
     }
 
     fn no_such_action(&mut self, action: &Action) {
-        let what = format!("the action `{}`", action.verb.text);
-        self.not_yet(action.verb.span, &what);
+        match kind(action) {
+            Some(
+                ActionKind::Execute
+                | ActionKind::Prompt
+                | ActionKind::Select
+                | ActionKind::Show
+                | ActionKind::Render
+                | ActionKind::Repaint
+                | ActionKind::Git,
+            ) => self.not_available(action),
+            _ => {
+                let what = format!("the action `{}`", action.verb.text);
+                self.not_yet(action.verb.span, &what);
+            }
+        }
     }
 
     /// Actions on collections, texts and checks, whose prepositions are enforced; answers whether the action is one.
@@ -249,7 +266,9 @@ impl Body<'_, '_> {
                 ExpressionKind::Reference(noun) => self.noun(noun, Path::Step, FailureKind::Action),
                 _ => self.expression(expression),
             }),
-            Operand::Duration { .. } | Operand::Labelled { .. } => None,
+            // The unit of an amount says nothing to an action that does not wait.
+            Operand::Duration { amount, .. } => Some(self.expression(amount)),
+            Operand::Labelled { .. } => None,
         }
     }
 
@@ -274,18 +293,6 @@ impl Body<'_, '_> {
             ..noun.clone()
         };
         self.noun(&plain, Path::Step, FailureKind::Action)
-    }
-}
-
-/// `Wait for 5 seconds.`: a number with or without unit makes it a sleep (runtime.md 1.4.1).
-fn is_pause(action: &Action) -> bool {
-    match action.object.as_ref().map(|object| &object.operand) {
-        Some(Operand::Duration { .. }) => true,
-        Some(Operand::Expression(value)) => match &value.kind {
-            ExpressionKind::Reference(noun) => noun.base != "shutdown-signal",
-            _ => true,
-        },
-        Some(Operand::Noun(_) | Operand::Labelled { .. }) | None => false,
     }
 }
 
@@ -359,7 +366,10 @@ fn labelled_with<'a>(action: &'a Action, label: &str) -> Option<&'a Expression> 
 fn with_object(action: &Action) -> Option<&Expression> {
     let object = action.object.as_ref()?;
     match (&object.operand, object.preposition) {
-        (Operand::Expression(value), crate::syntax::ast::Preposition::With) => Some(value),
+        (
+            Operand::Expression(value) | Operand::Duration { amount: value, .. },
+            crate::syntax::ast::Preposition::With,
+        ) => Some(value),
         _ => None,
     }
 }

@@ -49,6 +49,13 @@ impl Body<'_, '_> {
         }
     }
 
+    /// Enters a name that may be bound.
+    pub(super) fn declare_doubtful(&mut self, name: &str, local: LocalId) {
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.names.insert(name.to_owned(), local);
+        }
+    }
+
     /// The names bound for certain, to be restored after a block that may not run.
     pub(super) fn bound(&self) -> Vec<FxHashSet<LocalId>> {
         self.scopes

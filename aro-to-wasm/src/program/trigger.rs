@@ -147,11 +147,12 @@ fn before(activity: &str, suffix: &str) -> String {
         .to_owned()
 }
 
+/// The name of the seed's style, and that of the event of the system (runtime.md 3.3, 3.4).
 fn tcp_event(event: &str) -> Option<SocketEvent> {
     match event {
-        "ClientConnected" => Some(SocketEvent::Connected),
-        "DataReceived" => Some(SocketEvent::Data),
-        "ClientDisconnected" => Some(SocketEvent::Disconnected),
+        "ClientConnected" | "socket.connected" => Some(SocketEvent::Connected),
+        "DataReceived" | "socket.data" => Some(SocketEvent::Data),
+        "ClientDisconnected" | "socket.disconnected" => Some(SocketEvent::Disconnected),
         _ => None,
     }
 }
@@ -298,6 +299,10 @@ mod tests {
             (
                 "D: DataReceived Handler<server:chat>",
                 Trigger::Tcp(SocketEvent::Data),
+            ),
+            (
+                "D: socket.disconnected Handler",
+                Trigger::Tcp(SocketEvent::Disconnected),
             ),
             (
                 "Ship: OrderPaid Handler<region:eu,uk;tier:gold>",

@@ -11,6 +11,7 @@ mod generate;
 mod properties;
 mod seeds;
 mod vectors;
+mod verbs;
 
 #[path = "../support/tree.rs"]
 mod tree;

@@ -1,9 +1,9 @@
-//! Every program of the user documents reads without error. They are handed over beside the repository, not copied into it.
+//! Every program of the user documents reads and compiles without error. They are handed over beside the repository, not copied into it.
 
 use aro_to_wasm::diagnostic::{Code, Diagnostic, render};
-use aro_to_wasm::front;
 use aro_to_wasm::source::SourceFile;
 use aro_to_wasm::syntax::parse;
+use aro_to_wasm::{Input, compile, front};
 use std::path::{Path, PathBuf};
 
 /// The text of the document whose number begins its file name.
@@ -45,7 +45,7 @@ fn wrapped(block: &str) -> String {
     if headed {
         block.to_owned()
     } else {
-        format!("(Snippet: Test) {{\n{block}}}\n")
+        format!("(Snippet: Shown Handler) {{\n{block}}}\n")
     }
 }
 
@@ -74,7 +74,7 @@ pub(crate) fn programs(page: &str) -> Vec<String> {
             loose.push('\n');
         }
     }
-    programs.push(format!("(Snippets: Test) {{\n{loose}}}\n"));
+    programs.push(format!("(Snippets: Shown Handler) {{\n{loose}}}\n"));
     programs
 }
 
@@ -99,19 +99,45 @@ fn reads(name: &str, program: &str) {
     );
 }
 
-#[test]
-fn socket_guide_in_angle_style_reads() {
-    let blocks = blocks(&seed("000"));
-    assert!(blocks.len() > 20, "{}", blocks.len());
-    blocks.iter().for_each(|block| reads("000", block));
+/// An excerpt as a program: with the entry point that it may lack.
+fn compiles(name: &str, program: &str) {
+    reads(name, program);
+    let start = match program.contains("(Application-Start:") {
+        true => "",
+        false => "(Application-Start: Excerpt) { Return an <OK: status> for the <startup>. }\n",
+    };
+    let file = SourceFile {
+        path: name.to_owned(),
+        text: format!("{start}{program}"),
+    };
+    let input = Input {
+        name: name.to_owned(),
+        files: vec![file],
+        ..Input::default()
+    };
+    let compiled = compile(input).unwrap();
+    let errors = compiled.diagnostics.iter().filter(|found| found.is_error());
+    let errors: Vec<Diagnostic> = errors.cloned().collect();
+    assert!(
+        compiled.artifact.is_some(),
+        "{}",
+        render(&errors, &compiled.files, false)
+    );
 }
 
 #[test]
-fn socket_guide_in_bare_style_reads() {
+fn socket_guide_in_angle_style_compiles() {
+    let blocks = blocks(&seed("000"));
+    assert!(blocks.len() > 20, "{}", blocks.len());
+    blocks.iter().for_each(|block| compiles("000", block));
+}
+
+#[test]
+fn socket_guide_in_bare_style_compiles() {
     let programs = programs(&seed("001"));
     assert!(programs.len() > 20, "{}", programs.len());
     assert!(programs.last().unwrap().lines().count() > 10);
-    programs.iter().for_each(|program| reads("001", program));
+    programs.iter().for_each(|program| compiles("001", program));
 }
 
 #[test]

@@ -227,6 +227,9 @@ pub const EXPORTS: &[Export] = &[
     // Checks: (v, s rule) -> v, (v, v) -> v, (v, s object, s field, s from, s to) -> v?
     export("validate", &[I32, I32, I32], &[I32]),
     export("relation", &[I32, I32], &[I32]),
+    // Schemas of a contract: (v, s bundle, s name) -> v?, -> v record
+    export("typed", &[I32, I32, I32, I32, I32], &[I32]),
+    export("judged", &[I32, I32, I32, I32, I32], &[I32]),
     export(
         "accept",
         &[I32, I32, I32, I32, I32, I32, I32, I32, I32],

@@ -34,6 +34,7 @@ pub mod operate;
 pub mod reduce;
 pub mod regex;
 pub mod response;
+pub mod schema;
 pub mod sets;
 pub mod shape;
 pub mod socket;

@@ -4,7 +4,9 @@ use super::connect::{self, Request};
 use super::listener::Listener;
 use crate::conn::Connection;
 use crate::event;
+use crate::store::change::date_text;
 use crate::store::datum::Datum;
+use crate::store::repository::now;
 use crate::tenant::Tenant;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -53,6 +55,7 @@ fn of_listener(listener: &Listener) -> Fields {
 
 fn of_error(error: &SocketError) -> Fields {
     fields([
+        ("timestamp", Datum::Date(date_text(now()))),
         ("error", text(error.error.as_str())),
         ("code", text(error.code)),
     ])

@@ -292,8 +292,14 @@ impl Task {
             written += bytes;
             self.advance(bytes);
         }
-        if self.batch.is_empty() && self.batch.capacity() > SEGMENTS_KEPT_MAX {
-            self.batch = VecDeque::new();
+        if self.batch.is_empty() {
+            // What is encrypted may still wait for room in the socket.
+            if let Poll::Ready(Err(error)) = Pin::new(&mut self.stream).poll_flush(cx) {
+                return Err(error);
+            }
+            if self.batch.capacity() > SEGMENTS_KEPT_MAX {
+                self.batch = VecDeque::new();
+            }
         }
         let bytes = match written {
             0 => taken.bytes,
@@ -425,8 +431,10 @@ impl Task {
 
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let queue = self.poll_flush(cx)?;
-        if queue.closing == Closing::Abort || queue.bytes == 0 {
+        if queue.closing == Closing::Abort {
             Poll::Ready(Ok(()))
+        } else if queue.bytes == 0 {
+            Pin::new(&mut self.stream).poll_flush(cx)
         } else {
             Poll::Pending
         }

@@ -74,7 +74,7 @@ fn text(text: &str) -> Vec<u8> {
 }
 
 /// RFC 3339 in UTC, with milliseconds where they are not zero (`wit/state/README.md`).
-fn date_text(time: Millis) -> String {
+pub(crate) fn date_text(time: Millis) -> String {
     let (seconds, milliseconds) = (time / 1000, time % 1000);
     let (days, second) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);

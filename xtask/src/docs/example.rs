@@ -93,6 +93,20 @@ fn deep() -> String {
 /// Each shows its code, whatever else it shows.
 #[rustfmt::skip] // Programs keep their lines.
 const PROGRAMS: &[(Code, &str)] = &[
+    (Code::UnknownSchema, r#"(Application-Start: Shop) {
+    Create the <data> with { name: "Ida" }.
+    Extract the <user: Usr> from the <data>.
+    Log <user> to the <console>.
+    Return an <OK: status> for the <startup>.
+}
+(* openapi.yaml: *)
+openapi: 3.1.0
+info: { title: Shop, version: '1' }
+paths: {}
+components:
+  schemas:
+    User: { type: object }
+"#),
     (Code::UnexpectedCharacter, r#"(Application-Start: Shop) {
     Log "a" to the <console> when <x> # 1.
     Return an <OK: status> for the <startup>.

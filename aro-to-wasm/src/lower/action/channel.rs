@@ -8,10 +8,7 @@ impl Body<'_, '_> {
     /// `Subscribe the <connection> to the <channel>.`
     pub(super) fn subscribe(&mut self, action: &Action) {
         let Some(channel) = self.channel(action, Preposition::To) else {
-            return self.not_yet(
-                action.span,
-                "this form of Subscribe; `Subscribe the <connection> to the <channel>.` is",
-            );
+            return self.misused(action);
         };
         self.membership(action, HostFunction::Subscribe, channel);
     }
@@ -19,10 +16,7 @@ impl Body<'_, '_> {
     /// `Unsubscribe the <connection> from the <channel>.`
     pub(super) fn unsubscribe(&mut self, action: &Action) {
         let Some(channel) = self.channel(action, Preposition::From) else {
-            return self.not_yet(
-                action.span,
-                "this form of Unsubscribe; `Unsubscribe the <connection> from the <channel>.` is",
-            );
+            return self.misused(action);
         };
         self.membership(action, HostFunction::Unsubscribe, channel);
     }
@@ -30,7 +24,7 @@ impl Body<'_, '_> {
     /// What is no connection subscribes to nothing, as a Send to it would reach nobody.
     fn membership(&mut self, action: &Action, function: HostFunction, channel: Expr) {
         let Some(noun) = result_noun(action) else {
-            return self.not_yet(action.span, "this form");
+            return self.misused(action);
         };
         let value = self.noun(noun, Path::Step, FailureKind::Action);
         let target = self.keep(Expr::runtime("target", vec![value.into()]), Kind::Value);
@@ -51,10 +45,7 @@ impl Body<'_, '_> {
         let value = self.given(action);
         let payload = self.payload(action, value);
         let Some(channel) = self.channel(action, Preposition::To) else {
-            return self.not_yet(
-                action.span,
-                "this form of Publish; `Publish as <name> <value>.` and `Publish the <data> to the <channel>.` are",
-            );
+            return self.misused(action);
         };
         let arguments = vec![text_form(channel), Argument::Slice(Expr::Local(payload))];
         self.perform(Expr::host(HostFunction::PublishChannel, arguments));

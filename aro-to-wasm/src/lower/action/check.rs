@@ -22,7 +22,7 @@ impl Body<'_, '_> {
     /// actions.md 9.1. `Validate the <ok: rule> for the <value>.` binds `ok`; `Validate the <value> for the <schema>.` judges an existing value and leaves it alone. Both bind `validation`.
     pub(super) fn validate(&mut self, action: &Action) {
         let Some(result) = result_noun(action) else {
-            return self.not_yet(action.span, "this form of Validate");
+            return self.misused(action);
         };
         let consumed = self.is_bound(&result.base);
         if let Some(expression) = expression_object(action)
@@ -47,7 +47,19 @@ impl Body<'_, '_> {
             _ if !consumed => (self.result_or_undefined(action, result), VALIDATION),
             _ => (self.variable(&result.base, FailureKind::Action), VALIDATION),
         };
-        let record = Expr::runtime("validate", vec![subject.into(), rule.into()]);
+        let schema = match object {
+            None => object_noun(action).filter(|noun| noun.qualifier.is_none()),
+            Some(_) => None,
+        };
+        let judged = match schema {
+            Some(schema) if self.has_schema(&schema.base) => {
+                let value = self.keep(subject.clone(), Kind::Value);
+                self.judged(value, &schema.base)
+            }
+            _ => None,
+        };
+        let record =
+            judged.unwrap_or_else(|| Expr::runtime("validate", vec![subject.into(), rule.into()]));
         self.bind_both(name, VALIDATION, record);
     }
 
@@ -73,7 +85,7 @@ impl Body<'_, '_> {
     /// actions.md 9.2. `Compare the <a> against the <b>.` binds `comparison`, `Compare the <res: a> against the <b>.` also `res`.
     pub(super) fn compare(&mut self, action: &Action) {
         let Some(result) = result_noun(action) else {
-            return self.not_yet(action.span, "this form of Compare");
+            return self.misused(action);
         };
         let (left, name) = match specifiers(result) {
             [left, path @ ..] => (left.as_str(), (path, result.base.as_str())),
@@ -96,7 +108,7 @@ impl Body<'_, '_> {
             Some(with) => self.expression(with),
             None => match self.source(action) {
                 Some(right) if action.object.is_some() => right,
-                _ => return self.not_yet(action.span, "this form of Compare"),
+                _ => return self.misused(action),
             },
         };
         let record = Expr::runtime("relation", vec![Expr::Local(left).into(), right.into()]);
@@ -106,7 +118,7 @@ impl Body<'_, '_> {
     /// actions.md 9.3
     pub(super) fn accept(&mut self, action: &Action) {
         let (Some(result), Some(object)) = (result_noun(action), object_noun(action)) else {
-            return self.not_yet(action.span, "this form of Accept");
+            return self.misused(action);
         };
         let transition = match &result.qualifier {
             Some(qualifier) => &qualifier.text,

@@ -44,7 +44,7 @@ impl Body<'_, '_> {
     /// actions.md 10.1
     pub(super) fn filter_list(&mut self, action: &Action) {
         let (Some(result), Some(source)) = (result_noun(action), self.selected(action)) else {
-            return self.not_yet(action.span, "this form of Filter");
+            return self.misused(action);
         };
         let value = match legacy_test(result) {
             Some((field, operator, expected)) if action.clauses.filter.is_none() => {
@@ -65,7 +65,7 @@ impl Body<'_, '_> {
     /// actions.md 10.2
     pub(super) fn map(&mut self, action: &Action) {
         let (Some(result), Some(source)) = (result_noun(action), self.selected(action)) else {
-            return self.not_yet(action.span, "this form of Map");
+            return self.misused(action);
         };
         let field: Vec<&str> = specifiers(result)
             .iter()
@@ -84,7 +84,7 @@ impl Body<'_, '_> {
     /// actions.md 10.3
     pub(super) fn reduce(&mut self, action: &Action) {
         let Some(result) = result_noun(action) else {
-            return self.not_yet(action.span, "this form of Reduce");
+            return self.misused(action);
         };
         let aggregate = action
             .clauses
@@ -113,7 +113,7 @@ impl Body<'_, '_> {
             None => self.source(action),
         };
         let Some(source) = source else {
-            return self.not_yet(action.span, "this form of Reduce");
+            return self.misused(action);
         };
         let source = self.narrowed(source, action);
         let [function, field, path] =
@@ -127,7 +127,7 @@ impl Body<'_, '_> {
     /// actions.md 10.4
     pub(super) fn group(&mut self, action: &Action) {
         let (Some(result), Some(source)) = (result_noun(action), self.selected(action)) else {
-            return self.not_yet(action.span, "this form of Group");
+            return self.misused(action);
         };
         let field = self
             .by_field(action)
@@ -142,7 +142,7 @@ impl Body<'_, '_> {
     /// actions.md 10.5
     pub(super) fn sort(&mut self, action: &Action) {
         let (Some(result), Some(source)) = (result_noun(action), self.selected(action)) else {
-            return self.not_yet(action.span, "this form of Sort");
+            return self.misused(action);
         };
         if matches!(action.clauses.by, Some(By::Regex { .. })) {
             return self.fail("'Sort' sorts by a field, not by a pattern");
@@ -206,7 +206,8 @@ impl Body<'_, '_> {
                     ExpressionKind::Reference(noun) => self.collection(noun),
                     _ => self.expression(expression),
                 }),
-                Operand::Duration { .. } | Operand::Labelled { .. } => None,
+                Operand::Duration { amount, .. } => Some(self.expression(amount)),
+                Operand::Labelled { .. } => None,
             },
         }
     }
@@ -233,7 +234,7 @@ impl Body<'_, '_> {
             None => source,
             Some(filter) => {
                 let Some(condition) = self.where_clause(filter) else {
-                    self.not_yet(action.span, "a `where` with so many alternatives");
+                    self.too_many_alternatives(action);
                     return source;
                 };
                 Expr::runtime(

@@ -36,9 +36,6 @@ const OPERATIONS: &[&str] = &[
 /// Operations on two values, the second one in the `with` clause.
 const SET_OPERATIONS: &[&str] = &["intersect", "intersection", "difference", "union"];
 
-/// Operations on dates and the conversion of Markdown, which are compiled elsewhere.
-const FORMATS: &[&str] = &["date", "format", "distance", "markdown"];
-
 /// Kinds that a value can be transformed to, in any letter case.
 const KINDS: &[&str] = &[
     "string", "int", "integer", "double", "float", "bool", "boolean", "json", "identity",
@@ -61,7 +58,7 @@ impl Body<'_, '_> {
             return;
         };
         let Some(value) = self.object_value(action) else {
-            return self.not_yet(action.span, "this form of Compute");
+            return self.misused(action);
         };
         let operations = match &result.qualifier {
             Some(qualifier) if is_annotation(&qualifier.text) => "",
@@ -92,11 +89,10 @@ impl Body<'_, '_> {
         if matches!(name, "" | "identity") {
             return Some(value);
         }
-        if FORMATS.contains(&name) || name.starts_with(['+', '-']) {
-            self.not_yet(action.span, &format!("the operation `{name}`"));
-            return None;
-        }
         let value = self.keep(value, Kind::Value);
+        if super::time::is_operation(name) {
+            return self.time_operation(name, value, action);
+        }
         if with_object(action).is_some() {
             with.get_or_insert(value);
         }
@@ -124,14 +120,8 @@ impl Body<'_, '_> {
         let Some(result) = result_noun(action) else {
             return;
         };
-        if let Some(noun) = super::object_noun(action)
-            && noun.base == "template"
-            && self.lookup("template").is_none()
-        {
-            return self.not_yet(noun.span, "`Transform` of a template");
-        }
         let Some(value) = self.object_value(action) else {
-            return self.not_yet(action.span, "this form of Transform");
+            return self.misused(action);
         };
         let kind = match &result.qualifier {
             Some(qualifier) => qualifier.specifiers.first().unwrap_or(&qualifier.text),

@@ -17,14 +17,11 @@ impl Body<'_, '_> {
     pub(super) fn connect(&mut self, action: &Action) {
         let alias = action.clauses.alias.as_ref();
         let Some(name) = alias.or(result_noun(action)) else {
-            return self.not_yet(
-                action.span,
-                "a Connect without a name; `Connect to <host: \"h\"> on port 9000 as <server>.` is",
-            );
+            return self.misused(action);
         };
         let port = port(action);
         let Some(host) = self.host(action) else {
-            return self.not_yet(action.span, "this form of Connect");
+            return self.misused(action);
         };
         let number = port.as_ref().and_then(|port| match port.kind {
             ExpressionKind::Int(number) => Some(number),
@@ -160,7 +157,7 @@ impl Body<'_, '_> {
             return self.start_service(action);
         }
         let Some(result) = result_noun(action).filter(|noun| is_socket_server(noun)) else {
-            return self.not_yet(action.span, "Start of anything but the socket server");
+            return self.unknown_service(action);
         };
         let name = action
             .clauses
@@ -191,7 +188,7 @@ impl Body<'_, '_> {
             return self.stop_service();
         }
         let Some(result) = result_noun(action).filter(|noun| is_socket_server(noun)) else {
-            return self.not_yet(action.span, "Stop of anything but the socket server");
+            return self.unknown_service(action);
         };
         let listener = self.find(&result.base);
         let listener = self.keep(listener, Kind::Value);

@@ -1,6 +1,6 @@
 //! Parse.
 
-use super::{Body, is_json, result_noun};
+use super::{Body, result_noun};
 use crate::ir::{Constant, Expr};
 use crate::syntax::ast::Action;
 
@@ -10,11 +10,8 @@ impl Body<'_, '_> {
         let Some(result) = result_noun(action) else {
             return;
         };
-        if result.qualifier.is_some() && !is_json(result) {
-            return self.not_yet(result.span, "`Parse` of another format than JSON");
-        }
         let Some(value) = self.object_value(action) else {
-            return self.not_yet(action.span, "this form of Parse");
+            return self.misused(action);
         };
         if result.qualifier.is_none() {
             let parsed = self.act("parse_json", vec![value.into()]);

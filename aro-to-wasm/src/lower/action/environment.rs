@@ -1,6 +1,7 @@
 //! What surrounds a program: environment variables, parameters, standard input (actions.md 5.1, 22.1, 23.3; runtime.md 1.7 to 1.9).
 
 use super::Body;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Argument, Callee, Constant, Expr, Fails, FailureKind, HostFunction, Kind};
 use crate::syntax::ast::{Noun, Require};
 use aro_wit::interface;
@@ -70,7 +71,10 @@ impl Body<'_, '_> {
             "line" => LINE,
             "rest" | "all" | "text" | "content" => REST,
             other => {
-                self.not_yet(noun.span, &format!("`{other}` of the standard input"));
+                let message = format!("the standard input has no `{other}`");
+                let diagnostic = Diagnostic::new(Code::UnsupportedForm, noun.span, message)
+                    .help("it has `<stdin: line>` and `<stdin: rest>`");
+                self.shared.diagnostics.push(diagnostic);
                 return Expr::Constant(Constant::Null);
             }
         };

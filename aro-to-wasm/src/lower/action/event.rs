@@ -12,7 +12,7 @@ impl Body<'_, '_> {
     /// `Emit a <OrderPlaced: event> with <order>.`
     pub(super) fn emit(&mut self, action: &Action) {
         let Some(result) = result_noun(action) else {
-            return self.not_yet(action.span, "this form of Emit");
+            return self.misused(action);
         };
         let payload = self.event_payload(action);
         self.raise(&result.base, payload);
@@ -104,7 +104,7 @@ impl Body<'_, '_> {
     /// `Notify the <user> with "text".`: nobody is notified about a name that is not bound, and each element of a list by itself.
     pub(super) fn notify(&mut self, action: &Action) {
         let Some(result) = result_noun(action) else {
-            return self.not_yet(action.span, "this form of Notify");
+            return self.misused(action);
         };
         let target = self.variable_or_unbound(&result.base);
         if target == Expr::Unbound {
@@ -184,7 +184,7 @@ impl Body<'_, '_> {
     /// `Schedule the <tick> with 5 seconds.`; `<tick: once>` fires one time.
     pub(super) fn schedule(&mut self, action: &Action) {
         let Some(result) = result_noun(action) else {
-            return self.not_yet(action.span, "this form of Schedule");
+            return self.misused(action);
         };
         let Some((amount, unit)) = interval(action) else {
             return self.fail(NOT_NUMERIC);
@@ -215,7 +215,7 @@ impl Body<'_, '_> {
     /// `Cancel the <tick>.`
     pub(super) fn cancel(&mut self, action: &Action) {
         let Some(result) = result_noun(action) else {
-            return self.not_yet(action.span, "this form of Cancel");
+            return self.misused(action);
         };
         let subject = self.text(&result.base);
         self.perform(Expr::host(HostFunction::CancelTimer, vec![subject.into()]));

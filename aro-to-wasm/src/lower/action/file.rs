@@ -2,6 +2,7 @@
 
 use super::{Body, object_noun, plain_with, result_noun, with_object};
 use crate::actions::{ActionKind, lookup};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{
     Argument, Constant, Expr, FailureKind, FlagOperator, HostFunction, Kind, LocalId, Node,
 };
@@ -42,7 +43,7 @@ impl Body<'_, '_> {
     /// actions.md 17.1
     pub(super) fn read(&mut self, action: &Action) {
         let Some(result) = result_noun(action) else {
-            return self.not_yet(action.span, "this form of Read");
+            return self.misused(action);
         };
         if let Some(noun) = object_noun(action)
             && noun.base == "stdin"
@@ -55,7 +56,7 @@ impl Body<'_, '_> {
             return self.read_url(action);
         }
         let Some(path) = self.object_path(action) else {
-            return self.not_yet(action.span, "this form of Read");
+            return self.misused(action);
         };
         let path = self.keep(path, Kind::Value);
         self.needs(FILES_READING, "");
@@ -98,11 +99,11 @@ impl Body<'_, '_> {
                 let value = self.bound_or(value, empty);
                 (value, noun.qualifier.as_ref().map(|name| name.text.clone()))
             }
-            Target::None => return self.not_yet(action.span, "this form of Write"),
+            Target::None => return self.misused(action),
         };
         let value = self.keep(value, Kind::Value);
         let Some(path) = self.object_path(action) else {
-            return self.not_yet(action.span, "this form of Write");
+            return self.misused(action);
         };
         let path = self.keep(path, Kind::Value);
         self.needs(FILES_WRITING, "");
@@ -195,7 +196,7 @@ impl Body<'_, '_> {
             return self.bind(&noun.base, longer, false);
         }
         let Some(path) = self.object_path(action) else {
-            return self.not_yet(action.span, "this form of Append");
+            return self.misused(action);
         };
         self.needs(FILES_WRITING, "");
         let contents = Expr::runtime("content", vec![Expr::Local(added).into()]);
@@ -208,7 +209,7 @@ impl Body<'_, '_> {
     /// actions.md 17.4
     pub(super) fn list_directory(&mut self, action: &Action) {
         let (Some(result), Some(path)) = (result_noun(action), self.object_path(action)) else {
-            return self.not_yet(action.span, "this form of List");
+            return self.misused(action);
         };
         let qualifier = result
             .qualifier
@@ -236,7 +237,7 @@ impl Body<'_, '_> {
     /// The facts of one file or directory.
     pub(super) fn stat(&mut self, action: &Action) {
         let (Some(result), Some(path)) = (result_noun(action), self.object_path(action)) else {
-            return self.not_yet(action.span, "this form of Stat");
+            return self.misused(action);
         };
         self.needs(FILES_READING, "");
         let entry = Expr::fallible_host(HostFunction::FileStat, vec![text_of(path)]);
@@ -246,7 +247,7 @@ impl Body<'_, '_> {
     /// Whether there is such a file, directory, or either.
     pub(super) fn exists_file(&mut self, action: &Action) {
         let (Some(result), Some(path)) = (result_noun(action), self.object_path(action)) else {
-            return self.not_yet(action.span, "this form of Exists");
+            return self.misused(action);
         };
         let kind = match object_noun(action).map(|noun| noun.base.as_str()) {
             Some("file") => FILE,
@@ -268,7 +269,7 @@ impl Body<'_, '_> {
     /// A result named `file` makes or touches a file, any other one a directory with its parents.
     pub(super) fn make_file(&mut self, action: &Action) {
         let (Some(result), Some(path)) = (result_noun(action), self.object_path(action)) else {
-            return self.not_yet(action.span, "this form of Make");
+            return self.misused(action);
         };
         let is_file = result.base == "file" || is_touch(action);
         let function = match is_file {
@@ -287,12 +288,12 @@ impl Body<'_, '_> {
     /// Copy and Move: from the result's path to the object's.
     pub(super) fn transfer(&mut self, action: &Action, function: HostFunction) {
         let Some(result) = result_noun(action) else {
-            return self.not_yet(action.span, "this form of Copy or Move");
+            return self.misused(action);
         };
         let source = self.path(result);
         let source = self.keep(source, Kind::Value);
         let Some(target) = self.object_path(action) else {
-            return self.not_yet(action.span, "this form of Copy or Move");
+            return self.misused(action);
         };
         let target = self.keep(target, Kind::Value);
         self.needs(FILES_WRITING, "");
@@ -310,7 +311,7 @@ impl Body<'_, '_> {
     /// `Delete the <old> from the <file: "./x">.`
     pub(super) fn remove_file(&mut self, action: &Action) {
         let (Some(result), Some(path)) = (result_noun(action), self.object_path(action)) else {
-            return self.not_yet(action.span, "this form of Delete");
+            return self.misused(action);
         };
         let path = self.keep(path, Kind::Value);
         self.needs(FILES_WRITING, "");
@@ -355,7 +356,10 @@ impl Body<'_, '_> {
             Some(qualifier) if qualifier.quoted => self.constant_text(&qualifier.text),
             Some(qualifier) => self.text_variable(&qualifier.text),
             None if MARKERS.contains(&noun.base.as_str()) && self.lookup(&noun.base).is_none() => {
-                self.not_yet(noun.span, "a file or directory without a path");
+                let message = format!("`{}` without a path names no file", noun.base);
+                let diagnostic = Diagnostic::new(Code::UnsupportedForm, noun.span, message)
+                    .help(format!("write `<{}: \"./path\">`", noun.base));
+                self.shared.diagnostics.push(diagnostic);
                 Expr::Constant(Constant::Null)
             }
             None => self.text_variable(&noun.base),

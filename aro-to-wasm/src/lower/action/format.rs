@@ -40,7 +40,7 @@ impl Body<'_, '_> {
         let name = qualifier.text.to_ascii_lowercase();
         if FORMATS.contains(&name.as_str()) {
             let Some(value) = self.object_value(action) else {
-                return self.not_yet(action.span, "this form of Parse");
+                return self.misused(action);
             };
             let value = self.keep(value, crate::ir::Kind::Value);
             let settings = match plain_with(action) {
@@ -52,7 +52,14 @@ impl Body<'_, '_> {
             let parsed = self.act("deserialize_as", arguments);
             return self.bind(&result.base, parsed, false);
         }
-        // A type's name annotates what JSON gives.
+        // The name of a schema checks what JSON gives, that of any other type annotates it.
+        if self.has_schema(&qualifier.text) {
+            let Some(value) = self.object_value(action) else {
+                return self.misused(action);
+            };
+            let parsed = self.act("parse_json", vec![value.into()]);
+            return self.extract_typed(result, &qualifier.text, parsed);
+        }
         if qualifier
             .text
             .starts_with(|first: char| first.is_uppercase())
@@ -79,7 +86,7 @@ impl Body<'_, '_> {
             return;
         };
         let Some(page) = self.object_value(action) else {
-            return self.not_yet(action.span, "this form of ParseHtml");
+            return self.misused(action);
         };
         let page = self.keep(page, crate::ir::Kind::Value);
         let mode = result

@@ -27,7 +27,7 @@ impl Body<'_, '_> {
         };
         let socket = object_noun(action).is_some_and(|noun| self.names_socket(noun));
         let Some(value) = self.object_value(action) else {
-            return self.not_yet(action.span, "this form of Extract");
+            return self.misused(action);
         };
         let has_path = object_noun(action).is_some_and(|noun| noun.qualifier.is_some());
         // Text that is JSON is read, unless a path has been followed into it already.
@@ -37,12 +37,13 @@ impl Body<'_, '_> {
             Expr::runtime("unpack", vec![value.into()])
         };
         let value = match &result.qualifier {
-            Some(qualifier) if is_annotation(&qualifier.text) => value,
+            Some(qualifier)
+                if is_annotation(&qualifier.text) && !self.has_schema(&qualifier.text) =>
+            {
+                value
+            }
             Some(qualifier) if is_schema(&qualifier.text) => {
-                return self.not_yet(
-                    result.span,
-                    &format!("extraction of the type `{}`", qualifier.text),
-                );
+                return self.extract_typed(result, &qualifier.text, value);
             }
             Some(qualifier) => {
                 let selector = self.text(&qualifier.text);
@@ -95,17 +96,6 @@ impl Body<'_, '_> {
         let Some(result) = result_noun(action) else {
             return;
         };
-        if let Some(qualifier) = &result.qualifier
-            && matches!(
-                qualifier.text.as_str(),
-                "date-range" | "daterange" | "recurrence"
-            )
-        {
-            return self.not_yet(
-                result.span,
-                &format!("`Create` with the qualifier `{}`", qualifier.text),
-            );
-        }
         let value = self.created(action);
         let value = if result.qualifier.is_some() && may_lack_id(action) {
             self.with_id(value)
@@ -289,7 +279,7 @@ impl Body<'_, '_> {
     /// actions.md 6.4: a copy without an entry or position.
     pub(super) fn delete_from_value(&mut self, action: &Action) {
         let (Some(result), Some(value)) = (result_noun(action), self.object_value(action)) else {
-            return self.not_yet(action.span, "this form of Delete");
+            return self.misused(action);
         };
         let key = match &result.qualifier {
             Some(qualifier) => qualifier.specifiers.first().unwrap_or(&qualifier.text),
@@ -359,7 +349,7 @@ pub(super) fn is_annotation(qualifier: &str) -> bool {
 }
 
 /// A name that typed extraction looks up in the contract (actions.md 5.1, step 5).
-fn is_schema(qualifier: &str) -> bool {
+pub(super) fn is_schema(qualifier: &str) -> bool {
     qualifier.starts_with(|first: char| first.is_uppercase())
         && qualifier.chars().all(char::is_alphanumeric)
         && !SELECTORS

@@ -5,7 +5,7 @@ use super::{Body, is_json, object_noun, operand_noun, plain_with, result_noun, w
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Argument, Expr, FailureKind, HostFunction, Kind, LocalId, Node};
 use crate::source::Span;
-use crate::syntax::ast::{Action, ExpressionKind, Noun, Operand, Preposition};
+use crate::syntax::ast::{Action, Expression, ExpressionKind, Name, Noun, Operand, Preposition};
 
 /// Name of a listener that is given none.
 const DEFAULT_NAME: &str = "socket-server";
@@ -16,10 +16,7 @@ impl Body<'_, '_> {
     /// `Listen on port n as <name>.`
     pub(super) fn listen(&mut self, action: &Action) {
         let Some(port) = port(action) else {
-            return self.not_yet(
-                action.span,
-                "this form of Listen; `Listen on port 9000 as <server>.` is",
-            );
+            return self.listen_to_nothing(action);
         };
         if let ExpressionKind::Int(number) = port.kind
             && !self.is_port(number, port.span, 0)
@@ -207,8 +204,7 @@ impl Body<'_, '_> {
 
     /// runtime.md 6.8
     pub(super) fn close(&mut self, action: &Action) {
-        let options = plain_with(action).or(with_object(action));
-        let options = options.filter(|options| matches!(options.kind, ExpressionKind::Map(_)));
+        let options = close_options(action);
         let Some(noun) = result_noun(action).filter(|noun| {
             noun.base != "connection" || action.object.is_none() || options.is_some()
         }) else {
@@ -254,6 +250,16 @@ impl Body<'_, '_> {
             then: vec![close],
             otherwise: Vec::new(),
         });
+    }
+}
+
+/// `{ code: 4001, reason: "kicked" }`, where a Close says it.
+pub(super) fn close_options(action: &Action) -> Option<&Expression> {
+    let says = |(key, _): &(Name, Expression)| matches!(key.text.as_str(), "code" | "reason");
+    let options = plain_with(action).or(with_object(action))?;
+    match &options.kind {
+        ExpressionKind::Map(entries) if entries.iter().any(says) => Some(options),
+        _ => None,
     }
 }
 

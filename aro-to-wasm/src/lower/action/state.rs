@@ -1,6 +1,7 @@
 //! Store, Retrieve, Delete, Clear, and the limits of repositories (runtime.md 7).
 
 use super::{Body, labelled_with, object_noun, result_noun};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Argument, Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Node};
 use crate::syntax::ast::{Action, Comparison, Condition, Expression, Name, Noun};
 
@@ -17,8 +18,13 @@ const NEW_ENTRY: &str = "new-entry";
 impl Body<'_, '_> {
     /// runtime.md 7.2
     pub(super) fn store(&mut self, action: &Action) {
-        let (Some(result), Some(object)) = (result_noun(action), object_noun(action)) else {
-            return self.not_yet(action.span, "this form of Store");
+        let Some(result) = result_noun(action).filter(|_| action.object.is_some()) else {
+            return self.misused(action);
+        };
+        let Some(object) = object_noun(action) else {
+            // What is no repository stores nothing.
+            let value = self.variable(&result.base, FailureKind::Action);
+            return self.perform(value);
         };
         // `Store the <saved: x>` stores `x` and binds `saved` to the row.
         let source = result
@@ -71,8 +77,11 @@ impl Body<'_, '_> {
 
     /// runtime.md 7.3
     pub(super) fn retrieve(&mut self, action: &Action) {
-        let (Some(result), Some(object)) = (result_noun(action), object_noun(action)) else {
-            return self.not_yet(action.span, "this form of Retrieve");
+        let Some(result) = result_noun(action).filter(|_| action.object.is_some()) else {
+            return self.misused(action);
+        };
+        let Some(object) = object_noun(action) else {
+            return self.copy(action);
         };
         if !self.is_repository_position(object, action) {
             return self.copy(action);
@@ -138,7 +147,7 @@ impl Body<'_, '_> {
     pub(super) fn clear(&mut self, action: &Action) {
         let object = object_noun(action).filter(|noun| self.shared.facts.is_repository(&noun.base));
         let Some(object) = object else {
-            return self.not_yet(action.span, "this form of Clear");
+            return self.clear_elsewhere(action);
         };
         if action.clauses.filter.is_some() {
             return self.delete(action);
@@ -182,13 +191,19 @@ impl Body<'_, '_> {
         (repository.into(), Expr::Local(filter).into())
     }
 
+    /// A condition that would be too long once it is a list of alternatives.
+    pub(super) fn too_many_alternatives(&mut self, action: &Action) {
+        let message = format!("a `where` has at most {FILTER_GROUPS_MAX} alternatives");
+        let diagnostic = Diagnostic::new(Code::TooDeep, action.span, message).help(
+            "`and` over `or` makes an alternative of each pair: ask for less and filter the rows",
+        );
+        self.shared.diagnostics.push(diagnostic);
+    }
+
     pub(super) fn filter(&mut self, filter: LocalId, condition: &Condition, action: &Action) {
         let mut comparisons = Vec::new();
         let Some(groups) = groups(condition, &mut comparisons) else {
-            return self.not_yet(
-                action.span,
-                &format!("a `where` with more than {FILTER_GROUPS_MAX} alternatives"),
-            );
+            return self.too_many_alternatives(action);
         };
         // Each value is evaluated once, in source order, however many groups it stands in.
         let values: Vec<LocalId> = comparisons

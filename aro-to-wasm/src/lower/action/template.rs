@@ -26,8 +26,17 @@ pub(in crate::lower) struct Rendering {
     expansions: usize,
 }
 
+/// Most names that a template takes from the map that a variable gives it.
+const GIVEN_NAMES_MAX: usize = 256;
+
 /// What Include gives to its template.
-type Given = Vec<(String, LocalId)>;
+#[derive(Debug, Default)]
+struct Given {
+    /// The entries of a map that is written out.
+    entries: Vec<(String, LocalId)>,
+    /// A map whose entries are known when it runs.
+    map: Option<LocalId>,
+}
 
 impl Body<'_, '_> {
     /// Whether a noun is the system's `template` and no variable of that name.
@@ -51,7 +60,7 @@ impl Body<'_, '_> {
             Kind::Value,
         );
         let outer = self.rendering.buffer.replace(buffer);
-        self.render(noun, &Given::new());
+        self.render(noun, &Given::default());
         self.rendering.buffer = outer;
         let text = Expr::runtime("render", vec![Expr::Local(buffer).into()]);
         self.bind(&result.base, text, false);
@@ -72,20 +81,25 @@ impl Body<'_, '_> {
             .or(with_object(action))
             .or(labelled_with(action, "data"));
         let given = match with {
-            None => Given::new(),
+            None => Given::default(),
             Some(Expression {
                 kind: ExpressionKind::Map(entries),
                 ..
             }) => {
-                let mut given = Given::new();
+                let mut given = Given::default();
                 for (key, value) in entries {
                     let value = self.expression(value);
-                    given.push((key.text.clone(), self.keep(value, Kind::Value)));
+                    let value = self.keep(value, Kind::Value);
+                    given.entries.push((key.text.clone(), value));
                 }
                 given
             }
             Some(other) => {
-                return self.not_yet(other.span, "`Include … with` something else than a map");
+                let map = self.expression(other);
+                Given {
+                    map: Some(self.keep(map, Kind::Value)),
+                    ..Given::default()
+                }
             }
         };
         self.render(noun, &given);
@@ -188,14 +202,46 @@ impl Body<'_, '_> {
             Ok(pieces) => {
                 self.rendering.open.push(path.to_owned());
                 self.rendering.expansions += 1;
+                let taken = match given.map {
+                    Some(map) => self.taken(map, &source.text),
+                    None => Vec::new(),
+                };
                 self.scope_of(&pieces, |this| {
-                    for (name, local) in given {
+                    for (name, local) in &given.entries {
                         this.declare(name, *local);
+                    }
+                    for (name, local) in &taken {
+                        this.declare_doubtful(name, *local);
                     }
                 });
                 self.rendering.open.pop();
             }
         }
+    }
+
+    /// What each name that a template mentions stands for: an entry of `map`, else what it stands for outside.
+    fn taken(&mut self, map: LocalId, template: &str) -> Vec<(String, LocalId)> {
+        let mut names: Vec<&str> = template
+            .split('<')
+            .skip(1)
+            .filter_map(|rest| {
+                let is_part =
+                    |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_');
+                rest.trim_start().split(|letter| !is_part(letter)).next()
+            })
+            .filter(|name| !name.is_empty())
+            .collect();
+        names.sort_unstable();
+        names.dedup();
+        names.truncate(GIVEN_NAMES_MAX);
+        let take = |name: &str| {
+            let key = self.text(name);
+            let entry = Expr::runtime("get", vec![Expr::Local(map).into(), key.into()]);
+            let outside = self.variable_or_unbound(name);
+            let value = self.bound_or(entry, outside);
+            (name.to_owned(), self.keep(value, Kind::Value))
+        };
+        names.into_iter().map(take).collect()
     }
 
     /// Lowers pieces in a scope of their own, after `begin` has declared names in it.

@@ -22,7 +22,7 @@ impl Body<'_, '_> {
     /// Binds the value; a noun that is not bound gives its own name.
     pub(super) fn given_value(&mut self, action: &Action) {
         let Some(result) = result_noun(action) else {
-            return self.not_yet(action.span, "this form of Given");
+            return self.misused(action);
         };
         let value = self.expected(action);
         self.bind(&result.base, value, false);
@@ -51,7 +51,7 @@ impl Body<'_, '_> {
     /// Compares a variable with what it should be.
     pub(super) fn expectation(&mut self, action: &Action, words: Words) {
         let Some(result) = result_noun(action) else {
-            return self.not_yet(action.span, "this form of a check");
+            return self.misused(action);
         };
         let actual = match result.qualifier {
             None => self.variable_or_unbound(&result.base),
@@ -119,7 +119,7 @@ impl Body<'_, '_> {
     /// Runs a feature set with all variables of the test.
     pub(super) fn run_tested(&mut self, action: &Action) {
         let (Some(result), Some(object)) = (result_noun(action), object_noun(action)) else {
-            return self.not_yet(action.span, "this form of When");
+            return self.misused(action);
         };
         if !matches!(self.role, Role::Test | Role::Tested) {
             return self

@@ -8,7 +8,7 @@ impl Body<'_, '_> {
     /// actions.md 11.1
     pub(super) fn split(&mut self, action: &Action) {
         let (Some(result), Some(source)) = (result_noun(action), self.source(action)) else {
-            return self.not_yet(action.span, "this form of Split");
+            return self.misused(action);
         };
         let source = self.keep(source, Kind::Value);
         let Some(separator) = self.split_separator(action) else {
@@ -45,7 +45,7 @@ impl Body<'_, '_> {
             }
         };
         let (Some(result), Some(source)) = (result_noun(action), source) else {
-            return self.not_yet(action.span, "this form of Join");
+            return self.misused(action);
         };
         let source = self.keep(source, Kind::Value);
         let separator: Option<&Expression> = in_place

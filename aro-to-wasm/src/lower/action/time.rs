@@ -1,7 +1,7 @@
 //! Dates: the operations of Compute and the qualifiers of Create that make them (actions.md 18).
 
 use super::{Body, operand_noun, plain_with, result_noun};
-use crate::ir::{Constant, Expr, HostFunction, Kind};
+use crate::ir::{Constant, Expr, HostFunction, Kind, LocalId};
 use crate::syntax::ast::{Action, ExpressionKind, Noun, Operand, Preposition};
 
 /// What Compute does with a date or for a page.
@@ -13,11 +13,19 @@ fn operation(result: &Noun) -> Option<&str> {
         .qualifier
         .as_ref()
         .map_or(result.base.as_str(), |qualifier| qualifier.text.as_str());
-    let offset = result.qualifier.is_some()
-        && name
-            .strip_prefix(['+', '-'])
-            .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
-    (offset || OPERATIONS.contains(&name)).then_some(name)
+    let known = match result.qualifier {
+        Some(_) => is_operation(name),
+        None => OPERATIONS.contains(&name),
+    };
+    known.then_some(name)
+}
+
+/// Whether a word names an operation here: `date`, `+7d`.
+pub(super) fn is_operation(name: &str) -> bool {
+    let is_offset = name
+        .strip_prefix(['+', '-'])
+        .is_some_and(|rest| rest.starts_with(|first: char| first.is_ascii_digit()));
+    (is_offset && !name.contains('|')) || OPERATIONS.contains(&name)
 }
 
 /// Whether Compute is one of the operations here.
@@ -49,7 +57,19 @@ impl Body<'_, '_> {
             return self.fail("Compute needs a value");
         };
         let value = self.keep(value, Kind::Value);
-        let computed = match name {
+        if let Some(computed) = self.time_operation(name, value, action) {
+            self.bind(&result.base, computed, false);
+        }
+    }
+
+    /// One operation; nothing if the statement has been given up.
+    pub(super) fn time_operation(
+        &mut self,
+        name: &str,
+        value: LocalId,
+        action: &Action,
+    ) -> Option<Expr> {
+        Some(match name {
             "date" => self.act("to_date", vec![Expr::Local(value).into()]),
             "markdown" => Expr::runtime("markdown", vec![Expr::Local(value).into()]),
             "format" => {
@@ -64,7 +84,8 @@ impl Body<'_, '_> {
             }
             "distance" => {
                 let Some(to) = self.time_end(action) else {
-                    return self.fail("'Compute distance' requires a 'to' clause");
+                    self.fail("'Compute distance' requires a 'to' clause");
+                    return None;
                 };
                 self.act("distance", vec![Expr::Local(value).into(), to.into()])
             }
@@ -72,8 +93,7 @@ impl Body<'_, '_> {
                 let offset = self.text(offset);
                 self.act("shift", vec![Expr::Local(value).into(), offset.into()])
             }
-        };
-        self.bind(&result.base, computed, false);
+        })
     }
 
     /// What follows `to`, with an article or without.

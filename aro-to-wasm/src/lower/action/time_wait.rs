@@ -14,12 +14,16 @@ impl Body<'_, '_> {
             Some(Operand::Duration { .. }) => true,
             Some(Operand::Expression(expression)) => match &expression.kind {
                 ExpressionKind::Int(_) | ExpressionKind::Float(_) => true,
-                ExpressionKind::Reference(noun) => self.lookup(&noun.base).is_some(),
-                ExpressionKind::Name(name) => self.lookup(name).is_some(),
+                ExpressionKind::Reference(noun) => self.has_value(&noun.base),
+                ExpressionKind::Name(name) => self.has_value(name),
                 _ => false,
             },
             _ => false,
         }
+    }
+
+    fn has_value(&self, name: &str) -> bool {
+        self.lookup(name).is_some() || self.shared.facts.published.contains(name)
     }
 
     /// Suspends this execution only; binds how long it was to sleep.

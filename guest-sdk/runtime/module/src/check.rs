@@ -6,6 +6,7 @@
 
 use aro_runtime::Value;
 use aro_runtime::check::{self, Transition};
+use aro_runtime::schema;
 
 use crate::memory;
 use crate::state::{answer, keep};
@@ -24,6 +25,38 @@ pub extern "C" fn validate(
 #[unsafe(no_mangle)]
 pub extern "C" fn relation(left: &'static Value, right: &'static Value) -> &'static Value {
     keep(check::relation(*left, *right))
+}
+
+/// The value as a schema of the bundle makes it.
+#[unsafe(no_mangle)]
+pub extern "C" fn typed(
+    value: &'static Value,
+    bundle: usize,
+    bundle_length: usize,
+    name: usize,
+    name_length: usize,
+) -> Option<&'static Value> {
+    let (bundle, name) = (
+        memory::text(bundle, bundle_length),
+        memory::text(name, name_length),
+    );
+    answer(schema::typed(*value, bundle, name))
+}
+
+/// The record of Validate against a schema of the bundle.
+#[unsafe(no_mangle)]
+pub extern "C" fn judged(
+    value: &'static Value,
+    bundle: usize,
+    bundle_length: usize,
+    name: usize,
+    name_length: usize,
+) -> &'static Value {
+    let (bundle, name) = (
+        memory::text(bundle, bundle_length),
+        memory::text(name, name_length),
+    );
+    keep(schema::judged(*value, bundle, name))
 }
 
 /// The object in its new state.
