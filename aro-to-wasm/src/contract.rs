@@ -10,6 +10,7 @@ use aro_wit::manifest::{Http, Operation};
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
+mod checks;
 mod parameters;
 
 pub(crate) use parameters::Parameters;
@@ -197,6 +198,7 @@ impl Reading<'_> {
                 self.item(root, &format!("/{name}"), item, Some(name));
             }
         }
+        self.contract.http.components = checks::components(root);
         self.references(root, root, 0);
     }
 
@@ -246,6 +248,7 @@ impl Reading<'_> {
                 id: id.to_owned(),
                 method: shown,
                 path: path.to_owned(),
+                checks: checks::of(root, item, operation, responses),
             });
         }
     }

@@ -26,6 +26,8 @@ pub struct Settings {
     pub http_port_override: Option<u16>,
     /// Whether a failed request is answered with the sentence of its statement only, without values and places.
     pub terse_errors: bool,
+    /// What of the contract of a program is looked at.
+    pub contract: ContractChecks,
     /// Origins whose pages may open WebSockets, as browsers send them (`https://example.org`); empty for all.
     pub websocket_origins: Vec<String>,
     /// Where program output goes.
@@ -48,6 +50,17 @@ pub struct Settings {
     pub data: Option<PathBuf>,
     /// Files that repositories are written back to (runtime.md 7.7).
     pub store_files: Vec<StoreFile>,
+}
+
+/// What of a contract the host looks at, beyond routes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ContractChecks {
+    /// Nothing.
+    None,
+    /// Responses: one that is not as promised is marked and said on the console.
+    Responses,
+    /// Requests, too: one that is not as demanded is refused.
+    Strict,
 }
 
 /// Files in PEM form that prove who a server is.
@@ -380,6 +393,7 @@ impl Settings {
             prefix: Prefix::FeatureSet,
             grants: Grants::default(),
             tls: None,
+            contract: ContractChecks::None,
             cors: Vec::new(),
             authorities: Vec::new(),
             parameters: Parameters::default(),

@@ -25,8 +25,8 @@ mod timer;
 
 pub use artifact::{ArtifactError, InvalidWasm};
 pub use config::{
-    ArtifactLimits, Isolation, Limits, Prefix, RuntimeCode, Settings, SettingsError, SlowPeer,
-    StoreFile, TlsIdentity,
+    ArtifactLimits, ContractChecks, Isolation, Limits, Prefix, RuntimeCode, Settings,
+    SettingsError, SlowPeer, StoreFile, TlsIdentity,
 };
 pub use console::{Captured, ConsoleSink, Overflow, Stream, flush};
 pub use engine::{EngineError, EngineStartError, LoadError};

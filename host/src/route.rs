@@ -4,7 +4,7 @@ use crate::conn::Connection;
 use crate::engine::feature_set::{Call, Cause, FeatureSet};
 use crate::life::Life;
 use crate::net::buffer::Chunk;
-use crate::net::http::Operations;
+use crate::net::http::{Contracts, Operations};
 use crate::net::websocket::Kind;
 use crate::tenant::Tenant;
 use aro_wit::manifest::{Manifest, Trigger, WebSocketPath};
@@ -105,6 +105,7 @@ impl Routes {
     pub(crate) fn new(
         manifest: Arc<Manifest>,
         feature_sets: Vec<Arc<FeatureSet>>,
+        contracts: &Contracts,
         life: Arc<Life>,
     ) -> Self {
         let all = |trigger: Trigger| -> Vec<Arc<FeatureSet>> {
@@ -132,7 +133,7 @@ impl Routes {
         Self {
             events,
             websockets,
-            http: Operations::new(&manifest, &feature_sets),
+            http: Operations::new(&manifest, &feature_sets, contracts),
             start: first(Trigger::Start),
             end_success: first(Trigger::EndSuccess),
             end_error: first(Trigger::EndError),

@@ -3,6 +3,7 @@
 //! One JSON document in the custom section [`SECTION`] of the outer component. The order of `feature_sets` is the order of the nested components in the file.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Name of the custom section that holds the manifest.
 pub const SECTION: &str = "aro:manifest";
@@ -46,6 +47,9 @@ pub struct Http {
     pub port: Option<u16>,
     /// In the order of their paths and methods, webhooks last.
     pub operations: Vec<Operation>,
+    /// `{ schemas }`: what schemas of the operations refer to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub components: Option<serde_json::Value>,
 }
 
 /// One operation of a contract.
@@ -58,6 +62,59 @@ pub struct Operation {
     pub method: String,
     /// Path template: `/users/{id}`.
     pub path: String,
+    /// What it demands of requests and promises of responses; none if nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checks: Option<Box<Checks>>,
+}
+
+/// What an operation demands and promises. Schemas are JSON Schema 2020-12.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Checks {
+    /// Its request body; none if the contract says nothing of one.
+    pub body: Option<RequestBody>,
+    /// Its parameters, those of its path included.
+    pub parameters: Vec<DeclaredParameter>,
+    /// Schemas of JSON responses by status, or `default`.
+    pub responses: BTreeMap<String, serde_json::Value>,
+    /// One of these lists of credentials must be there in full; everybody may ask if there is none.
+    pub security: Vec<Vec<Credential>>,
+}
+
+/// The body of a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RequestBody {
+    /// Whether there must be one.
+    pub required: bool,
+    /// By media type, in lower case; a range such as `text/*` counts. Without a schema everything of that type fits.
+    pub content: BTreeMap<String, Option<serde_json::Value>>,
+}
+
+/// A parameter of an operation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeclaredParameter {
+    /// Its name.
+    pub name: String,
+    /// `query`, `header`, `cookie` or `path`.
+    pub place: String,
+    /// Whether it must be there.
+    pub required: bool,
+    /// What it must be.
+    pub schema: Option<serde_json::Value>,
+}
+
+/// Something that proves who asks. It is looked for, not checked: that is the program's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Credential {
+    /// `query`, `header` or `cookie`.
+    pub place: String,
+    /// Name of the parameter.
+    pub name: String,
+    /// What its text begins with, in lower case; empty for anything.
+    pub scheme: String,
 }
 
 /// One repository.

@@ -7,6 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
+use crate::debian;
 use crate::guest;
 use crate::runtime;
 use crate::tidy;
@@ -52,6 +53,8 @@ pub(crate) fn test() -> anyhow::Result<()> {
         step(&format!("guest {guest}"));
         guest::build(guest.as_ref())?;
     }
+    step("browser");
+    debian::provide("chromium")?;
     let tested = cargo(&["test", "--workspace", "--locked"], &[]);
     // Whoever runs the tests has changed nothing.
     drop(replaced);

@@ -7,6 +7,7 @@
 
 mod bench;
 mod ci;
+mod debian;
 mod docs;
 mod guest;
 mod runtime;

@@ -6,6 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context, bail};
 
+use crate::debian;
+
 const TARGET: &str = "wasm32-unknown-unknown";
 /// What Debian calls a compiler with a wasm32 back end, its cargo, and the sources of `core` and `alloc`.
 const PACKAGES: [&str; 3] = ["rustc-web", "cargo-web", "rust-web-src"];
@@ -115,7 +117,8 @@ fn debian_cargo() -> anyhow::Result<Command> {
         .iter()
         .all(|file| Path::new(file).exists())
     {
-        install()?;
+        debian::install(&PACKAGES)
+            .with_context(|| format!("install {TARGET}: `rustup target add {TARGET}`"))?;
     }
     let mut linkers = std::fs::read_dir(sysroot()?.join("lib/rustlib"))?
         .filter_map(|entry| Some(entry.ok()?.path().join("bin/rust-lld")));
@@ -132,21 +135,3 @@ fn debian_cargo() -> anyhow::Result<Command> {
     Ok(command)
 }
 
-fn install() -> anyhow::Result<()> {
-    let remedy = format!(
-        "install {TARGET}: `rustup target add {TARGET}`, or on Debian `apt-get install --no-install-recommends {}`",
-        PACKAGES.join(" ")
-    );
-    let updated = Command::new("apt-get").arg("update").status();
-    if !updated.is_ok_and(|status| status.success()) {
-        bail!("{remedy}");
-    }
-    let installed = Command::new("apt-get")
-        .args(["install", "--yes", "--no-install-recommends"])
-        .args(PACKAGES)
-        .status()?;
-    if !installed.success() {
-        bail!("{remedy}");
-    }
-    Ok(())
-}

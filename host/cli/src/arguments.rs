@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 use aro_host::{
-    ConsoleSink, Environment, Grants, Isolation, Outbound, Overflow, Parameters, Prefix,
-    RuntimeCode, Settings, SlowPeer, Targets, TlsIdentity,
+    ConsoleSink, ContractChecks, Environment, Grants, Isolation, Outbound, Overflow, Parameters,
+    Prefix, RuntimeCode, Settings, SlowPeer, Targets, TlsIdentity,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, Ipv4Addr};
@@ -93,6 +93,15 @@ pub(crate) struct Options {
     /// Private key of --tls-cert, in PEM form.
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     tls_key: Option<PathBuf>,
+    /// Answer requests that are not as the contract demands with 400, 401 or 415, and mark responses that are not as it promises (`run` does the latter always).
+    #[arg(long)]
+    strict_contract: bool,
+    /// Open WebSockets.
+    #[arg(long, value_name = "COUNT", default_value_t = 1024)]
+    websockets: usize,
+    /// Origin whose pages may open WebSockets, such as https://example.org; may be repeated. Without it all may.
+    #[arg(long = "websocket-origin", value_name = "ORIGIN")]
+    websocket_origins: Vec<String>,
     /// Origin whose pages may use the HTTP server, such as https://example.org, or `*` for all without credentials; may be repeated.
     #[arg(long = "cors-origin", value_name = "ORIGIN")]
     cors: Vec<String>,
@@ -171,6 +180,11 @@ impl Options {
         settings.parameters = Parameters::parse(&self.parameters);
         settings.data.clone_from(&self.data);
         settings.authorities.clone_from(&self.authorities);
+        settings.contract = match (self.strict_contract, command) {
+            (true, _) => ContractChecks::Strict,
+            (false, Command::Run { .. } | Command::Dev { .. }) => ContractChecks::Responses,
+            (false, Command::Serve { .. }) => ContractChecks::None,
+        };
         settings.cors.clone_from(&self.cors);
         if let (Some(certificates), Some(key)) = (&self.tls_cert, &self.tls_key) {
             let (certificates, key) = (certificates.clone(), key.clone());
@@ -183,6 +197,8 @@ impl Options {
         }
         settings.limits.instances_max = self.instances;
         settings.limits.connections_max = self.connections;
+        settings.limits.websockets_max = self.websockets;
+        settings.websocket_origins.clone_from(&self.websocket_origins);
         settings.limits.repository_rows_max = self.rows;
         settings.limits.state_bytes_max = self
             .state_mib

@@ -5,9 +5,10 @@ use super::feature_set::{Exports, FeatureSet};
 use super::state::{GuestState, Scope};
 use super::{Engine, EngineError, link};
 use crate::artifact::{Artifact, ArtifactError};
-use crate::config::Settings;
+use crate::config::{ContractChecks, Settings};
 use crate::grants::Grants;
 use crate::life::Life;
+use crate::net::http::{Contracts, contracts};
 use crate::route::Routes;
 use crate::store::StateError;
 use crate::tenant::Tenant;
@@ -27,6 +28,14 @@ pub enum LoadError {
     /// The file is not an artefact of ours, or exceeds a limit.
     #[error("the program cannot be loaded")]
     Artifact(#[from] ArtifactError),
+    /// A schema of the contract is none.
+    #[error("a schema of operation {operation:?} cannot be used: {reason}")]
+    Contract {
+        /// Whose.
+        operation: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The engine does not compile the value runtime.
     #[error("the value runtime cannot be compiled")]
     Runtime(#[source] EngineError),
@@ -104,6 +113,8 @@ pub(crate) struct Code {
     pub(crate) manifest: Arc<Manifest>,
     /// In manifest order.
     parts: Vec<(InstancePre<GuestState>, Exports)>,
+    /// Against which requests and responses are checked, where the operator wants that.
+    contracts: Contracts,
     clock: Clock,
     idle: Arc<AtomicUsize>,
 }
@@ -114,7 +125,8 @@ impl Code {
         let life = Arc::new(life);
         Arc::new_cyclic(|routes| {
             let feature_sets = self.feature_sets(tenant, &life, routes);
-            Routes::new(Arc::clone(&self.manifest), feature_sets, life)
+            let manifest = Arc::clone(&self.manifest);
+            Routes::new(manifest, feature_sets, &self.contracts, life)
         })
     }
 
@@ -170,9 +182,13 @@ impl Engine {
             let grants = (&settings.grants, &*manifest);
             parts.push(self.load_feature_set(component, entry, runtime.as_ref(), grants)?);
         }
+        let checked = settings.contract > ContractChecks::None;
+        let http = manifest.http.as_ref().filter(|_| checked);
+        let contracts = http.map(contracts).transpose()?.unwrap_or_default();
         Ok(Code {
             manifest,
             parts,
+            contracts,
             clock: self.clock(),
             idle: Arc::clone(&self.idle),
         })

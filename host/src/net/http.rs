@@ -2,12 +2,13 @@
 
 mod body;
 pub(crate) mod client;
+mod contract;
 mod cors;
 mod routing;
 
-use crate::config::Limits;
+use crate::config::{ContractChecks, Limits};
 use crate::console::Stream;
-use crate::engine::feature_set::{FeatureSet, Request};
+use crate::engine::feature_set::{FeatureSet, HttpResponse, Request};
 use crate::engine::state::Scope;
 use crate::failure::Failure;
 use crate::life::Claim;
@@ -20,6 +21,7 @@ use crate::route::Routes;
 use crate::tenant::{Phase, Slot, Tenant};
 use body::ReadError;
 use bytes::Bytes;
+pub(crate) use contract::{Contracts, contracts};
 use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
@@ -30,7 +32,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use parking_lot::Mutex;
 pub(crate) use routing::Operations;
-use routing::Route;
+use routing::{Found, Route};
 use rustls::ServerConfig;
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -327,7 +329,7 @@ async fn operation(
         return unrouted();
     }
     let is_head = head.method == Method::HEAD;
-    let found = match routes.http.find(&head.method, path) {
+    let mut found = match routes.http.find(&head.method, path) {
         Route::Found(found) => found,
         Route::OtherMethod(allowed) => return other_method(&head.method, &allowed),
         Route::NotImplemented(id) => {
@@ -356,16 +358,23 @@ async fn operation(
         Err(ReadError::TooSlow) => return refusal(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
         Err(ReadError::Broken) => return refusal(StatusCode::BAD_REQUEST, "Bad Request"),
     };
+    let is_strict = tenant.settings.contract == ContractChecks::Strict;
+    if is_strict
+        && let Some(contract) = &found.contract
+        && let Some(refused) = contract.refuse(&head, &found.parameters, &body)
+    {
+        return refused;
+    }
     let request = Request {
         method: head.method.as_str().to_owned(),
         path: path.to_owned(),
         query: head.uri.query().unwrap_or("").to_owned(),
         headers: texts(&head.headers),
-        parameters: found.parameters,
+        parameters: std::mem::take(&mut found.parameters),
         body,
     };
     let mut answer = match found.feature_set.request(request).await {
-        Ok(response) => response_of(response),
+        Ok(response) => promised(tenant, &found, response),
         Err(failure) => failed(tenant, &found.feature_set, &failure),
     };
     if is_head {
@@ -405,6 +414,28 @@ fn handshake(
     }
 }
 
+/// Marks a response that is not what the contract promises (runtime.md 4.8).
+fn promised(tenant: &Tenant, found: &Found, response: HttpResponse) -> Answer {
+    let code = response.status;
+    let violation = found
+        .contract
+        .as_ref()
+        .and_then(|contract| contract.violation(code, &response.body));
+    let mut answer = response_of(response);
+    if let Some(violation) = violation {
+        let id = &found.feature_set.entry().name;
+        tenant.console.write(
+            Stream::Output,
+            &format!(
+                "[CONTRACT VIOLATION] Response for operation '{id}' (status {code}) does not match schema: {violation}"
+            ),
+        );
+        let marked = HeaderValue::from_static("true");
+        answer.headers_mut().insert("x-contract-violation", marked);
+    }
+    answer
+}
+
 /// Headers as texts; what is no text is read as Latin-1, as HTTP once said.
 fn texts(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &HeaderValue| match value.to_str() {
@@ -426,7 +457,7 @@ const OWN_HEADERS: [HeaderName; 5] = [
     header::TE,
 ];
 
-fn response_of(response: crate::engine::feature_set::HttpResponse) -> Answer {
+fn response_of(response: HttpResponse) -> Answer {
     let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let mut answer = Response::new(Full::new(Bytes::from(response.body)));
     *answer.status_mut() = status;

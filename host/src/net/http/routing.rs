@@ -1,5 +1,7 @@
 //! From method and path to an operation (runtime.md 4.3).
 
+use super::Contracts;
+use super::contract::Contract;
 use crate::engine::feature_set::FeatureSet;
 use aro_wit::manifest::{Manifest, Trigger};
 use hyper::Method;
@@ -20,6 +22,8 @@ struct Operation {
     segments: Vec<Segment>,
     /// None if no feature set answers it.
     feature_set: Option<Arc<FeatureSet>>,
+    /// What is looked at of its contract.
+    contract: Option<Arc<Contract>>,
 }
 
 enum Segment {
@@ -30,6 +34,7 @@ enum Segment {
 /// The operation of a request.
 pub(super) struct Found {
     pub(super) feature_set: Arc<FeatureSet>,
+    pub(super) contract: Option<Arc<Contract>>,
     /// Parameters of the path, as sent.
     pub(super) parameters: Vec<(String, String)>,
 }
@@ -45,7 +50,11 @@ pub(super) enum Route {
 }
 
 impl Operations {
-    pub(crate) fn new(manifest: &Manifest, feature_sets: &[Arc<FeatureSet>]) -> Self {
+    pub(crate) fn new(
+        manifest: &Manifest,
+        feature_sets: &[Arc<FeatureSet>],
+        contracts: &Contracts,
+    ) -> Self {
         let Some(http) = &manifest.http else {
             return Self::default();
         };
@@ -82,6 +91,7 @@ impl Operations {
                     id: operation.id.clone(),
                     method: operation.method.clone(),
                     feature_set: handler(&operation.id),
+                    contract: contracts.get(&operation.id).cloned(),
                     segments,
                 })
                 .collect(),
@@ -116,6 +126,7 @@ impl Operations {
             return match &operation.feature_set {
                 Some(feature_set) => Route::Found(Found {
                     feature_set: Arc::clone(feature_set),
+                    contract: operation.contract.clone(),
                     parameters: operation.parameters(&path),
                 }),
                 None => Route::NotImplemented(operation.id.clone()),
