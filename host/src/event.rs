@@ -111,16 +111,25 @@ pub(crate) async fn deliver(tenant: &Arc<Tenant>, chain: &Arc<Chain>, payload: A
 
 /// The right to raise an event that nobody waits for; none if nothing handles it, or if there are too many, which is said.
 pub(crate) fn detached(tenant: &Arc<Tenant>, subject: &str) -> Option<Detached> {
+    detached_all(tenant, subject, 1)
+}
+
+/// The right to raise `count` events one after the other.
+fn detached_all(tenant: &Arc<Tenant>, subject: &str, count: usize) -> Option<Detached> {
     if !is_handled(tenant, subject) {
         return None;
     }
     let permit = Arc::clone(&tenant.detached).try_acquire_owned().ok();
     if permit.is_none() {
-        tenant.counters.events_dropped.add(1);
+        tenant.counters.events_dropped.add(count as u64);
         let max = tenant.settings.limits.detached_events_max;
+        let what = match count {
+            1 => format!("event {subject} is dropped"),
+            count => format!("{count} events {subject} are dropped"),
+        };
         tenant.console.write(
             Stream::Error,
-            &format!("event {subject} is dropped: {max} events are being handled"),
+            &format!("{what}: {max} events are being handled"),
         );
     }
     permit.map(|permit| Detached {
@@ -151,9 +160,9 @@ pub(crate) fn raise(tenant: &Arc<Tenant>, subject: &str, payload: &Arc<[u8]>) {
 pub(crate) fn raise_all(
     tenant: &Arc<Tenant>,
     subject: &str,
-    payloads: impl Iterator<Item = Arc<[u8]>> + Send + 'static,
+    payloads: impl ExactSizeIterator<Item = Arc<[u8]>> + Send + 'static,
 ) {
-    let Some(permit) = detached(tenant, subject) else {
+    let Some(permit) = detached_all(tenant, subject, payloads.len()) else {
         return;
     };
     let tenant = Arc::clone(tenant);
