@@ -105,8 +105,6 @@ pub(crate) fn start(tenant: &Arc<Tenant>, port: Option<u16>) -> Result<u16, Star
         let closed = server.closed.clone();
         let admit = |stream, remote| admit(&accepting, &server, stream, remote);
         listener::accept(&accepting, &closed, &socket, admit, |_| ()).await;
-        accepting.listeners.fetch_sub(1, Ordering::AcqRel);
-        accepting.sources_changed.notify_waiters();
     });
     Ok(port)
 }
