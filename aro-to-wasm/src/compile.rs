@@ -106,6 +106,8 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
         mut diagnostics,
     } = crate::front(input.files, build == Build::Program);
     let templates = add_templates(&mut files, input.templates);
+    diagnostics.extend(repositories::check(&input.stores, files.len() as u32));
+    files.extend(input.stores.iter().cloned());
     let api = input
         .contract
         .map(|source| read_contract(source, &program, &mut files, &mut diagnostics));

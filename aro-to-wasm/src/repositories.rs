@@ -7,8 +7,9 @@ use indexmap::{IndexMap, IndexSet};
 use serde_json::Value as Json;
 
 use crate::actions::{ActionKind, lookup};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::program::Program;
-use crate::source::SourceFile;
+use crate::source::{SourceFile, Span};
 use crate::syntax::ast::{Action, Comparison, Condition, Operand};
 use crate::syntax::walk;
 
@@ -96,6 +97,47 @@ fn seeded(file: &SourceFile) -> Option<(String, Vec<Json>)> {
     };
     let rows = rows.into_iter().filter(|row| row.as_map().is_some());
     Some((format!("{stem}-repository"), rows.map(json).collect()))
+}
+
+/// Says which store files cannot be read; `first` is the index of the first of them among the files of the program.
+pub(crate) fn check(stores: &[SourceFile], first: u32) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (index, file) in stores.iter().enumerate() {
+        let text: &'static str = file.text.clone().leak();
+        let Err(error) = deserialize(text, "yaml", Options::default()) else {
+            continue;
+        };
+        let line = if let aro_runtime::error::Error::Format { line, .. } = error {
+            line
+        } else {
+            1
+        };
+        let span = line_span(&file.text, first + index as u32, line);
+        let message = format!("`{}` seeds nothing: {error}", file.path);
+        found.push(
+            Diagnostic::new(Code::StoreFile, span, message)
+                .help("a store file is a YAML list of maps, one for each row, or one map"),
+        );
+    }
+    found
+}
+
+/// A line, counted from 1, without its end.
+fn line_span(text: &str, file: u32, line: usize) -> Span {
+    let mut start = 0;
+    let mut length = 0;
+    for (index, one) in text.split_inclusive('\n').enumerate() {
+        length = one.trim_end().len();
+        if index + 1 >= line {
+            break;
+        }
+        start += one.len();
+    }
+    Span {
+        file,
+        start: start as u32,
+        end: (start + length) as u32,
+    }
 }
 
 /// As the manifest holds it.

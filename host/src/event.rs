@@ -144,17 +144,26 @@ async fn deliver_to(routes: &Routes, chain: &Arc<Chain>, payload: Arc<[u8]>) {
 
 /// The right to raise an event that nobody waits for; none if nothing handles it, or if there are too many, which is said.
 pub(crate) fn detached(audience: &impl Audience, subject: &str) -> Option<Detached> {
+    detached_all(audience, subject, 1)
+}
+
+/// The right to raise `count` events one after the other.
+fn detached_all(audience: &impl Audience, subject: &str, count: usize) -> Option<Detached> {
     if !is_handled(audience, subject) {
         return None;
     }
     let tenant = audience.tenant();
     let permit = Arc::clone(&tenant.detached).try_acquire_owned().ok();
     if permit.is_none() {
-        tenant.counters.events_dropped.add(1);
+        tenant.counters.events_dropped.add(count as u64);
         let max = tenant.settings.limits.detached_events_max;
+        let what = match count {
+            1 => format!("event {subject} is dropped"),
+            count => format!("{count} events {subject} are dropped"),
+        };
         tenant.console.write(
             Stream::Error,
-            &format!("event {subject} is dropped: {max} events are being handled"),
+            &format!("{what}: {max} events are being handled"),
         );
     }
     permit.map(|permit| Detached {
@@ -185,9 +194,10 @@ pub(crate) fn raise(audience: &impl Audience, subject: &str, payload: &Arc<[u8]>
 pub(crate) fn raise_all(
     audience: &impl Audience,
     subject: &str,
-    payloads: impl Iterator<Item = Arc<[u8]>> + Send + 'static,
+    payloads: impl ExactSizeIterator<Item = Arc<[u8]>> + Send + 'static,
 ) {
-    let Some((permit, routes)) = detached(audience, subject).zip(audience.routes()) else {
+    let permit = detached_all(audience, subject, payloads.len());
+    let Some((permit, routes)) = permit.zip(audience.routes()) else {
         return;
     };
     let chain = Chain::detached(subject);

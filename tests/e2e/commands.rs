@@ -211,3 +211,57 @@ async fn foreign_files_are_refused_by_name() {
         "{error}"
     );
 }
+
+#[tokio::test]
+async fn a_program_lives_as_long_as_its_http_server() {
+    const CONTRACT: &str = "openapi: 3.1.0\ninfo: { title: T, version: '1' }\npaths:\n  /end:\n    post:\n      operationId: end\n      responses: { '200': { description: ended } }\n";
+    for keepalive in ["", "Keepalive the <application> for the <events>."] {
+        let program = format!(
+            "(Application-Start: Serve) {{\n    Start the <http-server> with <contract>.\n    {keepalive}\n    Log \"over\" to the <console>.\n    Return an <OK: status> for the <startup>.\n}}\n(end: API) {{\n    Stop the <http-server> with <application>.\n    Return an <OK: status> with {{ ended: true }}.\n}}\n(Application-End: Success) {{\n    Log \"ended\" to the <console>.\n    Return an <OK: status> for the <end>.\n}}\n"
+        );
+        let directory = tempfile::tempdir().unwrap();
+        std::fs::write(directory.path().join("main.aro"), program).unwrap();
+        std::fs::write(directory.path().join("openapi.yaml"), CONTRACT).unwrap();
+        let mut child = aro_host(&["serve", "--bind", "127.0.0.1"])
+            .arg(directory.path())
+            .env("ARO_HTTP_PORT", "0")
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = within("the first line", lines.next_line()).await.unwrap();
+        let port = first
+            .as_deref()
+            .and_then(|line| line.strip_prefix("HTTP Server started on port "))
+            .unwrap_or_else(|| panic!("{first:?}"));
+        let address: SocketAddr = (Ipv4Addr::LOCALHOST, port.parse().unwrap()).into();
+        // A program without sources would be over by then.
+        tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+        assert!(child.try_wait().unwrap().is_none(), "it is kept alive");
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        let request = b"POST /end HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
+        tokio::io::AsyncWriteExt::write_all(&mut stream, request)
+            .await
+            .unwrap();
+        let mut answer = String::new();
+        within("the answer", stream.read_to_string(&mut answer))
+            .await
+            .unwrap();
+        assert!(answer.ends_with("{\"ended\":true}"), "{answer}");
+        let status = within("the end", child.wait()).await.unwrap();
+        let mut rest = Vec::new();
+        while let Some(line) = lines.next_line().await.unwrap() {
+            rest.push(line);
+        }
+        assert_eq!(status.code(), Some(0), "{rest:?}");
+        let mut expected = vec![
+            "HTTP Server stopped",
+            "[Application-Start] over",
+            "[Application-End] ended",
+            "[OK] startup",
+        ];
+        if keepalive.is_empty() {
+            expected.swap(0, 1);
+        }
+        assert_eq!(rest, expected);
+    }
+}

@@ -134,4 +134,3 @@ fn debian_cargo() -> anyhow::Result<Command> {
         .env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER", linker);
     Ok(command)
 }
-

@@ -98,6 +98,7 @@ codes! {
     UnknownOperation "W0021" "an operation that Compute does not have",
     CountsFromEnd "W0022" "an index that counts from the end of a list",
     UnknownSchema "W0023" "a type that the contract does not define",
+    StoreFile "W0024" "a store file that cannot be read",
     NeverRun "W0030" "a feature set that nothing runs",
     LoopRebinding "W0020" "a name bound again inside a loop that counts",
 }

@@ -198,7 +198,9 @@ impl Options {
         settings.limits.instances_max = self.instances;
         settings.limits.connections_max = self.connections;
         settings.limits.websockets_max = self.websockets;
-        settings.websocket_origins.clone_from(&self.websocket_origins);
+        settings
+            .websocket_origins
+            .clone_from(&self.websocket_origins);
         settings.limits.repository_rows_max = self.rows;
         settings.limits.state_bytes_max = self
             .state_mib

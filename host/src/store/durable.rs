@@ -24,6 +24,12 @@ const META_FORMAT: &str = "format";
 const REPOSITORIES: TableDefinition<'static, &str, u32> = TableDefinition::new("repositories");
 /// Number of the repository and position to the time of creation (8 bytes, big endian) and the row.
 const ROWS: TableDefinition<'static, (u32, u64), &[u8]> = TableDefinition::new("rows");
+/// Number of the repository and name of a setting to its value: rows, or milliseconds.
+const SETTINGS: TableDefinition<'static, (u32, &str), u64> = TableDefinition::new("settings");
+const SETTING_ROWS: &str = "maxSize";
+const SETTING_TIME: &str = "ttl";
+/// Directories above a new data file that are synchronised: its tenant's, the one given, and the one that holds it.
+const NEW_DIRECTORIES_MAX: usize = 3;
 /// Bytes of a time.
 const TIME_BYTES: usize = 8;
 /// Changes that wait to be written; whoever has more to write waits for room.
@@ -52,6 +58,12 @@ pub(crate) enum Record {
     },
     Clear {
         repository: u32,
+    },
+    /// What is none stays as it is.
+    Settings {
+        repository: u32,
+        rows: Option<usize>,
+        time: Option<Millis>,
     },
 }
 
@@ -173,6 +185,7 @@ impl DataFile {
         if let Some(directory) = path.parent() {
             std::fs::create_dir_all(directory).map_err(|error| refused(error.to_string()))?;
         }
+        let is_new = !path.exists();
         let database = Database::builder()
             .set_cache_size(CACHE_BYTES)
             .create(path)
@@ -182,6 +195,9 @@ impl DataFile {
             return Err(refused(format!(
                 "it was written in format {format}; this host reads format {FORMAT}"
             )));
+        }
+        if is_new {
+            keep_name(path).map_err(|error| refused(error.to_string()))?;
         }
         let known = load(&database, repositories).map_err(refused)?;
         Ok(Self { database, known })
@@ -217,6 +233,18 @@ impl DataFile {
     }
 }
 
+/// Makes the entry of a new file durable: a file that is synchronised can still be lost with the name of it. So can the directories on its way, which may be new, too.
+fn keep_name(path: &Path) -> std::io::Result<()> {
+    for directory in path.ancestors().skip(1).take(NEW_DIRECTORIES_MAX) {
+        let directory = match directory.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => directory,
+        };
+        std::fs::File::open(directory)?.sync_all()?;
+    }
+    Ok(())
+}
+
 fn open_refusal(error: &redb::DatabaseError) -> String {
     if matches!(error, redb::DatabaseError::DatabaseAlreadyOpen) {
         "another host uses it".to_owned()
@@ -250,6 +278,7 @@ fn prepare(database: &Database) -> Result<u64, redb::Error> {
     if format == FORMAT {
         transaction.open_table(REPOSITORIES)?;
         transaction.open_table(ROWS)?;
+        transaction.open_table(SETTINGS)?;
         transaction.commit()?;
     }
     Ok(format)
@@ -263,9 +292,10 @@ fn load(database: &Database, repositories: &Repositories) -> Result<BTreeSet<Str
         Ok((
             transaction.open_table(REPOSITORIES)?,
             transaction.open_table(ROWS)?,
+            transaction.open_table(SETTINGS)?,
         ))
     };
-    let (table, rows) = read().map_err(|error| damaged(&error))?;
+    let (table, rows, settings) = read().map_err(|error| damaged(&error))?;
     let mut numbered = Vec::new();
     for entry in table.iter().map_err(|error| damaged(&error))? {
         let (name, number) = entry.map_err(|error| damaged(&error))?;
@@ -276,6 +306,13 @@ fn load(database: &Database, repositories: &Repositories) -> Result<BTreeSet<Str
         let repository = repositories
             .reopen(&name, number)
             .map_err(|error| error.to_string())?;
+        let setting = |name| -> Result<Option<u64>, String> {
+            let found = settings.get((number, name));
+            Ok(found
+                .map_err(|error| damaged(&error))?
+                .map(|value| value.value()))
+        };
+        repositories.retain(&repository, setting(SETTING_ROWS)?, setting(SETTING_TIME)?);
         for entry in rows
             .range((number, 0)..=(number, u64::MAX))
             .map_err(|error| damaged(&error))?
@@ -359,6 +396,19 @@ fn commit<'a>(
                     position,
                 } => {
                     rows.remove((*repository, *position))?;
+                }
+                Record::Settings {
+                    repository,
+                    rows: size,
+                    time,
+                } => {
+                    let mut settings = transaction.open_table(SETTINGS)?;
+                    if let Some(size) = size {
+                        settings.insert((*repository, SETTING_ROWS), *size as u64)?;
+                    }
+                    if let Some(time) = time {
+                        settings.insert((*repository, SETTING_TIME), time)?;
+                    }
                 }
                 Record::Clear { repository } => {
                     rows.retain_in((*repository, 0)..=(*repository, u64::MAX), |_, _| false)?;

@@ -85,12 +85,7 @@ impl Repository {
 
     /// What to tell the journal of a stored row; to be called while the table is locked.
     pub(crate) fn records(&self, put: &Put, records: &mut Vec<Record>) {
-        if !self.is_named.swap(true, Ordering::AcqRel) {
-            records.push(Record::Repository {
-                number: self.number,
-                name: Arc::clone(&self.name),
-            });
-        }
+        records.extend(self.naming());
         records.extend(put.gone.iter().map(|gone| self.removal(gone.position)));
         // A row that is gone at once is not written first.
         let stays = put.gone.iter().all(|gone| gone.position != put.position);
@@ -102,6 +97,14 @@ impl Repository {
                 row: Arc::clone(&put.row),
             });
         }
+    }
+
+    /// What to tell the journal before anything else of a repository that it does not know.
+    fn naming(&self) -> Option<Record> {
+        (!self.is_named.swap(true, Ordering::AcqRel)).then(|| Record::Repository {
+            number: self.number,
+            name: Arc::clone(&self.name),
+        })
     }
 
     /// Notes that its rows have changed.
@@ -242,21 +245,50 @@ impl Repositories {
         count as u64
     }
 
-    /// Sets one limit of a repository and leaves the other (runtime.md 7.6).
+    /// Sets one limit of a repository and leaves the other (runtime.md 7.6); kept with the rows where they are kept.
     pub(crate) async fn configure(
         &self,
         name: &str,
         retention: Retention,
     ) -> Result<(), StoreError> {
         let repository = self.open(name)?;
+        let changes = self.changes().await?;
         let mut table = repository.table.write().await;
+        let before = table.retention();
         match retention {
             Retention::Rows(rows) => table.set_size_max(rows),
             Retention::Time(time) => {
                 table.set_time_to_live(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
             }
         }
-        Ok(())
+        let (rows, time) = table.retention();
+        // Programs set the same at every start.
+        let Some(changes) = changes.filter(|_| (rows, time) != before) else {
+            return Ok(());
+        };
+        let mut records: Vec<Record> = repository.naming().into_iter().collect();
+        records.push(Record::Settings {
+            repository: repository.number,
+            rows,
+            time,
+        });
+        let submitted = changes.submit(&repository, records);
+        drop(table);
+        submitted.committed().await
+    }
+
+    /// Sets the limits that a data file has for a repository.
+    pub(super) fn retain(&self, repository: &Repository, rows: Option<u64>, time: Option<Millis>) {
+        let mut table = repository
+            .table
+            .try_write()
+            .expect("nobody else knows of the table yet");
+        if let Some(rows) = rows {
+            table.set_size_max(usize::try_from(rows).unwrap_or(usize::MAX));
+        }
+        if let Some(time) = time {
+            table.set_time_to_live(time);
+        }
     }
 
     /// Follows what another version of the program says of its repositories: indexes the fields that it compares.

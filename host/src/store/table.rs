@@ -134,6 +134,11 @@ impl Table {
         }
     }
 
+    /// Most rows, and how long rows live in milliseconds, where they are set.
+    pub(crate) fn retention(&self) -> (Option<usize>, Option<Millis>) {
+        (self.size_max, self.time_to_live)
+    }
+
     pub(crate) fn set_size_max(&mut self, rows: usize) {
         self.size_max = Some(rows);
     }

@@ -2,7 +2,7 @@
 
 use super::datum::Datum;
 use super::filter::{Comparison, Filter, Operator};
-use super::repository::{Repositories, now};
+use super::repository::{Repositories, Retention, now};
 use super::table::{Bounds, Effect, Put, Selection, Table};
 use super::{Budget, State, StoreError};
 use crate::config::Settings;
@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 fn text(text: &str) -> Datum {
     Datum::Text(text.to_owned())
@@ -576,6 +577,34 @@ async fn a_data_file_keeps_rows_their_order_and_their_repositories() {
     );
     store(&repositories, "a-repository", text("3")).await;
     assert_eq!(repositories.count("a-repository").await, 4);
+}
+
+#[tokio::test]
+async fn settings_are_kept_on_disk() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = Some(directory.path());
+    let size = Retention::Rows(2);
+    let time = Retention::Time(Duration::from_secs(60));
+    {
+        let repositories = open(data);
+        repositories.configure("a-repository", size).await.unwrap();
+        repositories.configure("a-repository", time).await.unwrap();
+        repositories.configure("b-repository", size).await.unwrap();
+        repositories.configure("b-repository", size).await.unwrap();
+    }
+    let repositories = open(data);
+    let kept = async |name| {
+        let repository = repositories.find(name).unwrap();
+        let table = repository.table.read().await;
+        table.retention()
+    };
+    assert_eq!(kept("a-repository").await, (Some(2), Some(60_000)));
+    assert_eq!(kept("b-repository").await, (Some(2), None));
+    for value in ["x", "y", "z"] {
+        store(&repositories, "a-repository", text(value)).await;
+    }
+    let rows = all_in(&repositories, "a-repository").await;
+    assert_eq!(rows, [text("y"), text("z")]);
 }
 
 #[tokio::test]

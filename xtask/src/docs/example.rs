@@ -43,6 +43,8 @@ pub(crate) fn shown(code: Code) -> String {
 
 /// The line between a program and its contract.
 const CONTRACT: &str = "(* openapi.yaml: *)";
+/// The line between a program and its store file.
+const STORE: &str = "(* item.store: *)";
 /// The line between a program and its template.
 const TEMPLATE: &str = "(* templates/page.html: *)";
 
@@ -58,6 +60,10 @@ fn drawn(code: Code, program: &str) -> String {
         None => (program, None),
     };
     let (text, template) = split(TEMPLATE);
+    let (text, store) = match split(STORE) {
+        (_, None) => (text, None),
+        found => found,
+    };
     let (text, contract) = match split(CONTRACT) {
         (text, Some(contract)) => (text, Some(contract)),
         (_, None) => (text, None),
@@ -71,6 +77,10 @@ fn drawn(code: Code, program: &str) -> String {
             files: files.clone(),
             templates: template
                 .map(|text| file("templates/page.html", text.trim_start()))
+                .into_iter()
+                .collect(),
+            stores: store
+                .map(|text| file("item.store", text.trim_start()))
                 .into_iter()
                 .collect(),
             contract: contract.map(|text| file("openapi.yaml", text.trim_start())),
@@ -106,6 +116,14 @@ paths: {}
 components:
   schemas:
     User: { type: object }
+"#),
+    (Code::StoreFile, r#"(Application-Start: Shop) {
+    Retrieve the <items> from the <item-repository>.
+    Return an <OK: status> with <items>.
+}
+(* item.store: *)
+- id: a
+  price: [9
 "#),
     (Code::UnexpectedCharacter, r#"(Application-Start: Shop) {
     Log "a" to the <console> when <x> # 1.

@@ -64,15 +64,24 @@ impl Body<'_, '_> {
 
     /// Whether the source of the feature set mentions a name at all: a cheap over-approximation.
     fn mentions(&self, name: &str) -> bool {
+        self.source_text().contains(name)
+    }
+
+    /// Whether it mentions a name more than once, as a whole word.
+    fn mentions_again(&self, name: &str) -> bool {
+        let is_part = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_');
+        self.source_text()
+            .split(|letter| !is_part(letter))
+            .filter(|word| *word == name)
+            .nth(1)
+            .is_some()
+    }
+
+    fn source_text(&self) -> &str {
         let span = self.set.span;
-        let text = self
-            .shared
-            .facts
-            .files
-            .get(span.file as usize)
-            .map_or("", |file| file.text.as_str());
-        text.get(span.start as usize..span.end as usize)
-            .is_some_and(|text| text.contains(name))
+        let file = self.shared.facts.files.get(span.file as usize);
+        file.and_then(|file| file.text.get(span.start as usize..span.end as usize))
+            .unwrap_or_default()
     }
 
     /// runtime.md 7.3
@@ -133,6 +142,10 @@ impl Body<'_, '_> {
         };
         if !self.is_repository_position(object, action) {
             return self.delete_from_value(action);
+        }
+        // Rows that nobody looks at are not fetched: all of them may be too many.
+        if action.clauses.filter.is_none() && !self.mentions_again(&result.base) {
+            return self.clear(action);
         }
         let (repository, filter) = self.repository_and_filter(object, action);
         let rows = Expr::fallible_host(HostFunction::Delete, vec![repository, filter]);

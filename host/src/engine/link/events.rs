@@ -112,19 +112,23 @@ pub(super) fn define_lifetime(interface: &mut LinkerInstance<'_, GuestState>) ->
     )
 }
 
-/// runtime.md 1.4.2
+/// Until the program is told to stop, or nothing can happen any more: no event source is left and no handler has run for a while (runtime.md 1.4.2).
 async fn keep(scope: &Scope) {
     let tenant = &scope.tenant;
-    let sources = tenant.sources() + tenant.timers.count() + scope.life.timers.count();
-    if sources > 0 {
-        return tenant.stopping.cancelled().await;
-    }
     let finished = async {
         tokio::time::sleep(BATCH_GRACE).await;
         let mut quiet = 0;
         while quiet < BATCH_CHECKS {
-            tokio::time::sleep(BATCH_CHECK).await;
-            quiet = if tenant.is_quiet() { quiet + 1 } else { 0 };
+            let changed = tenant.sources_changed.notified();
+            let timers = tenant.timers.count() + scope.life.timers.count();
+            let sockets = tenant.sources();
+            if sockets > 0 && timers == 0 {
+                changed.await;
+            } else {
+                tokio::time::sleep(BATCH_CHECK).await;
+            }
+            let idle = sockets + timers == 0 && tenant.is_quiet();
+            quiet = if idle { quiet + 1 } else { 0 };
         }
     };
     if tenant
