@@ -20,6 +20,7 @@ mod http;
 mod http_client;
 mod http_conformance;
 mod http_contract;
+mod http_examples;
 mod http_service;
 mod mutations;
 mod outbound;

@@ -6,6 +6,7 @@ mod broadcast;
 mod compile;
 mod compute;
 mod connections;
+mod http;
 mod load;
 mod machine;
 mod page;
@@ -53,6 +54,12 @@ enum What {
         #[arg(long)]
         no_page: bool,
     },
+    /// HTTP: plain hyper, Node.js, and an operation in the sandbox with both isolations.
+    Http {
+        /// Prints the result and leaves docs/benchmarks.md as it is.
+        #[arg(long)]
+        no_page: bool,
+    },
     /// Compile time of programs of 10, 100 and 1,000 feature sets, and the size of the examples' components.
     Compile {
         /// Prints the result and leaves docs/benchmarks.md as it is.
@@ -86,6 +93,9 @@ enum What {
     /// The plain server, started by the benchmark.
     #[command(hide = true)]
     PlainEcho,
+    /// The plain HTTP server, started by the benchmark.
+    #[command(hide = true)]
+    PlainHttp,
     /// The plain fan-out, started by the benchmark.
     #[command(hide = true)]
     PlainFanOut,
@@ -96,6 +106,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
     match options.what {
         What::PlainEcho => plain::serve(),
         What::PlainFanOut => plain::fan_out(),
+        What::PlainHttp => http::serve(),
+        What::Http { no_page } => http::run(no_page),
         What::Broadcast { no_page } => broadcast::run(no_page),
         What::Connections { no_page } => connections::run(no_page),
         What::Tcp { no_page } => tcp(no_page),
@@ -119,6 +131,7 @@ fn tcp(no_page: bool) -> anyhow::Result<()> {
                     address: server.address(),
                     process: server.process(),
                     depth,
+                    is_http: false,
                 };
                 let sample = load
                     .run()

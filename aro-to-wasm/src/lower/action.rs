@@ -100,7 +100,6 @@ impl Body<'_, '_> {
             ActionKind::Subscribe => self.subscribe(action),
             ActionKind::Unsubscribe => self.unsubscribe(action),
             ActionKind::Publish => self.publish_to(action),
-            ActionKind::Request | ActionKind::Probe | ActionKind::Call => self.asks(action),
             ActionKind::Send => self.send(action),
             ActionKind::Broadcast => self.broadcast(action),
             ActionKind::Close => self.close(action),
@@ -132,7 +131,7 @@ impl Body<'_, '_> {
         }
     }
 
-    /// Actions on collections, texts and checks, whose prepositions are enforced; answers whether the action is one.
+    /// Actions on collections, texts and checks, and requests, whose prepositions are enforced; answers whether the action is one.
     fn checked_or_collected(&mut self, action: &Action, kind: ActionKind) -> bool {
         let lower = match kind {
             ActionKind::Filter => Self::filter_list,
@@ -145,6 +144,7 @@ impl Body<'_, '_> {
             ActionKind::Validate => Self::validate,
             ActionKind::Compare => Self::compare,
             ActionKind::Accept => Self::accept,
+            ActionKind::Request | ActionKind::Probe | ActionKind::Call => Self::asks,
             _ => return false,
         };
         match collection::wrong_preposition(action) {

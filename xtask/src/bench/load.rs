@@ -11,6 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use super::http;
 use super::report::Sample;
 use super::{CONNECTIONS, MESSAGE_BYTES, WARM_UP, WINDOW};
 
@@ -25,13 +26,15 @@ pub(crate) struct Load {
     pub(crate) address: SocketAddr,
     pub(crate) process: u32,
     pub(crate) depth: usize,
+    /// Whether it asks over HTTP; else it wants an echo.
+    pub(crate) is_http: bool,
 }
 
 /// When it is measured.
 #[derive(Debug, Clone, Copy)]
-struct Window {
-    from: Instant,
-    to: Instant,
+pub(super) struct Window {
+    pub(super) from: Instant,
+    pub(super) to: Instant,
 }
 
 impl Load {
@@ -98,6 +101,9 @@ impl Load {
     }
 
     async fn client(self, window: Window) -> io::Result<Vec<u32>> {
+        if self.is_http {
+            return http::client(self, window).await;
+        }
         let mut stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         let messages = vec![0x5A; self.depth * MESSAGE_BYTES];

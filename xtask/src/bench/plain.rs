@@ -57,7 +57,7 @@ pub(crate) fn fan_out() -> anyhow::Result<()> {
     })
 }
 
-fn accept(take: impl Fn(TcpStream)) -> anyhow::Result<()> {
+pub(super) fn accept(take: impl Fn(TcpStream)) -> anyhow::Result<()> {
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?

@@ -30,6 +30,11 @@ impl Sample {
         (self.p50, self.p99)
     }
 
+    /// Microseconds of the server's CPU time for each message.
+    pub(crate) fn cpu(&self) -> f64 {
+        self.cpu
+    }
+
     /// `latencies` are those of all messages answered in `elapsed`, in nanoseconds; `cpu` is what the server used.
     pub(crate) fn new(mut latencies: Vec<u32>, elapsed: Duration, cpu: Duration) -> Self {
         let messages = latencies.len().max(1) as f64;

@@ -98,6 +98,7 @@ fn measure(host: &Path, folder: &Path) -> anyhow::Result<String> {
             address: server.address(),
             process: server.process(),
             depth: 1,
+            is_http: false,
         };
         let sample = load.run()?;
         let (p50, p99) = sample.latency();

@@ -53,9 +53,14 @@ impl Target {
             return Err(refused("it names no host"));
         }
         let usual = if is_secure { 443 } else { 80 };
-        let port = match authority.port() {
-            Some(port) => port.as_u16(),
-            None => usual,
+        let behind = authority.as_str().strip_prefix(authority.host());
+        let port = match behind.and_then(|behind| behind.strip_prefix(':')) {
+            None | Some("") => usual,
+            Some(port) => port
+                .parse()
+                .ok()
+                .filter(|port| *port > 0)
+                .ok_or_else(|| refused("it is malformed"))?,
         };
         let named = match port == usual {
             true => host.clone(),
