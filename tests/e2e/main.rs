@@ -24,4 +24,5 @@ mod slow;
 mod socket_examples;
 mod socket_faults;
 mod sockets;
+mod tenants;
 mod test_command;

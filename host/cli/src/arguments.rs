@@ -2,7 +2,7 @@
 
 use anyhow::Context;
 use aro_host::{
-    ConsoleSink, Environment, Grants, Isolation, Outbound, Overflow, Parameters, Prefix,
+    ConsoleSink, Environment, Grants, Isolation, Outbound, Overflow, Parameters, Ports, Prefix,
     RuntimeCode, Settings, SlowPeer, Targets,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -20,10 +20,14 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve a program on all interfaces until a signal.
+    /// Serve a program, or the tenants of a configuration, on all interfaces until a signal.
     Serve {
         /// An `app.wasm`, or a directory of sources.
-        path: PathBuf,
+        #[arg(required_unless_present = "config")]
+        path: Option<PathBuf>,
+        /// A file that lists tenants with their programs and settings; other flags do not count then.
+        #[arg(long, value_name = "FILE", conflicts_with = "path")]
+        config: Option<PathBuf>,
         #[command(flatten)]
         options: Options,
     },
@@ -33,6 +37,11 @@ pub(crate) enum Command {
         path: PathBuf,
         #[command(flatten)]
         options: Options,
+    },
+    /// Check a configuration of tenants, and show what it means for each.
+    CheckConfig {
+        /// The file.
+        path: PathBuf,
     },
     /// Serve a program on this machine only, and replace it whenever a file of it is saved; connections and state stay.
     Dev {
@@ -130,7 +139,9 @@ impl Options {
         let (bind, overflow) = match command {
             Command::Serve { .. } => (Ipv4Addr::UNSPECIFIED, Overflow::DropNewest),
             Command::Run { .. } => (Ipv4Addr::LOCALHOST, Overflow::Wait),
-            Command::Dev { .. } => (Ipv4Addr::LOCALHOST, Overflow::DropNewest),
+            Command::Dev { .. } | Command::CheckConfig { .. } => {
+                (Ipv4Addr::LOCALHOST, Overflow::DropNewest)
+            }
         };
         let mut settings = Settings::new(self.bind.unwrap_or(IpAddr::V4(bind)));
         settings.console = ConsoleSink::Process(overflow);
@@ -203,6 +214,7 @@ impl Options {
                 false => Outbound::Some(self.outbound.clone()),
             },
             directories,
+            ports: Ports::All,
         })
     }
 }

@@ -5,7 +5,7 @@ use super::feature_set::{Exports, FeatureSet};
 use super::state::{GuestState, Scope};
 use super::{Engine, EngineError, link};
 use crate::artifact::{Artifact, ArtifactError};
-use crate::config::Settings;
+use crate::config::{Settings, SettingsError};
 use crate::grants::Grants;
 use crate::life::Life;
 use crate::route::Routes;
@@ -14,7 +14,6 @@ use crate::tenant::Tenant;
 use aro_wit::manifest::{FeatureSet as Entry, Manifest, Trigger};
 use aro_wit::{RUNTIME_IMPORT, interface};
 use std::collections::BTreeSet;
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Weak};
 use wasmtime::Module;
 use wasmtime::component::types::ComponentItem;
@@ -91,6 +90,9 @@ pub enum LoadError {
     /// The tenant's state cannot be set up.
     #[error("the state of the program cannot be set up")]
     State(#[from] StateError),
+    /// The settings of the tenant are refused.
+    #[error("the settings of the tenant are refused")]
+    Settings(#[from] SettingsError),
     /// The tenant already runs a program.
     #[error("tenant {tenant} already has a program")]
     Loaded {
@@ -105,7 +107,6 @@ pub(crate) struct Code {
     /// In manifest order.
     parts: Vec<(InstancePre<GuestState>, Exports)>,
     clock: Clock,
-    idle: Arc<AtomicUsize>,
 }
 
 impl Code {
@@ -133,7 +134,6 @@ impl Code {
                 manifest: Arc::clone(&self.manifest),
                 index,
                 clock: self.clock.clone(),
-                idle: Arc::clone(&self.idle),
             };
             Arc::new(FeatureSet::new(scope, component.clone(), *exports))
         };
@@ -174,7 +174,6 @@ impl Engine {
             manifest,
             parts,
             clock: self.clock(),
-            idle: Arc::clone(&self.idle),
         })
     }
 

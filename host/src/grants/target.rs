@@ -57,6 +57,22 @@ pub struct TargetError {
     pattern: String,
 }
 
+impl std::fmt::Display for Targets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.host {
+            Hosts::Every => f.write_str("*")?,
+            Hosts::Address(IpAddr::V6(address)) => write!(f, "[{address}]")?,
+            Hosts::Address(IpAddr::V4(address)) => write!(f, "{address}")?,
+            Hosts::Name(name) => f.write_str(name)?,
+            Hosts::Below(domain) => write!(f, "*{domain}")?,
+        }
+        match self.port {
+            Some(port) => write!(f, ":{port}"),
+            None => f.write_str(":*"),
+        }
+    }
+}
+
 impl std::str::FromStr for Targets {
     type Err = TargetError;
 
