@@ -4,6 +4,7 @@ use crate::console::ConsoleSink;
 use crate::grants::{Grants, Parameters};
 use crate::net::tls;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,6 +35,10 @@ pub struct Settings {
     pub console: ConsoleSink,
     /// Whether lines of a program start with the name of their feature set.
     pub prefix: Prefix,
+    /// What every line of the console begins with; empty for nothing.
+    pub line_prefix: String,
+    /// How much the tenant may compute where several want to, in proportion to the others.
+    pub weight: u32,
     /// What programs may reach of the machine.
     pub grants: Grants,
     /// How the HTTP server proves who it is; none for connections that are not secured.
@@ -133,6 +138,8 @@ pub struct Limits {
     pub life_cycle_wall_time_max: Duration,
     /// Linear memory of one instance, in bytes.
     pub memory_bytes_max: usize,
+    /// Events from outside in a second: reading from TCP pauses, HTTP is answered with 429. None for no limit.
+    pub events_per_second_max: Option<NonZeroU32>,
     /// Instances that run at once; further events wait in order.
     pub instances_max: usize,
     /// Events nested in each other: a handler raises one, whose handler raises the next.
@@ -237,6 +244,7 @@ impl Default for Limits {
             life_cycle_cpu_time_max: Duration::from_secs(10),
             life_cycle_wall_time_max: Duration::from_secs(60),
             memory_bytes_max: 64 << 20,
+            events_per_second_max: None,
             instances_max: 1000,
             event_depth_max: 256,
             detached_events_max: 10_000,
@@ -325,6 +333,16 @@ pub enum SettingsError {
         /// Name of the limit.
         name: &'static str,
     },
+    /// A tenant wants more than the host that it runs in was made for.
+    #[error("limit {name} is {value}; the host was made for {max}")]
+    AboveHost {
+        /// Name of the limit.
+        name: &'static str,
+        /// Its value, or the sum of all tenants.
+        value: usize,
+        /// What the host has.
+        max: usize,
+    },
     /// What is granted as a directory is none.
     #[error("{} is no directory", path.display())]
     NoDirectory {
@@ -391,6 +409,8 @@ impl Settings {
             websocket_origins: Vec::new(),
             console: ConsoleSink::Process(crate::console::Overflow::DropNewest),
             prefix: Prefix::FeatureSet,
+            line_prefix: String::new(),
+            weight: 1,
             grants: Grants::default(),
             tls: None,
             contract: ContractChecks::None,

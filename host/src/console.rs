@@ -1,6 +1,7 @@
 //! Program output: whole lines, written by a thread of its own so that a reader who has stopped reading never blocks an executor.
 
 use parking_lot::{Condvar, Mutex};
+use std::borrow::Cow;
 use std::io::Write;
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
@@ -80,15 +81,31 @@ impl Captured {
 #[derive(Debug, Clone)]
 pub(crate) struct Console {
     sink: ConsoleSink,
+    /// What every line begins with.
+    prefix: Arc<str>,
 }
 
 impl Console {
-    pub(crate) fn new(sink: ConsoleSink) -> Self {
-        Self { sink }
+    pub(crate) fn new(sink: ConsoleSink, prefix: &str) -> Self {
+        Self {
+            sink,
+            prefix: prefix.into(),
+        }
+    }
+
+    /// The line as it is written: behind the prefix, also where a program has written several at once.
+    fn prefixed<'a>(&self, line: &'a str) -> Cow<'a, str> {
+        if self.prefix.is_empty() {
+            return Cow::Borrowed(line);
+        }
+        let lines = line.split('\n');
+        let prefixed: Vec<String> = lines.map(|line| format!("{}{line}", self.prefix)).collect();
+        Cow::Owned(prefixed.join("\n"))
     }
 
     /// Writes `line` and a newline; false when there is no room and the policy is to wait for it.
     pub(crate) fn try_write(&self, stream: Stream, line: &str) -> bool {
+        let line = &*self.prefixed(line);
         match &self.sink {
             ConsoleSink::Capture(captured) => {
                 captured
@@ -107,7 +124,7 @@ impl Console {
     pub(crate) fn write(&self, stream: Stream, line: &str) {
         match &self.sink {
             ConsoleSink::Process(_) => {
-                writer(stream).push(line, Overflow::DropNewest);
+                writer(stream).push(&self.prefixed(line), Overflow::DropNewest);
             }
             ConsoleSink::Capture(_) => {
                 self.try_write(stream, line);

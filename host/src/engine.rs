@@ -10,6 +10,7 @@ mod needed;
 mod pool;
 pub(crate) mod state;
 mod trap;
+pub(crate) mod turns;
 mod types;
 
 pub use load::LoadError;
@@ -21,8 +22,9 @@ use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use turns::Turns;
 use wasmtime::Module;
 
 /// An error of the engine; its text holds the whole chain of causes.
@@ -61,7 +63,7 @@ type Digest256 = [u8; 32];
 pub(crate) struct Engine {
     inner: wasmtime::Engine,
     ticker: Ticker,
-    idle: Arc<AtomicUsize>,
+    pub(crate) turns: Arc<Turns>,
     /// Value runtimes compiled so far; every program built by one compiler shares one.
     runtimes: Mutex<FxHashMap<Digest256, Module>>,
     runtime_code: RuntimeCode,
@@ -81,10 +83,12 @@ impl Engine {
                 engine.increment_epoch();
             }
         });
+        let ticker = ticker.map_err(EngineStartError::Clock)?;
+        let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
         Ok(Self {
             inner,
-            ticker: ticker.map_err(EngineStartError::Clock)?,
-            idle: Arc::default(),
+            turns: Turns::new(ticker.clock(), processors),
+            ticker,
             runtimes: Mutex::default(),
             runtime_code: settings.runtime_code,
         })

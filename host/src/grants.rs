@@ -2,6 +2,7 @@
 
 use crate::store::datum::Datum;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -22,6 +23,28 @@ pub struct Grants {
     pub outbound: Outbound,
     /// Directories whose contents it may read and change. Its relative paths begin at the first.
     pub directories: Vec<PathBuf>,
+    /// Ports that it may listen on.
+    pub ports: Ports,
+}
+
+/// Ports that a program may listen on. Those that the operator sets himself are granted with that.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Ports {
+    /// All of them.
+    #[default]
+    All,
+    /// Those of these ranges.
+    Some(Vec<RangeInclusive<u16>>),
+}
+
+impl Ports {
+    /// Whether a port may be listened on.
+    pub(crate) fn grants(&self, port: u16) -> bool {
+        match self {
+            Self::All => true,
+            Self::Some(ranges) => ranges.iter().any(|range| range.contains(&port)),
+        }
+    }
 }
 
 /// Environment variables that a program may read.

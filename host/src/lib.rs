@@ -16,6 +16,7 @@ mod life;
 mod net;
 mod observe;
 mod permit;
+mod rate;
 mod release;
 mod route;
 mod serve;
@@ -30,7 +31,7 @@ pub use config::{
 };
 pub use console::{Captured, ConsoleSink, Overflow, Stream, flush};
 pub use engine::{EngineError, EngineStartError, LoadError};
-pub use grants::{Environment, Grants, Outbound, Parameters, TargetError, Targets};
+pub use grants::{Environment, Grants, Outbound, Parameters, Ports, TargetError, Targets};
 pub use observe::Observed;
 pub use release::{DeployError, Release};
 pub use serve::{Entries, Host, HostError, Outcome, Program, TestOutcome};

@@ -28,6 +28,7 @@ pub(crate) struct Counters {
     pub(crate) instances_made: Counter,
     pub(crate) sends_to_closed: Counter,
     pub(crate) events_dropped: Counter,
+    pub(crate) rate_limited: Counter,
 }
 
 /// The counters at one moment.
@@ -52,6 +53,8 @@ pub struct Observed {
     pub sends_to_closed: u64,
     /// Events nobody waits for that were dropped because too many were under way.
     pub events_dropped: u64,
+    /// Events from outside that had to wait or were refused because there were too many in a second.
+    pub rate_limited: u64,
 }
 
 impl Counters {
@@ -66,6 +69,7 @@ impl Counters {
             instances_made: self.instances_made.value(),
             sends_to_closed: self.sends_to_closed.value(),
             events_dropped: self.events_dropped.value(),
+            rate_limited: self.rate_limited.value(),
         }
     }
 }

@@ -74,7 +74,30 @@ impl Host {
     /// # Errors
     /// [`LoadError`] says what is wrong with the file, or that the tenant has a program already.
     pub fn load(&self, id: TenantId, file: &[u8]) -> Result<Program, LoadError> {
-        let artifact = artifact::dissect(file, &self.shared.settings.artifact)?;
+        self.load_with(id, Arc::clone(&self.shared.settings), file)
+    }
+
+    /// Loads the program of a tenant that has settings of its own; those that the engine was made with are the host's.
+    ///
+    /// # Errors
+    /// [`LoadError`] says what is wrong with the file or the settings, or that the tenant has a program already.
+    pub fn load_as(
+        &self,
+        id: TenantId,
+        settings: Settings,
+        file: &[u8],
+    ) -> Result<Program, LoadError> {
+        self.fits(&settings)?;
+        self.load_with(id, Arc::new(settings), file)
+    }
+
+    fn load_with(
+        &self,
+        id: TenantId,
+        settings: Arc<Settings>,
+        file: &[u8],
+    ) -> Result<Program, LoadError> {
+        let artifact = artifact::dissect(file, &settings.artifact)?;
         let loaded = |tenants: &BTreeMap<TenantId, Arc<Tenant>>| match tenants.contains_key(&id) {
             true => Err(LoadError::Loaded {
                 tenant: id.to_string(),
@@ -83,9 +106,10 @@ impl Host {
         };
         // Before its data file is opened, which another program of the tenant has open.
         loaded(&self.shared.tenants.lock())?;
-        let settings = &self.shared.settings;
-        let tenant = Arc::new(Tenant::new(id.clone(), settings, &artifact.manifest)?);
-        let code = Arc::new(self.shared.engine.load(artifact, settings)?);
+        let turns = &self.shared.engine.turns;
+        let tenant = Tenant::new(id.clone(), &settings, &artifact.manifest, turns)?;
+        let tenant = Arc::new(tenant);
+        let code = Arc::new(self.shared.engine.load(artifact, &settings)?);
         let number = tenant.releases.enter(&code, file);
         tenant.releases.ran(number);
         let mut tenants = self.shared.tenants.lock();
@@ -97,6 +121,47 @@ impl Host {
             first: Some(code.routes(&tenant, Life::new(&tenant, false))),
             tenant,
         })
+    }
+
+    /// Whether the engine was made large enough for what a further tenant may use. Its pool is divided, so that no tenant can take instances from another.
+    fn fits(&self, settings: &Settings) -> Result<(), SettingsError> {
+        settings.validate()?;
+        let host = &self.shared.settings;
+        let tenants = self.shared.tenants.lock();
+        let taken = tenants.values();
+        let taken: usize = taken
+            .map(|tenant| tenant.settings.limits.instances_max)
+            .sum();
+        let components = |settings: &Settings| settings.artifact.memories_per_component_max;
+        let tables = |settings: &Settings| settings.artifact.tables_per_component_max;
+        let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        for (name, value, max) in [
+            (
+                "instances_max",
+                taken.saturating_add(settings.limits.instances_max),
+                host.limits.instances_max,
+            ),
+            (
+                "memory_bytes_max",
+                settings.limits.memory_bytes_max,
+                host.limits.memory_bytes_max,
+            ),
+            (
+                "memories_per_component_max",
+                count(components(settings)),
+                count(components(host)),
+            ),
+            (
+                "tables_per_component_max",
+                count(tables(settings)),
+                count(tables(host)),
+            ),
+        ] {
+            if value > max {
+                return Err(SettingsError::AboveHost { name, value, max });
+            }
+        }
+        Ok(())
     }
 
     /// Puts the program in `file` in the place of the one that the tenant runs, and answers the number of the new version. No connection and no listener that the new version asks for is closed; events in flight end on the old version, later ones go to the new one; the state stays.
@@ -371,6 +436,12 @@ impl Program {
             channels: self.tenant.channels.len(),
             tasks: self.tenant.tasks.len(),
         }
+    }
+
+    /// CPU time that its handlers have used, in steps of five milliseconds.
+    #[must_use]
+    pub fn cpu_time(&self) -> Duration {
+        self.tenant.cpu_time()
     }
 
     /// What has been counted so far.

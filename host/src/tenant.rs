@@ -5,6 +5,8 @@ use crate::conn::channel::{ChannelLimits, Channels};
 use crate::conn::outbound::{Outbound, QueueLimits};
 use crate::conn::table::SocketTable;
 use crate::console::Console;
+use crate::engine::clock::TICK;
+use crate::engine::turns::{Share, Turns};
 use crate::files::Files;
 use crate::net::buffer::BufferPool;
 use crate::net::connect::ConnectError;
@@ -13,6 +15,7 @@ use crate::net::http::client::Client;
 use crate::net::websocket::Configuration;
 use crate::observe::Counters;
 use crate::permit::Permits;
+use crate::rate::Rate;
 use crate::release::Releases;
 use crate::route::Routes;
 use crate::store::{State, StateError};
@@ -23,6 +26,7 @@ use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::time::Duration;
 use tokio::sync::{Notify, Semaphore};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -108,6 +112,11 @@ pub(crate) struct Tenant {
     pub(crate) state: State,
     pub(crate) counters: Counters,
     pub(crate) permits: Permits,
+    /// What it may compute beside others.
+    pub(crate) share: Share,
+    pub(crate) rate: Rate,
+    /// Its idle instances.
+    pub(crate) idle: AtomicUsize,
     /// One permit for each event that nobody waits for.
     pub(crate) detached: Arc<Semaphore>,
     /// One of those permits has been given back.
@@ -140,12 +149,16 @@ impl Tenant {
         id: TenantId,
         settings: &Arc<Settings>,
         manifest: &Manifest,
+        turns: &Arc<Turns>,
     ) -> Result<Self, StateError> {
         let limits = &settings.limits;
         Ok(Self {
             state: State::open(&id.0, settings, manifest)?,
             id,
-            console: Console::new(settings.console.clone()),
+            console: Console::new(settings.console.clone(), &settings.line_prefix),
+            share: Share::new(turns, settings.weight),
+            rate: Rate::new(limits.events_per_second_max),
+            idle: AtomicUsize::new(0),
             files: Arc::new(Files::new(&settings.grants.directories, limits)),
             sockets: SocketTable::new(),
             http: Mutex::default(),
@@ -193,6 +206,11 @@ impl Tenant {
     /// Listeners and outbound connections: what can cause events as long as it is open.
     pub(crate) fn sources(&self) -> usize {
         self.listeners.load(Ordering::Acquire) + self.outbound.load(Ordering::Acquire)
+    }
+
+    /// CPU time that its guests have used.
+    pub(crate) fn cpu_time(&self) -> Duration {
+        TICK * u32::try_from(self.share.ticks()).unwrap_or(u32::MAX)
     }
 
     /// An outbound queue for a new connection.

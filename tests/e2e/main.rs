@@ -30,5 +30,6 @@ mod slow;
 mod socket_examples;
 mod socket_faults;
 mod sockets;
+mod tenants;
 mod test_command;
 mod websocket;

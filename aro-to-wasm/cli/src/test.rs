@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use aro_host::{
-    ConsoleSink, Environment, Grants, Host, Outbound, Overflow, Prefix, Program, Settings,
+    ConsoleSink, Environment, Grants, Host, Outbound, Overflow, Ports, Prefix, Program, Settings,
     TenantId, TestOutcome,
 };
 use aro_to_wasm::diagnostic::Diagnostic;
@@ -63,6 +63,7 @@ fn settings() -> anyhow::Result<Settings> {
         environment: Environment::All,
         input: true,
         outbound: Outbound::All,
+        ports: Ports::All,
         directories: vec![
             std::env::current_dir().context("there is no working directory to grant")?,
         ],

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use aro_host::{
     ConsoleSink, ContractChecks, Environment, Grants, Isolation, Outbound, Overflow, Parameters,
-    Prefix, RuntimeCode, Settings, SlowPeer, Targets, TlsIdentity,
+    Ports, Prefix, RuntimeCode, Settings, SlowPeer, Targets, TlsIdentity,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, Ipv4Addr};
@@ -20,10 +20,14 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Serve a program on all interfaces until a signal.
+    /// Serve a program, or the tenants of a configuration, on all interfaces until a signal.
     Serve {
         /// An `app.wasm`, or a directory of sources.
-        path: PathBuf,
+        #[arg(required_unless_present = "config")]
+        path: Option<PathBuf>,
+        /// A file that lists tenants with their programs and settings; other flags do not count then.
+        #[arg(long, value_name = "FILE", conflicts_with = "path")]
+        config: Option<PathBuf>,
         #[command(flatten)]
         options: Options,
     },
@@ -33,6 +37,11 @@ pub(crate) enum Command {
         path: PathBuf,
         #[command(flatten)]
         options: Options,
+    },
+    /// Check a configuration of tenants, and show what it means for each.
+    CheckConfig {
+        /// The file.
+        path: PathBuf,
     },
     /// Serve a program on this machine only, and replace it whenever a file of it is saved; connections and state stay.
     Dev {
@@ -151,7 +160,9 @@ impl Options {
         let (bind, overflow) = match command {
             Command::Serve { .. } => (Ipv4Addr::UNSPECIFIED, Overflow::DropNewest),
             Command::Run { .. } => (Ipv4Addr::LOCALHOST, Overflow::Wait),
-            Command::Dev { .. } => (Ipv4Addr::LOCALHOST, Overflow::DropNewest),
+            Command::Dev { .. } | Command::CheckConfig { .. } => {
+                (Ipv4Addr::LOCALHOST, Overflow::DropNewest)
+            }
         };
         let mut settings = Settings::new(self.bind.unwrap_or(IpAddr::V4(bind)));
         settings.console = ConsoleSink::Process(overflow);
@@ -183,7 +194,7 @@ impl Options {
         settings.contract = match (self.strict_contract, command) {
             (true, _) => ContractChecks::Strict,
             (false, Command::Run { .. } | Command::Dev { .. }) => ContractChecks::Responses,
-            (false, Command::Serve { .. }) => ContractChecks::None,
+            (false, Command::Serve { .. } | Command::CheckConfig { .. }) => ContractChecks::None,
         };
         settings.cors.clone_from(&self.cors);
         if let (Some(certificates), Some(key)) = (&self.tls_cert, &self.tls_key) {
@@ -239,6 +250,7 @@ impl Options {
                 false => Outbound::Some(self.outbound.clone()),
             },
             directories,
+            ports: Ports::All,
         })
     }
 }

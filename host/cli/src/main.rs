@@ -4,6 +4,7 @@ mod arguments;
 mod build;
 mod descriptors;
 mod dev;
+mod hosting;
 mod stores;
 
 use anyhow::Context;
@@ -55,9 +56,19 @@ enum Failure {
 
 fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let (path, options) = match &arguments.command {
-        Command::Serve { path, options }
+        Command::Serve {
+            config: Some(config),
+            ..
+        } => return hosting::serve(config),
+        Command::CheckConfig { path } => return hosting::check(path),
+        Command::Serve {
+            path: Some(path),
+            options,
+            ..
+        }
         | Command::Run { path, options }
         | Command::Dev { path, options } => (path, options),
+        Command::Serve { path: None, .. } => return Ok(Outcome::Success),
     };
     let mut settings = options
         .settings(&arguments.command, |name| std::env::var(name).ok())

@@ -42,7 +42,7 @@ struct Face {
 pub(crate) struct Running<'a>(&'a Face);
 
 impl Clock {
-    fn now(&self) -> u64 {
+    pub(super) fn now(&self) -> u64 {
         self.0.ticks.load(Ordering::Relaxed)
     }
 

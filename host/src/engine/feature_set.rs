@@ -1,7 +1,7 @@
 //! A loaded feature set: its compiled component, its idle instances, and how one event is run in one of them.
 
 use super::EngineError;
-use super::clock::{Clock, SLICE_TICKS};
+use super::clock::SLICE_TICKS;
 use super::pool::idle_instances_max;
 use super::state::{GuestState, Scope};
 use super::trap;
@@ -276,7 +276,11 @@ impl FeatureSet {
     {
         guest.store.data_mut().begin(cause, allowance.cpu_time_max);
         guest.store.set_epoch_deadline(SLICE_TICKS);
+        if let Some(turn) = self.scope.tenant.share.admit().await {
+            guest.store.data_mut().hold_turn(turn);
+        }
         let outcome = self.within(allowance, pin!(call(&mut guest))).await;
+        guest.store.data().release_turn();
         if let Some(execution) = guest.store.data().execution {
             self.scope.tenant.state.published.end(execution);
         }
@@ -300,13 +304,13 @@ impl FeatureSet {
         allowance: Allowance,
         mut work: Pin<&mut impl Future<Output = T>>,
     ) -> Result<T, TookTooLong> {
-        if let Poll::Ready(done) = futures_util::poll!(metered(&self.scope.clock, work.as_mut())) {
+        if let Poll::Ready(done) = futures_util::poll!(metered(&self.scope, work.as_mut())) {
             return Ok(done);
         }
         let Some(limit) = allowance.wall_time_max else {
-            return Ok(metered(&self.scope.clock, work).await);
+            return Ok(metered(&self.scope, work).await);
         };
-        tokio::time::timeout(limit, metered(&self.scope.clock, work))
+        tokio::time::timeout(limit, metered(&self.scope, work))
             .await
             .map_err(|_| TookTooLong { limit })
     }
@@ -314,7 +318,7 @@ impl FeatureSet {
     async fn take(&self, allowance: Allowance) -> Result<Box<Guest>, Failure> {
         let idle = self.idle.lock().pop();
         if let Some(guest) = idle {
-            self.scope.idle.fetch_sub(1, Ordering::AcqRel);
+            self.scope.tenant.idle.fetch_sub(1, Ordering::AcqRel);
             return Ok(guest);
         }
         // A component may run code of its own while it is instantiated: the limits hold for that too.
@@ -348,11 +352,8 @@ impl FeatureSet {
             store.data_mut().charge()?;
             let statement = trap::statement_now(&store);
             store.data_mut().suspended_at = statement;
-            // Tokio polls its sockets before it resumes a task that yields this way: spinning guests cannot starve them.
-            Ok(UpdateDeadline::YieldCustom(
-                SLICE_TICKS,
-                Box::pin(tokio::task::yield_now()),
-            ))
+            let turn = store.data_mut().next_turn();
+            Ok(UpdateDeadline::YieldCustom(SLICE_TICKS, turn))
         });
         store.set_epoch_deadline(SLICE_TICKS);
         let instance = self
@@ -382,20 +383,23 @@ impl FeatureSet {
         // An idle instance must not keep a connection alive.
         guest.store.data_mut().connection = None;
         guest.store.data_mut().chain = None;
-        if self.scope.idle.fetch_add(1, Ordering::AcqRel) < idle_instances_max(settings) {
+        if self.scope.tenant.idle.fetch_add(1, Ordering::AcqRel) < idle_instances_max(settings) {
             let mut idle = self.idle.lock();
             if idle.len() < settings.limits.idle_instances_max {
                 idle.push(guest);
                 return;
             }
         }
-        self.scope.idle.fetch_sub(1, Ordering::AcqRel);
+        self.scope.tenant.idle.fetch_sub(1, Ordering::AcqRel);
     }
 
     /// Drops the idle instances.
     pub(crate) fn clear_idle(&self) {
         let idle = std::mem::take(&mut *self.idle.lock());
-        self.scope.idle.fetch_sub(idle.len(), Ordering::AcqRel);
+        self.scope
+            .tenant
+            .idle
+            .fetch_sub(idle.len(), Ordering::AcqRel);
         drop(idle);
     }
 }
@@ -447,12 +451,15 @@ struct TookTooLong {
 
 /// Has the clock start anew with each poll, so that waiting is not charged as CPU time.
 fn metered<T>(
-    clock: &Clock,
+    scope: &Scope,
     mut running: Pin<&mut impl Future<Output = T>>,
 ) -> impl Future<Output = T> + Unpin {
     poll_fn(move |cx| {
-        let _timed = clock.resume();
-        running.as_mut().poll(cx)
+        let timed = scope.clock.resume();
+        let polled = running.as_mut().poll(cx);
+        drop(timed);
+        scope.tenant.share.charge(scope.clock.spent());
+        polled
     })
 }
 

@@ -5,7 +5,7 @@ use super::feature_set::{Exports, FeatureSet};
 use super::state::{GuestState, Scope};
 use super::{Engine, EngineError, link};
 use crate::artifact::{Artifact, ArtifactError};
-use crate::config::{ContractChecks, Settings};
+use crate::config::{ContractChecks, Settings, SettingsError};
 use crate::grants::Grants;
 use crate::life::Life;
 use crate::net::http::{Contracts, contracts};
@@ -15,7 +15,6 @@ use crate::tenant::Tenant;
 use aro_wit::manifest::{FeatureSet as Entry, Manifest, Trigger};
 use aro_wit::{RUNTIME_IMPORT, interface};
 use std::collections::BTreeSet;
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Weak};
 use wasmtime::Module;
 use wasmtime::component::types::ComponentItem;
@@ -100,6 +99,9 @@ pub enum LoadError {
     /// The tenant's state cannot be set up.
     #[error("the state of the program cannot be set up")]
     State(#[from] StateError),
+    /// The settings of the tenant are refused.
+    #[error("the settings of the tenant are refused")]
+    Settings(#[from] SettingsError),
     /// The tenant already runs a program.
     #[error("tenant {tenant} already has a program")]
     Loaded {
@@ -116,7 +118,6 @@ pub(crate) struct Code {
     /// Against which requests and responses are checked, where the operator wants that.
     contracts: Contracts,
     clock: Clock,
-    idle: Arc<AtomicUsize>,
 }
 
 impl Code {
@@ -145,7 +146,6 @@ impl Code {
                 manifest: Arc::clone(&self.manifest),
                 index,
                 clock: self.clock.clone(),
-                idle: Arc::clone(&self.idle),
             };
             Arc::new(FeatureSet::new(scope, component.clone(), *exports))
         };
@@ -190,7 +190,6 @@ impl Engine {
             parts,
             contracts,
             clock: self.clock(),
-            idle: Arc::clone(&self.idle),
         })
     }
 

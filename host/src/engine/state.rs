@@ -2,6 +2,7 @@
 
 use super::clock::{Clock, TICK};
 use super::feature_set::Cause;
+use super::turns::Turn;
 use crate::conn::Connection;
 use crate::event::Chain;
 use crate::life::Life;
@@ -9,7 +10,8 @@ use crate::route::Routes;
 use crate::store::published::PublishError;
 use crate::tenant::Tenant;
 use aro_wit::manifest::{FeatureSet, Manifest};
-use std::sync::atomic::AtomicUsize;
+use parking_lot::Mutex;
+use std::pin::Pin;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use wasmtime::{ResourceLimiter, Result};
@@ -25,8 +27,6 @@ pub(crate) struct Scope {
     /// Position in the manifest.
     pub(crate) index: usize,
     pub(crate) clock: Clock,
-    /// Counts the idle instances of the whole host.
-    pub(crate) idle: Arc<AtomicUsize>,
 }
 
 impl Scope {
@@ -59,7 +59,12 @@ pub(crate) struct GuestState {
     pub(crate) suspended_at: Option<u32>,
     cpu_ticks: u64,
     cpu_time_max: Duration,
+    /// The turn that it computes with, where it needs one.
+    turn: Option<TurnSlot>,
 }
+
+/// Shared with the wait for the next turn, which has no access to the store.
+type TurnSlot = Arc<Mutex<Option<Turn>>>;
 
 impl GuestState {
     pub(crate) fn new(scope: Arc<Scope>) -> Self {
@@ -78,6 +83,7 @@ impl GuestState {
             suspended_at: None,
             cpu_ticks: 0,
             cpu_time_max,
+            turn: None,
         }
     }
 
@@ -95,9 +101,48 @@ impl GuestState {
         self.cpu_ticks = 0;
     }
 
+    /// Charges a guest that is about to wait, and gives its turn on: it does not compute meanwhile.
+    pub(crate) fn pause(&mut self) -> Result<(), Refused> {
+        self.charge()?;
+        self.release_turn();
+        Ok(())
+    }
+
+    /// Computes with this turn from now on.
+    pub(crate) fn hold_turn(&mut self, turn: Turn) {
+        self.turn = Some(Arc::new(Mutex::new(Some(turn))));
+    }
+
+    /// Gives its turn on, if it has one.
+    pub(crate) fn release_turn(&self) {
+        if let Some(slot) = &self.turn {
+            drop(slot.lock().take());
+        }
+    }
+
+    /// Gives the executor back, and waits for its tenant's next turn where others want one too.
+    pub(crate) fn next_turn(&mut self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        let tenant = Arc::clone(&self.scope.tenant);
+        let slot = Arc::clone(self.turn.get_or_insert_default());
+        // It waits before it gives its turn on, so that it may get it again.
+        let next = tenant.share.has_others().then(|| tenant.share.wait());
+        self.release_turn();
+        Box::pin(async move {
+            // Tokio polls its sockets before it resumes a task that yields this way: spinning guests cannot starve them.
+            tokio::task::yield_now().await;
+            if let Some(next) = next
+                && let Ok(turn) = next.await
+            {
+                *slot.lock() = Some(turn);
+            }
+        })
+    }
+
     /// Charges the time since the guest was resumed; fails when it has used all it may.
     pub(crate) fn charge(&mut self) -> Result<(), Refused> {
-        self.cpu_ticks += self.scope.clock.spent();
+        let spent = self.scope.clock.spent();
+        self.cpu_ticks += spent;
+        self.scope.tenant.share.charge(spent);
         let limit = self.cpu_time_max;
         let used = TICK * u32::try_from(self.cpu_ticks).unwrap_or(u32::MAX);
         if used >= limit {

@@ -72,6 +72,24 @@ pub struct TargetError {
     pattern: String,
 }
 
+impl std::fmt::Display for Targets {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.host {
+            Hosts::Every => f.write_str("*")?,
+            Hosts::Address(IpAddr::V6(address)) => write!(f, "[{address}]")?,
+            Hosts::Address(IpAddr::V4(address)) => write!(f, "{address}")?,
+            Hosts::Network(IpAddr::V6(first), bits) => write!(f, "[{first}]/{bits}")?,
+            Hosts::Network(IpAddr::V4(first), bits) => write!(f, "{first}/{bits}")?,
+            Hosts::Name(name) => f.write_str(name)?,
+            Hosts::Below(domain) => write!(f, "*{domain}")?,
+        }
+        match self.port {
+            Some(port) => write!(f, ":{port}"),
+            None => f.write_str(":*"),
+        }
+    }
+}
+
 impl std::str::FromStr for Targets {
     type Err = TargetError;
 

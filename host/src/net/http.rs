@@ -99,6 +99,8 @@ pub(crate) enum StartError {
     Bind { port: u16, source: std::io::Error },
     #[error("Cannot start the http-server on port {port}: {source}")]
     Secure { port: u16, source: TlsError },
+    #[error("port {port} is not granted")]
+    Port { port: u16 },
     #[error("at most {max} listeners may be open")]
     TooMany { max: usize },
     #[error("the program is shutting down")]
@@ -112,12 +114,12 @@ pub(crate) fn start(scope: &Scope, port: Option<u16>) -> Result<u16, StartError>
         return Err(StartError::Draining);
     }
     let contract = scope.routes().and_then(|routes| routes.http.port());
-    let port = tenant
-        .settings
-        .http_port_override
-        .or(port)
-        .or(contract)
-        .unwrap_or(DEFAULT_PORT);
+    let wanted = port.or(contract).unwrap_or(DEFAULT_PORT);
+    let port = match tenant.settings.http_port_override {
+        Some(port) => port,
+        None if tenant.settings.grants.ports.grants(wanted) => wanted,
+        None => return Err(StartError::Port { port: wanted }),
+    };
     let refused = |source| StartError::Bind { port, source };
     let asked = SocketAddr::new(tenant.settings.bind, port);
     if let Some(open) = succession::server_on(tenant, life, asked) {
@@ -345,6 +347,9 @@ async fn operation(
             );
         }
     };
+    if let Err(wait) = tenant.rate.take() {
+        return too_many(tenant, wait);
+    }
     // Taken before the body is read: bodies are what requests hold.
     let Ok(_permit) = tenant.http_requests.try_acquire() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
@@ -433,6 +438,17 @@ fn promised(tenant: &Tenant, found: &Found, response: HttpResponse) -> Answer {
         let marked = HeaderValue::from_static("true");
         answer.headers_mut().insert("x-contract-violation", marked);
     }
+    answer
+}
+
+/// RFC 6585 4: the tenant has more events than it may.
+fn too_many(tenant: &Tenant, wait: Duration) -> Answer {
+    tenant.counters.rate_limited.add(1);
+    let mut answer = refusal(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
+    let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+    answer
+        .headers_mut()
+        .insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
     answer
 }
 

@@ -82,6 +82,8 @@ pub(crate) enum ListenError {
     NoAddress { host: String },
     #[error("the address {address} is not granted: listeners bind {bind} (--bind)")]
     NotGranted { address: IpAddr, bind: IpAddr },
+    #[error("port {port} is not granted")]
+    Port { port: u16 },
     #[error("at most {max} listeners may be open")]
     TooMany { max: usize },
     #[error("the program is shutting down")]
@@ -102,11 +104,11 @@ pub(crate) fn listen(
         return Err(ListenError::Draining);
     }
     let first = !life.port_override_used.load(Ordering::Acquire);
-    let port = tenant
-        .settings
-        .socket_port_override
-        .filter(|_| first)
-        .unwrap_or(request.port);
+    let port = match tenant.settings.socket_port_override.filter(|_| first) {
+        Some(port) => port,
+        None if tenant.settings.grants.ports.grants(request.port) => request.port,
+        None => return Err(ListenError::Port { port: request.port }),
+    };
     let asked = SocketAddr::new(address(tenant.settings.bind, request.host)?, port);
     let open = succession::open_on(tenant, life, asked);
     if let Some(open) = &open {

@@ -117,7 +117,7 @@ async fn send_wait(
     data: WasmList<u8>,
     kind: Kind,
 ) -> Result<SendAnswer> {
-    store.data_mut().charge()?;
+    store.data_mut().pause()?;
     let statement = trap::statement_now(&store);
     store.data_mut().suspended_at = statement;
     let payload = Bytes::copy_from_slice(data.as_le_slice(&store));

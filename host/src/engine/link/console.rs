@@ -38,7 +38,7 @@ fn write<'a>(
         return Done::<Written>::boxed();
     }
     Box::new(async move {
-        store.data_mut().charge()?;
+        store.data_mut().pause()?;
         let statement = trap::statement_now(&store);
         store.data_mut().suspended_at = statement;
         console.write_wait(stream, &line).await;

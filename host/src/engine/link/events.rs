@@ -143,7 +143,7 @@ async fn keep(scope: &Scope) {
 
 /// Before a wait: what the guest has used is charged, and a time-out will name the statement.
 pub(super) fn suspend(store: &mut StoreContextMut<'_, GuestState>) -> Result<()> {
-    store.data_mut().charge()?;
+    store.data_mut().pause()?;
     let statement = trap::statement_now(&*store);
     store.data_mut().suspended_at = statement;
     Ok(())

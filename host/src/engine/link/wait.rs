@@ -11,7 +11,7 @@ pub(super) async fn wait<T>(
     mut store: StoreContextMut<'_, GuestState>,
     work: impl Future<Output = T>,
 ) -> Result<T> {
-    store.data_mut().charge()?;
+    store.data_mut().pause()?;
     let statement = trap::statement_now(&store);
     store.data_mut().suspended_at = statement;
     let done = work.await;

@@ -1,0 +1,261 @@
+//! The configuration of a host: what it says, and what follows from it for each tenant.
+
+use super::limits::LimitsTable;
+use anyhow::{Context, bail};
+use aro_host::{
+    Environment, Grants, Isolation, Outbound, Ports, Settings, SlowPeer, Targets, TenantId,
+};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
+use std::path::{Path, PathBuf};
+
+/// Instances that run at once, where the configuration does not say.
+const INSTANCES: usize = 1000;
+
+/// The file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Config {
+    #[serde(default)]
+    host: HostTable,
+    #[serde(default)]
+    defaults: Defaults,
+    tenants: BTreeMap<String, TenantTable>,
+}
+
+/// What all tenants share.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct HostTable {
+    /// Instances that run at once, divided by weight among tenants that do not say how many they want.
+    instances: Option<usize>,
+}
+
+/// What holds for every tenant that does not say otherwise.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Defaults {
+    bind: Option<IpAddr>,
+    weight: Option<NonZeroU32>,
+    isolation: Option<IsolationKey>,
+    slow_peer: Option<SlowPeerKey>,
+    verbose_errors: Option<bool>,
+    data: Option<PathBuf>,
+    limits: LimitsTable,
+    grants: GrantsTable,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct TenantTable {
+    /// An `app.wasm`, or a directory of sources.
+    app: PathBuf,
+    /// Replaces the port of the first listener that the program opens.
+    socket_port: Option<u16>,
+    /// Replaces the port of its HTTP server.
+    http_port: Option<u16>,
+    /// What its console lines begin with; its name by default.
+    log_prefix: Option<String>,
+    bind: Option<IpAddr>,
+    weight: Option<NonZeroU32>,
+    isolation: Option<IsolationKey>,
+    slow_peer: Option<SlowPeerKey>,
+    verbose_errors: Option<bool>,
+    /// Directory of its data file.
+    data: Option<PathBuf>,
+    #[serde(default)]
+    limits: LimitsTable,
+    #[serde(default)]
+    grants: GrantsTable,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum IsolationKey {
+    Event,
+    /// Events that an instance serves.
+    Reuse(NonZeroU32),
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum SlowPeerKey {
+    Disconnect,
+    Drop,
+}
+
+/// What a program may reach; nothing where it is not listed.
+#[derive(Debug, Default, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct GrantsTable {
+    /// Ports to listen on: `9000`, `"9000-9010"`.
+    ports: Option<Vec<PortsKey>>,
+    /// Host and port to connect to.
+    connect: Option<Vec<String>>,
+    /// Environment variables.
+    env: Option<Vec<String>>,
+    directories: Option<Vec<PathBuf>>,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum PortsKey {
+    One(u16),
+    Range(String),
+}
+
+/// What the configuration means.
+pub(super) struct Planned {
+    /// What the engine is made for.
+    pub(super) host: Settings,
+    pub(super) tenants: Vec<Tenant>,
+}
+
+/// One tenant.
+pub(super) struct Tenant {
+    pub(super) id: TenantId,
+    pub(super) app: PathBuf,
+    pub(super) settings: Settings,
+}
+
+impl Config {
+    /// Reads the file. Mistakes name it, the line and the key.
+    pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read {}", path.display()))?;
+        toml::from_str(&text).with_context(|| path.display().to_string())
+    }
+
+    /// What follows for each tenant. Relative paths begin where the file is.
+    pub(super) fn plan(self, path: &Path) -> anyhow::Result<Planned> {
+        if self.tenants.is_empty() {
+            bail!("{}: there are no [tenants.NAME]", path.display());
+        }
+        let root = path.parent().unwrap_or(Path::new(""));
+        let mut tenants = Vec::new();
+        for (name, table) in &self.tenants {
+            let settings = self
+                .settings(name, table, root)
+                .with_context(|| format!("{}: [tenants.{name}]", path.display()))?;
+            tenants.push(Tenant {
+                id: TenantId::new(name)?,
+                app: root.join(&table.app),
+                settings,
+            });
+        }
+        self.divide(&mut tenants, path)?;
+        let mut host = Settings::new(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let all = || tenants.iter().map(|tenant| &tenant.settings.limits);
+        let instances = all().map(|limits| limits.instances_max).sum();
+        host.limits.instances_max = instances;
+        host.limits.memory_bytes_max = all()
+            .map(|limits| limits.memory_bytes_max)
+            .max()
+            .unwrap_or(host.limits.memory_bytes_max);
+        Ok(Planned { host, tenants })
+    }
+
+    /// Divides the instances of the host among tenants that do not say how many they want.
+    fn divide(&self, tenants: &mut [Tenant], path: &Path) -> anyhow::Result<()> {
+        let total = self.host.instances.unwrap_or(INSTANCES);
+        let asked = |tenant: &Tenant| -> Option<usize> {
+            let own = self.tenants.get(&tenant.id.to_string());
+            own.and_then(|table| table.limits.instances())
+                .or(self.defaults.limits.instances())
+        };
+        let taken: usize = tenants.iter().filter_map(asked).sum();
+        let rest: Vec<u64> = tenants
+            .iter()
+            .filter(|tenant| asked(tenant).is_none())
+            .map(|tenant| u64::from(tenant.settings.weight))
+            .collect();
+        let free = total
+            .checked_sub(taken)
+            .filter(|free| *free >= rest.len())
+            .with_context(|| {
+                format!(
+                    "{}: {total} instances do not suffice for {} tenants, some of which want {taken}: raise `instances` of [host], or lower `instances` of limits",
+                    path.display(),
+                    tenants.len()
+                )
+            })?;
+        let weights: u64 = rest.iter().sum();
+        for tenant in tenants.iter_mut().filter(|tenant| asked(tenant).is_none()) {
+            let part = free as u64 * u64::from(tenant.settings.weight) / weights.max(1);
+            tenant.settings.limits.instances_max = usize::try_from(part).unwrap_or(1).max(1);
+        }
+        Ok(())
+    }
+
+    fn settings(&self, name: &str, table: &TenantTable, root: &Path) -> anyhow::Result<Settings> {
+        let defaults = &self.defaults;
+        let bind = table.bind.or(defaults.bind);
+        let mut settings = Settings::new(bind.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)));
+        settings.weight = table.weight.or(defaults.weight).map_or(1, NonZeroU32::get);
+        settings.isolation = match table.isolation.or(defaults.isolation) {
+            Some(IsolationKey::Reuse(events)) => Isolation::Reuse {
+                events_max: events.get(),
+            },
+            Some(IsolationKey::Event) | None => Isolation::Event,
+        };
+        settings.slow_peer = match table.slow_peer.or(defaults.slow_peer) {
+            Some(SlowPeerKey::Drop) => SlowPeer::DropNewest,
+            Some(SlowPeerKey::Disconnect) | None => SlowPeer::Disconnect,
+        };
+        let verbose = table.verbose_errors.or(defaults.verbose_errors);
+        settings.terse_errors = !verbose.unwrap_or(false);
+        settings.socket_port_override = table.socket_port;
+        settings.http_port_override = table.http_port;
+        let prefix = table.log_prefix.clone();
+        settings.line_prefix = prefix.unwrap_or_else(|| format!("{name} | "));
+        let data = table.data.as_ref().or(defaults.data.as_ref());
+        settings.data = data.map(|data| root.join(data));
+        defaults.limits.apply(&mut settings.limits)?;
+        table.limits.apply(&mut settings.limits)?;
+        settings.grants = grants(&table.grants, &defaults.grants, root)?;
+        Ok(settings)
+    }
+}
+
+fn grants(own: &GrantsTable, defaults: &GrantsTable, root: &Path) -> anyhow::Result<Grants> {
+    let ports = own.ports.as_ref().or(defaults.ports.as_ref());
+    let connect = own.connect.as_ref().or(defaults.connect.as_ref());
+    let env = own.env.as_ref().or(defaults.env.as_ref());
+    let directories = own.directories.as_ref().or(defaults.directories.as_ref());
+    let targets = connect.into_iter().flatten().map(|text| {
+        let target: Result<Targets, _> = text.parse();
+        target.with_context(|| format!("grants.connect = {text:?}"))
+    });
+    let ports = ports.into_iter().flatten().map(PortsKey::range);
+    Ok(Grants {
+        environment: Environment::Named(env.into_iter().flatten().cloned().collect()),
+        input: false,
+        outbound: Outbound::Some(targets.collect::<anyhow::Result<_>>()?),
+        directories: directories
+            .into_iter()
+            .flatten()
+            .map(|path| root.join(path))
+            .collect(),
+        ports: Ports::Some(ports.collect::<anyhow::Result<_>>()?),
+    })
+}
+
+impl PortsKey {
+    fn range(&self) -> anyhow::Result<RangeInclusive<u16>> {
+        let text = match self {
+            Self::One(port) => return Ok(*port..=*port),
+            Self::Range(text) => text,
+        };
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let parse = |text: &str| text.trim().parse::<u16>();
+        match (parse(first), parse(last)) {
+            (Ok(first), Ok(last)) if first <= last => Ok(first..=last),
+            (Ok(_), Ok(_)) | (Err(_), _) | (_, Err(_)) => {
+                bail!("grants.ports = {text:?} is no port and no range such as \"9000-9010\"")
+            }
+        }
+    }
+}
