@@ -438,6 +438,11 @@ async fn endless_answers_end() {
     )
     .await;
     assert!(printed.contains("within 0.2 seconds"), "{printed}");
+    let printed = failure("    Request the <r> from \"http://h:99999/\".", |_| {}).await;
+    assert!(
+        printed.contains("Cause: Invalid URL 'http://h:99999/': it is malformed"),
+        "{printed}"
+    );
     let printed = failure("    Request the <r> from \"example.org\".", |_| {}).await;
     assert!(
         printed.contains("Cannot request the r from the")

@@ -289,13 +289,17 @@ fn authority(url: &str) -> Option<String> {
         "https" => 443,
         _ => return None,
     };
-    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| {
-        !port.is_empty() && port.bytes().all(|byte| byte.is_ascii_digit())
-    });
-    Some(match has_port {
-        true => authority.to_owned(),
-        false => format!("{authority}:{port}"),
-    })
+    let (host, stated) = match authority.rsplit_once(':') {
+        // Colons within brackets are those of an address.
+        Some((host, stated)) if !stated.ends_with(']') => (host, stated),
+        _ => (authority, ""),
+    };
+    let port = match stated {
+        "" => port,
+        // What is no port is a mistake that the statement tells of when it runs.
+        stated => stated.parse::<u16>().ok()?,
+    };
+    Some(format!("{host}:{port}"))
 }
 
 #[cfg(test)]
@@ -309,6 +313,8 @@ mod tests {
             ("http://h?x", Some("h:80")),
             ("http://[::1]:8080", Some("[::1]:8080")),
             ("HTTP://[::1]/", Some("[::1]:80")),
+            ("http://h:/", Some("h:80")),
+            ("http://h:99999/", None),
             ("ftp://h", None),
             ("h", None),
         ] {
