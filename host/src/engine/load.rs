@@ -104,6 +104,8 @@ pub enum LoadError {
 /// A program that is compiled and linked for one tenant. It holds machine code and no instance.
 pub(crate) struct Code {
     pub(crate) manifest: Arc<Manifest>,
+    /// What its components import, and what they ask for within that.
+    pub(crate) abilities: BTreeSet<String>,
     /// In manifest order.
     parts: Vec<(InstancePre<GuestState>, Exports)>,
     clock: Clock,
@@ -171,6 +173,7 @@ impl Engine {
             parts.push(self.load_feature_set(component, entry, runtime.as_ref(), grants)?);
         }
         Ok(Code {
+            abilities: self.abilities(&components, &manifest),
             manifest,
             parts,
             clock: self.clock(),
@@ -228,6 +231,19 @@ impl Engine {
                 source: EngineError(error),
             })?;
         Ok((ready, exports))
+    }
+
+    /// What the components import, which is certain, and what the manifest says of it, which is granted or refused when it is used.
+    fn abilities(&self, components: &[Component], manifest: &Manifest) -> BTreeSet<String> {
+        let mut abilities = BTreeSet::new();
+        for (component, entry) in components.iter().zip(&manifest.feature_sets) {
+            let ty = component.component_type();
+            let imports = ty.imports(&self.inner).map(|(import, _)| import.to_owned());
+            abilities.extend(imports.filter(|import| import != RUNTIME_IMPORT));
+            let needs = entry.needs.iter().filter(|need| !need.detail.is_empty());
+            abilities.extend(needs.map(|need| format!("{} {}", need.interface, need.detail)));
+        }
+        abilities
     }
 
     /// Notes what a component uses of the value runtime: the type of a module that it imports lists what it may name.
