@@ -40,6 +40,15 @@ pub struct Release {
     pub is_kept: bool,
 }
 
+/// Whether a new version may have abilities that the one that runs does not have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Consent {
+    /// It may have all that the operator has granted.
+    Given,
+    /// Somebody has to be asked first.
+    Required,
+}
+
 /// Why one version has not taken the place of another. The version that ran goes on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -59,6 +68,12 @@ pub enum DeployError {
     /// It has no start.
     #[error("the new version has no Application-Start")]
     NoStart,
+    /// It can do what the running version cannot, and nobody has consented.
+    #[error("the new version has abilities that the running one has not: {}", abilities.join(", "))]
+    Consent {
+        /// Interfaces, with what is asked for within them.
+        abilities: Vec<String>,
+    },
     /// Its start failed.
     #[error("the start of the new version failed: {text}")]
     Start {
@@ -171,6 +186,12 @@ impl Releases {
             .collect()
     }
 
+    /// The version that runs.
+    fn current(&self) -> Result<(u64, Arc<Code>), DeployError> {
+        let current = self.table.lock().ran.front().copied();
+        self.earlier(Some(current.ok_or(DeployError::NotRunning)?))
+    }
+
     /// The version of this number, or the one that ran before the current one.
     fn earlier(&self, number: Option<u64>) -> Result<(u64, Arc<Code>), DeployError> {
         let table = self.table.lock();
@@ -191,6 +212,7 @@ pub(crate) async fn deploy(
     tenant: &Arc<Tenant>,
     engine: Arc<Engine>,
     file: Vec<u8>,
+    consent: Consent,
 ) -> Result<u64, DeployError> {
     let _turn = tenant.releases.turn.lock().await;
     running(tenant)?;
@@ -202,6 +224,17 @@ pub(crate) async fn deploy(
         loaded.map(|code| (Arc::new(code), file))
     });
     let (code, file) = loading.await.map_err(|_| DeployError::Aborted)??;
+    if consent == Consent::Required {
+        let (_, running) = tenant.releases.current()?;
+        let abilities: Vec<String> = code
+            .abilities
+            .difference(&running.abilities)
+            .cloned()
+            .collect();
+        if !abilities.is_empty() {
+            return Err(DeployError::Consent { abilities });
+        }
+    }
     let number = tenant.releases.enter(&code, &file);
     drop(file);
     let replaced = replace(tenant, &code).await;

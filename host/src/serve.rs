@@ -11,7 +11,8 @@ use crate::failure::{Failure, FailureKind};
 use crate::life::{Life, Progress};
 use crate::net::websocket::CloseReason;
 use crate::observe::Observed;
-use crate::release::{self, DeployError, Release};
+use crate::release::{self, Consent, DeployError, Release};
+use crate::report::{self, TenantStatus};
 use crate::route::Routes;
 use crate::store::write_back;
 use crate::tenant::{Phase, Tenant, TenantId};
@@ -168,8 +169,14 @@ impl Host {
     ///
     /// # Errors
     /// [`DeployError`] says why nothing has changed: the old version goes on.
-    pub async fn deploy(&self, id: &TenantId, file: Vec<u8>) -> Result<u64, DeployError> {
-        release::deploy(&self.tenant(id)?, Arc::clone(&self.shared.engine), file).await
+    pub async fn deploy(
+        &self,
+        id: &TenantId,
+        file: Vec<u8>,
+        consent: Consent,
+    ) -> Result<u64, DeployError> {
+        let engine = Arc::clone(&self.shared.engine);
+        release::deploy(&self.tenant(id)?, engine, file, consent).await
     }
 
     /// Goes back to an earlier version that is still loaded, by default to the one that ran before; as a deployment does, but without compiling.
@@ -186,6 +193,24 @@ impl Host {
     /// [`DeployError::NoTenant`] if it has none.
     pub fn releases(&self, id: &TenantId) -> Result<Vec<Release>, DeployError> {
         Ok(self.tenant(id)?.releases.list())
+    }
+
+    /// All tenants, by name.
+    #[must_use]
+    pub fn tenants(&self) -> Vec<TenantStatus> {
+        let tenants = self.all();
+        tenants.iter().map(|one| TenantStatus::of(one)).collect()
+    }
+
+    /// What has been counted, for Prometheus.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        report::metrics(&self.all())
+    }
+
+    fn all(&self) -> Vec<Arc<Tenant>> {
+        let tenants = self.shared.tenants.lock();
+        tenants.values().map(Arc::clone).collect()
     }
 
     fn tenant(&self, id: &TenantId) -> Result<Arc<Tenant>, DeployError> {

@@ -6,6 +6,7 @@
     reason = "a test that cannot go on fails"
 )]
 
+mod admin;
 mod artifact;
 mod browser;
 mod commands;

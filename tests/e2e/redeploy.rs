@@ -2,9 +2,11 @@
 
 use aro_host::{DeployError, Isolation};
 use aro_to_wasm::Input;
+use aro_to_wasm::source::SourceFile;
 use harness::{Peer, Server, sources, within};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
@@ -283,4 +285,76 @@ async fn timers_of_a_start_end_with_their_version() {
     let (before, after) = output.split_once("version 3").unwrap();
     assert!(before.contains("tick 2"));
     assert!(!after.contains("tick"), "{after}");
+}
+
+/// All above the body, and the body, of the next answer on a connection that stays open.
+async fn ask(stream: &mut TcpStream) -> (String, String) {
+    let request = b"GET /version HTTP/1.1\r\nHost: version\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut received = Vec::new();
+    loop {
+        let text = String::from_utf8_lossy(&received).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n") {
+            let length = head.to_lowercase();
+            let (_, length) = length.split_once("content-length: ").unwrap();
+            let length: usize = length.lines().next().unwrap().parse().unwrap();
+            if body.len() >= length {
+                return (head.to_owned(), body.to_owned());
+            }
+        }
+        let read = within("an answer", stream.read_buf(&mut received)).await;
+        assert!(read.unwrap() > 0, "the connection was closed");
+    }
+}
+
+fn service(version: usize) -> Input {
+    let mut input = program(&format!(
+        r#"(Application-Start: Service) {{
+    Start the <http-server> with <contract>.
+    Keepalive the <application> for the <events>.
+    Return an <OK: status> for the <startup>.
+}}
+(version: Versions) {{
+    Return an <OK: status> with {{ version: {version} }}.
+}}"#
+    ));
+    let contract = "openapi: 3.0.3\ninfo: { title: v, version: \"1\" }\npaths:\n  /version:\n    get:\n      operationId: version\n      responses: { \"200\": { description: ok } }\n";
+    input.contract = Some(SourceFile {
+        path: "openapi.yaml".to_owned(),
+        text: contract.to_owned(),
+    });
+    input
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn connections_of_http_stay_and_too_many_requests_are_told_to_wait() {
+    let server = Server::start_with(service(1), |settings| {
+        settings.http_port_override = Some(0);
+        settings.limits.events_per_second_max = std::num::NonZeroU32::new(4);
+    })
+    .await;
+    let address = server.http_address();
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    for version in 1..=3 {
+        if version > 1 {
+            server.deploy(service(version)).await.unwrap();
+        }
+        let (head, body) = ask(&mut stream).await;
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        assert!(body.contains(&format!("\"version\":{version}")), "{body}");
+    }
+    assert_eq!(server.http_address(), address);
+    let refused = async {
+        loop {
+            let (head, body) = ask(&mut stream).await;
+            if !head.starts_with("HTTP/1.1 200 ") {
+                return (head, body);
+            }
+        }
+    };
+    let (head, body) = within("a request too many", refused).await;
+    assert!(head.starts_with("HTTP/1.1 429 "), "{head}");
+    assert!(head.contains("\r\nretry-after: 1\r\n"), "{head}");
+    assert_eq!(body, r#"{"error":"Too Many Requests"}"#);
+    assert!(server.observe().rate_limited > 0);
 }

@@ -3,8 +3,8 @@
 use crate::peer::Peer;
 use crate::within;
 use aro_host::{
-    Captured, ConsoleSink, DeployError, Entries, Host, Observed, Outcome, Program, Release,
-    Settings, Stream, TenantId,
+    Captured, Consent, ConsoleSink, DeployError, Entries, Host, Observed, Outcome, Program,
+    Release, Settings, Stream, TenantId,
 };
 use aro_to_wasm::source::SourceFile;
 use aro_to_wasm::{Input, diagnostic};
@@ -122,7 +122,11 @@ impl Server {
     /// [`DeployError`] if the host refuses it.
     pub async fn deploy_bytes(&self, artifact: Vec<u8>) -> Result<u64, DeployError> {
         let tenant = TenantId::default();
-        within("a deployment", self.host.deploy(&tenant, artifact)).await
+        within(
+            "a deployment",
+            self.host.deploy(&tenant, artifact, Consent::Given),
+        )
+        .await
     }
 
     /// Goes back to an earlier version.

@@ -1,12 +1,14 @@
 //! Command-line flags and the settings they stand for.
 
+use crate::admin::Token;
+use crate::admin::client::Remote;
 use anyhow::Context;
 use aro_host::{
     ConsoleSink, ContractChecks, Environment, Grants, Isolation, Outbound, Overflow, Parameters,
     Ports, Prefix, RuntimeCode, Settings, SlowPeer, Targets, TlsIdentity,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -38,6 +40,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         options: Options,
     },
+    #[command(flatten)]
+    Remote(Remote),
     /// Check a configuration of tenants, and show what it means for each.
     CheckConfig {
         /// The file.
@@ -129,6 +133,12 @@ pub(crate) struct Options {
     /// Parameters of the program: `--key value`, `--key=value`, `--key`.
     #[arg(last = true, value_name = "PARAMETERS")]
     parameters: Vec<String>,
+    /// Loopback address of the admin interface, which deploys and tells; none without it.
+    #[arg(long, value_name = "ADDRESS")]
+    admin: Option<SocketAddr>,
+    /// File with the token of the admin interface; without one it is read from ARO_ADMIN_TOKEN.
+    #[arg(long, value_name = "FILE")]
+    admin_token_file: Option<PathBuf>,
     /// Name under which the program runs.
     #[arg(long, value_name = "NAME", default_value = "default")]
     pub(crate) tenant: String,
@@ -160,7 +170,7 @@ impl Options {
         let (bind, overflow) = match command {
             Command::Serve { .. } => (Ipv4Addr::UNSPECIFIED, Overflow::DropNewest),
             Command::Run { .. } => (Ipv4Addr::LOCALHOST, Overflow::Wait),
-            Command::Dev { .. } | Command::CheckConfig { .. } => {
+            Command::Dev { .. } | Command::CheckConfig { .. } | Command::Remote(_) => {
                 (Ipv4Addr::LOCALHOST, Overflow::DropNewest)
             }
         };
@@ -230,6 +240,15 @@ impl Options {
         settings.terse_errors = matches!(command, Command::Serve { .. }) && !self.verbose_errors;
         Ok(settings)
     }
+
+    /// Where the admin interface is asked for, and its token.
+    pub(crate) fn admin(&self) -> anyhow::Result<Option<(SocketAddr, Token)>> {
+        let token = || Token::read(self.admin_token_file.as_deref());
+        self.admin
+            .map(|address| Ok((address, token()?)))
+            .transpose()
+    }
+
     fn grants(&self, command: &Command) -> anyhow::Result<Grants> {
         let mut directories = Vec::new();
         // What somebody runs from a console is theirs; what is served may be another's.

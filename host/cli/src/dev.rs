@@ -2,7 +2,7 @@
 
 use crate::{Failure, build, interrupted, stores};
 use anyhow::Context;
-use aro_host::{DeployError, Host, Outcome, Program, Settings, TenantId};
+use aro_host::{Consent, DeployError, Host, Outcome, Program, Settings, TenantId};
 use notify::{EventKind, RecursiveMode, Watcher};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -113,7 +113,11 @@ impl Dev<'_> {
         if artifact == self.artifact {
             return;
         }
-        match self.host.deploy(&self.tenant, artifact.clone()).await {
+        match self
+            .host
+            .deploy(&self.tenant, artifact.clone(), Consent::Given)
+            .await
+        {
             Ok(number) => {
                 self.artifact = artifact;
                 let milliseconds = began.elapsed().as_millis();

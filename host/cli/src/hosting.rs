@@ -4,6 +4,7 @@ mod config;
 mod explain;
 mod limits;
 
+use crate::admin::{self, Token};
 use crate::{Failure, event_loop, interrupted, read};
 use anyhow::{Context, anyhow};
 use aro_host::{Host, Outcome, Program};
@@ -37,6 +38,11 @@ pub(crate) fn serve(path: &Path) -> Result<Outcome, Failure> {
 
 async fn run(host: Host, planned: Planned) -> Result<Outcome, Failure> {
     let stop = interrupted().map_err(Failure::Environment)?;
+    if let Some(admin) = &planned.admin {
+        let token = Token::read(admin.token_file.as_deref()).map_err(Failure::Environment)?;
+        let served = admin::serve(admin.listen, token, host.clone()).await;
+        served.map_err(Failure::Environment)?;
+    }
     let (asked, stopping) = watch::channel(false);
     let mut running = JoinSet::new();
     for tenant in planned.tenants {

@@ -1,5 +1,6 @@
 //! The `aro-host` command: flags, exit codes, signals. Everything else is in the library.
 
+mod admin;
 mod arguments;
 mod build;
 mod descriptors;
@@ -61,6 +62,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
             ..
         } => return hosting::serve(config),
         Command::CheckConfig { path } => return hosting::check(path),
+        Command::Remote(remote) => return admin::client::run(remote),
         Command::Serve {
             path: Some(path),
             options,
@@ -81,6 +83,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         runtime.shutdown_background();
         return outcome;
     }
+    let admin = options.admin().map_err(Failure::Environment)?;
     let file = read(path)?;
     settings.store_files = stores::writable(path, &settings.grants.directories);
     let runtime = event_loop()?;
@@ -90,6 +93,10 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
     let outcome = runtime.block_on(async {
         // Installed before the program starts: a signal during its start must end it as well.
         let stop = interrupted().map_err(Failure::Environment)?;
+        if let Some((address, token)) = admin {
+            let served = admin::serve(address, token, host.clone()).await;
+            served.map_err(Failure::Environment)?;
+        }
         let program = host
             .load(tenant, &file)
             .with_context(|| format!("{}", path.display()))

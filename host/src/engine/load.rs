@@ -113,6 +113,8 @@ pub enum LoadError {
 /// A program that is compiled and linked for one tenant. It holds machine code and no instance.
 pub(crate) struct Code {
     pub(crate) manifest: Arc<Manifest>,
+    /// What its components import, and what they ask for within that.
+    pub(crate) abilities: BTreeSet<String>,
     /// In manifest order.
     parts: Vec<(InstancePre<GuestState>, Exports)>,
     /// Against which requests and responses are checked, where the operator wants that.
@@ -186,6 +188,7 @@ impl Engine {
         let http = manifest.http.as_ref().filter(|_| checked);
         let contracts = http.map(contracts).transpose()?.unwrap_or_default();
         Ok(Code {
+            abilities: self.abilities(&components, &manifest),
             manifest,
             parts,
             contracts,
@@ -244,6 +247,19 @@ impl Engine {
                 source: EngineError(error),
             })?;
         Ok((ready, exports))
+    }
+
+    /// What the components import, which is certain, and what the manifest says of it, which is granted or refused when it is used.
+    fn abilities(&self, components: &[Component], manifest: &Manifest) -> BTreeSet<String> {
+        let mut abilities = BTreeSet::new();
+        for (component, entry) in components.iter().zip(&manifest.feature_sets) {
+            let ty = component.component_type();
+            let imports = ty.imports(&self.inner).map(|(import, _)| import.to_owned());
+            abilities.extend(imports.filter(|import| import != RUNTIME_IMPORT));
+            let needs = entry.needs.iter().filter(|need| !need.detail.is_empty());
+            abilities.extend(needs.map(|need| format!("{} {}", need.interface, need.detail)));
+        }
+        abilities
     }
 
     /// Notes what a component uses of the value runtime: the type of a module that it imports lists what it may name.

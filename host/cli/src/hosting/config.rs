@@ -7,7 +7,7 @@ use aro_host::{
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -21,9 +21,20 @@ const INSTANCES: usize = 1000;
 pub(super) struct Config {
     #[serde(default)]
     host: HostTable,
+    pub(super) admin: Option<AdminTable>,
     #[serde(default)]
     defaults: Defaults,
     tenants: BTreeMap<String, TenantTable>,
+}
+
+/// The admin interface.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AdminTable {
+    /// A loopback address.
+    pub(super) listen: SocketAddr,
+    /// File with the token; without one it is read from the environment.
+    pub(super) token_file: Option<PathBuf>,
 }
 
 /// What all tenants share.
@@ -112,6 +123,7 @@ pub(super) struct Planned {
     /// What the engine is made for.
     pub(super) host: Settings,
     pub(super) tenants: Vec<Tenant>,
+    pub(super) admin: Option<AdminTable>,
 }
 
 /// One tenant.
@@ -155,7 +167,15 @@ impl Config {
             .map(|limits| limits.memory_bytes_max)
             .max()
             .unwrap_or(host.limits.memory_bytes_max);
-        Ok(Planned { host, tenants })
+        let mut admin = self.admin;
+        if let Some(file) = admin.as_mut().and_then(|admin| admin.token_file.as_mut()) {
+            *file = root.join(&*file);
+        }
+        Ok(Planned {
+            host,
+            tenants,
+            admin,
+        })
     }
 
     /// Divides the instances of the host among tenants that do not say how many they want.
