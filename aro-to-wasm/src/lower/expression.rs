@@ -43,6 +43,9 @@ pub(super) enum Path {
     Project,
 }
 
+/// Most segments of a text that are joined one after the other; each join copies what is before it.
+const JOINED_MAX: usize = 3;
+
 impl Body<'_, '_> {
     /// Lowers an expression to a value.
     pub(super) fn expression(&mut self, expression: &Expression) -> Expr {
@@ -77,13 +80,9 @@ impl Body<'_, '_> {
                 let operand = self.expression(operand);
                 Expr::fallible("negate", vec![operand.into()], EXPRESSION)
             }
-            ExpressionKind::Binary(operator, left, right) => match arithmetic(*operator) {
-                Some(function) => {
-                    let (left, right) = self.pair(left, right);
-                    Expr::fallible(function, vec![left.into(), right.into()], EXPRESSION)
-                }
-                None => self.truth(expression),
-            },
+            ExpressionKind::Binary(operator, left, right) => {
+                self.binary(expression, *operator, left, right)
+            }
             ExpressionKind::Member(base, name) => {
                 let base = self.expression(base);
                 let name = self.text(&name.text);
@@ -229,6 +228,28 @@ impl Body<'_, '_> {
         }
     }
 
+    fn binary(
+        &mut self,
+        whole: &Expression,
+        operator: BinaryOperator,
+        left: &Expression,
+        right: &Expression,
+    ) -> Expr {
+        if let (BinaryOperator::Concat, ExpressionKind::Interpolated(segments)) =
+            (operator, &right.kind)
+        {
+            let left = self.expression(left);
+            return self.joined(left, segments);
+        }
+        match arithmetic(operator) {
+            Some(function) => {
+                let (left, right) = self.pair(left, right);
+                Expr::fallible(function, vec![left.into(), right.into()], EXPRESSION)
+            }
+            None => self.truth(whole),
+        }
+    }
+
     /// Both operands, left first, even if the right one needs steps of its own.
     fn pair(&mut self, left: &Expression, right: &Expression) -> (Expr, Expr) {
         let left = self.expression(left);
@@ -250,15 +271,37 @@ impl Body<'_, '_> {
     }
 
     fn interpolated(&mut self, segments: &[Segment]) -> Expr {
+        if let [first, rest @ ..] = segments
+            && (1..JOINED_MAX).contains(&rest.len())
+        {
+            let first = self.segment(first);
+            return self.joined(first, rest);
+        }
         let list = self.new_list(segments.len());
         for segment in segments {
-            let value = match segment {
-                Segment::Text(text) => self.constant_text(text),
-                Segment::Expression(expression) => self.expression(expression),
-            };
+            let value = self.segment(segment);
             self.push(list, value);
         }
         Expr::runtime("interpolate", vec![Expr::Local(list).into()])
+    }
+
+    fn segment(&mut self, segment: &Segment) -> Expr {
+        match segment {
+            Segment::Text(text) => self.constant_text(text),
+            Segment::Expression(expression) => self.expression(expression),
+        }
+    }
+
+    /// A value and segments behind it, joined one after the other: a text that grows by them is not copied, and no list of them is made.
+    fn joined(&mut self, first: Expr, segments: &[Segment]) -> Expr {
+        let mut joined = first;
+        for segment in segments {
+            let mark = self.nodes.len();
+            let value = self.segment(segment);
+            let left = self.spill(joined, Kind::Value, mark);
+            joined = Expr::runtime("concat", vec![left.into(), value.into()]);
+        }
+        joined
     }
 
     fn list(&mut self, items: &[Expression]) -> Expr {

@@ -135,6 +135,10 @@ pub fn clusters(text: &str) -> Clusters<'_> {
 /// How many characters people count in `text`.
 pub fn count(text: &str) -> usize {
     if text.is_ascii() {
+        // Looking for one byte is many times as fast as looking at all pairs.
+        if !text.as_bytes().contains(&b'\r') {
+            return text.len();
+        }
         return text.len()
             - text
                 .as_bytes()
