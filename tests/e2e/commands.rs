@@ -2,6 +2,7 @@
 
 use harness::{Peer, Serving, aro_host, within};
 use std::path::Path;
+use tokio::io::AsyncReadExt;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn chat_says_goodbye_when_it_is_terminated() {
@@ -222,22 +223,13 @@ async fn a_program_lives_as_long_as_its_http_server() {
         let directory = tempfile::tempdir().unwrap();
         std::fs::write(directory.path().join("main.aro"), program).unwrap();
         std::fs::write(directory.path().join("openapi.yaml"), CONTRACT).unwrap();
-        let mut child = aro_host(&["serve", "--bind", "127.0.0.1"])
-            .arg(directory.path())
-            .env("ARO_HTTP_PORT", "0")
-            .spawn()
-            .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let first = within("the first line", lines.next_line()).await.unwrap();
-        let port = first
-            .as_deref()
-            .and_then(|line| line.strip_prefix("HTTP Server started on port "))
-            .unwrap_or_else(|| panic!("{first:?}"));
-        let address: SocketAddr = (Ipv4Addr::LOCALHOST, port.parse().unwrap()).into();
+        let mut server = Serving::start(directory.path().to_str().unwrap()).await;
         // A program without sources would be over by then.
         tokio::time::sleep(std::time::Duration::from_secs(4)).await;
-        assert!(child.try_wait().unwrap().is_none(), "it is kept alive");
-        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        assert!(server.is_running(), "it is kept alive");
+        let mut stream = tokio::net::TcpStream::connect(server.address)
+            .await
+            .unwrap();
         let request = b"POST /end HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
         tokio::io::AsyncWriteExt::write_all(&mut stream, request)
             .await
@@ -247,11 +239,7 @@ async fn a_program_lives_as_long_as_its_http_server() {
             .await
             .unwrap();
         assert!(answer.ends_with("{\"ended\":true}"), "{answer}");
-        let status = within("the end", child.wait()).await.unwrap();
-        let mut rest = Vec::new();
-        while let Some(line) = lines.next_line().await.unwrap() {
-            rest.push(line);
-        }
+        let (status, rest, _) = server.end().await;
         assert_eq!(status.code(), Some(0), "{rest:?}");
         let mut expected = vec![
             "HTTP Server stopped",

@@ -65,6 +65,11 @@ impl Serving {
             .expect("the process writes on")
     }
 
+    /// Whether it has not ended.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     /// Sends it a signal, by name.
     pub fn signal(&self, name: &str) {
         let id = self.child.id().expect("it runs").to_string();

@@ -12,7 +12,7 @@ impl Body<'_, '_> {
         let implicit = match (base, field) {
             ("event", "connection") => Implicit::Socket,
             ("event", "message") | ("websocket-message", "text") if is_message => Implicit::Data,
-            ("event", "binary") if is_message => return Some(self.binary()),
+            ("event", "binary") if is_message => return Some(self.message_bytes()),
             ("event", "kind") if is_message => return Some(self.message_kind()),
             ("event", "reason") if self.role == Role::WebSocketDisconnected => Implicit::Reason,
             ("event" | "websocket-connection", "connectionId" | "id")
@@ -51,7 +51,7 @@ impl Body<'_, '_> {
     }
 
     /// The bytes of a binary message; a text message has no such field.
-    fn binary(&mut self) -> Expr {
+    fn message_bytes(&mut self) -> Expr {
         let bytes = self.implicit(Implicit::Bytes);
         let nothing = Expr::runtime("map", vec![Expr::Flag(0).into()]);
         let otherwise = self.step(nothing, "binary");

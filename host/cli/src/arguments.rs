@@ -201,10 +201,11 @@ impl Options {
         settings.parameters = Parameters::parse(&self.parameters);
         settings.data.clone_from(&self.data);
         settings.authorities.clone_from(&self.authorities);
-        settings.contract = match (self.strict_contract, command) {
-            (true, _) => ContractChecks::Strict,
-            (false, Command::Run { .. } | Command::Dev { .. }) => ContractChecks::Responses,
-            (false, Command::Serve { .. } | Command::CheckConfig { .. }) => ContractChecks::None,
+        let is_own = matches!(command, Command::Run { .. } | Command::Dev { .. });
+        settings.contract = match self.strict_contract {
+            true => ContractChecks::Strict,
+            false if is_own => ContractChecks::Responses,
+            false => ContractChecks::None,
         };
         settings.cors.clone_from(&self.cors);
         if let (Some(certificates), Some(key)) = (&self.tls_cert, &self.tls_key) {
