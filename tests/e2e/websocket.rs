@@ -224,7 +224,8 @@ async fn events_tell_who_came_what_was_said_and_why_it_ended() {
         WebSocket::open(address, "/ws").await,
         WebSocket::open(address, "/ws").await,
     );
-    (one.text().await, two.text().await);
+    one.text().await;
+    two.text().await;
     one.send("all").await;
     assert_eq!(one.text().await, r#"{"news":true}"#);
     assert_eq!(two.text().await, r#"{"news":true}"#);

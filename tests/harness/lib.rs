@@ -3,6 +3,8 @@
 //! Everything waits for a condition until a deadline, nothing sleeps. A condition that does not come true in time fails the test with its name.
 #![expect(
     clippy::missing_panics_doc,
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
     reason = "a test that cannot go on panics: that is what this crate is for"
 )]
 

@@ -65,19 +65,18 @@ impl WebSocket {
     pub async fn message(&mut self) -> Message {
         loop {
             let next = within("a message", self.stream.next()).await;
-            match next.expect("the WebSocket is open").unwrap() {
-                Message::Ping(_) | Message::Pong(_) => {}
-                message => return message,
+            let message = next.expect("the WebSocket is open").unwrap();
+            if !message.is_ping() && !message.is_pong() {
+                return message;
             }
         }
     }
 
     /// The next message, which is a text.
     pub async fn text(&mut self) -> String {
-        match self.message().await {
-            Message::Text(text) => text.to_string(),
-            other => panic!("a text was expected, and {other:?} came"),
-        }
+        let message = self.message().await;
+        assert!(message.is_text(), "a text was expected: {message:?}");
+        message.to_text().unwrap().to_owned()
     }
 
     /// Waits for the close frame of the server, passing over messages; its code and reason.

@@ -6,6 +6,7 @@ mod broadcast;
 mod compile;
 mod compute;
 mod connections;
+mod contest;
 mod http;
 mod load;
 mod machine;
@@ -14,12 +15,13 @@ mod plain;
 mod report;
 mod repository;
 mod server;
+mod websocket;
 
 use std::time::Duration;
 
 use anyhow::Context;
 
-use load::Load;
+use load::{Dialect, Load};
 use report::Measured;
 use server::Kind;
 
@@ -60,6 +62,12 @@ enum What {
         #[arg(long)]
         no_page: bool,
     },
+    /// WebSocket: plain tokio-tungstenite, Node.js with `ws`, and an echo in the sandbox with both isolations.
+    Ws {
+        /// Prints the result and leaves docs/benchmarks.md as it is.
+        #[arg(long)]
+        no_page: bool,
+    },
     /// Compile time of programs of 10, 100 and 1,000 feature sets, and the size of the examples' components.
     Compile {
         /// Prints the result and leaves docs/benchmarks.md as it is.
@@ -93,6 +101,9 @@ enum What {
     /// The plain server, started by the benchmark.
     #[command(hide = true)]
     PlainEcho,
+    /// The plain WebSocket server, started by the benchmark.
+    #[command(hide = true)]
+    PlainWebSocket,
     /// The plain HTTP server, started by the benchmark.
     #[command(hide = true)]
     PlainHttp,
@@ -107,7 +118,9 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         What::PlainEcho => plain::serve(),
         What::PlainFanOut => plain::fan_out(),
         What::PlainHttp => http::serve(),
-        What::Http { no_page } => http::run(no_page),
+        What::PlainWebSocket => websocket::serve(),
+        What::Ws { no_page } => websocket::CONTEST.run(no_page),
+        What::Http { no_page } => http::CONTEST.run(no_page),
         What::Broadcast { no_page } => broadcast::run(no_page),
         What::Connections { no_page } => connections::run(no_page),
         What::Tcp { no_page } => tcp(no_page),
@@ -131,7 +144,7 @@ fn tcp(no_page: bool) -> anyhow::Result<()> {
                     address: server.address(),
                     process: server.process(),
                     depth,
-                    is_http: false,
+                    dialect: Dialect::Echo,
                 };
                 let sample = load
                     .run()

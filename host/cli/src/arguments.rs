@@ -200,18 +200,7 @@ impl Options {
         settings.grants = self.grants(command)?;
         settings.parameters = Parameters::parse(&self.parameters);
         settings.data.clone_from(&self.data);
-        settings.authorities.clone_from(&self.authorities);
-        let is_own = matches!(command, Command::Run { .. } | Command::Dev { .. });
-        settings.contract = match self.strict_contract {
-            true => ContractChecks::Strict,
-            false if is_own => ContractChecks::Responses,
-            false => ContractChecks::None,
-        };
-        settings.cors.clone_from(&self.cors);
-        if let (Some(certificates), Some(key)) = (&self.tls_cert, &self.tls_key) {
-            let (certificates, key) = (certificates.clone(), key.clone());
-            settings.tls = Some(TlsIdentity { certificates, key });
-        }
+        self.web(command, &mut settings);
         if matches!(command, Command::Run { .. }) {
             // Whoever runs a program on a console decides when it has waited long enough.
             settings.limits.life_cycle_wall_time_max = Duration::MAX;
@@ -220,9 +209,6 @@ impl Options {
         settings.limits.instances_max = self.instances;
         settings.limits.connections_max = self.connections;
         settings.limits.websockets_max = self.websockets;
-        settings
-            .websocket_origins
-            .clone_from(&self.websocket_origins);
         settings.limits.repository_rows_max = self.rows;
         settings.limits.state_bytes_max = self
             .state_mib
@@ -240,6 +226,25 @@ impl Options {
         settings.http_port_override = number("ARO_HTTP_PORT")?;
         settings.terse_errors = matches!(command, Command::Serve { .. }) && !self.verbose_errors;
         Ok(settings)
+    }
+
+    /// What is said of HTTP and WebSockets.
+    fn web(&self, command: &Command, settings: &mut Settings) {
+        settings.authorities.clone_from(&self.authorities);
+        let is_own = matches!(command, Command::Run { .. } | Command::Dev { .. });
+        settings.contract = match self.strict_contract {
+            true => ContractChecks::Strict,
+            false if is_own => ContractChecks::Responses,
+            false => ContractChecks::None,
+        };
+        settings.cors.clone_from(&self.cors);
+        if let (Some(certificates), Some(key)) = (&self.tls_cert, &self.tls_key) {
+            let (certificates, key) = (certificates.clone(), key.clone());
+            settings.tls = Some(TlsIdentity { certificates, key });
+        }
+        settings
+            .websocket_origins
+            .clone_from(&self.websocket_origins);
     }
 
     /// Where the admin interface is asked for, and its token.

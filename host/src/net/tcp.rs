@@ -353,7 +353,7 @@ impl Task {
     async fn deliver(&mut self, event: Event) {
         let tenant = Arc::clone(&self.tenant);
         let connection = Arc::clone(&self.connection);
-        if matches!(event, Event::Data(_)) && tenant.rate.take().is_err() {
+        if matches!(event, Event::Data(_) | Event::Message { .. }) && tenant.rate.take().is_err() {
             tenant.counters.rate_limited.add(1);
             self.drive(pin!(tenant.rate.wait())).await;
         }

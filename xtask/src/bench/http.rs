@@ -1,13 +1,10 @@
 //! What a sandboxed HTTP operation costs, beside plain hyper and Node.js answering the same in the same run.
 
 use std::convert::Infallible;
-use std::fmt::Write as _;
 use std::io;
-use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::Context;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue};
@@ -19,10 +16,8 @@ use std::collections::VecDeque;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::load::{Load, Window};
-use super::report::Sample;
-use super::server::{self, Server};
-use super::{CONNECTIONS, DEPTHS, PAGE, WINDOW, page};
+use super::contest::Contest;
+use super::load::{Dialect, Load, Window};
 
 /// What the sandboxed servers run.
 const PROGRAM: &str = "examples/hello-api";
@@ -42,125 +37,22 @@ const NODE: &str = r#"const server = require('http').createServer((request, resp
 });
 server.listen(0, '127.0.0.1', () => console.log('server started on port ' + server.address().port));"#;
 
-/// A server.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Plain,
-    Event,
-    Reuse,
-    Node,
-}
+/// The contest.
+pub(super) const CONTEST: Contest = Contest {
+    section: "HTTP",
+    program: PROGRAM,
+    plain: ("plain hyper", "plain-http"),
+    node: ("Node.js `http`", node),
+    unit: "request",
+    dialect: Dialect::Http,
+    rounds: ROUNDS,
+    about: "64 connections that are kept, `depth` requests under way on each, pipelined. Plain hyper, which finds the name in the path and formats the answer, and Node.js are compared with `examples/hello-api` in the sandbox: routing by contract, a request object, a response made of a map.",
+};
 
-impl Kind {
-    const ALL: [Kind; 4] = [Kind::Plain, Kind::Event, Kind::Reuse, Kind::Node];
-
-    fn title(self) -> &'static str {
-        match self {
-            Kind::Plain => "plain hyper",
-            Kind::Event => "`--isolation event`",
-            Kind::Reuse => "`--isolation reuse`",
-            Kind::Node => "Node.js `http`",
-        }
-    }
-
-    fn start(self, host: &Path) -> anyhow::Result<Server> {
-        let sandboxed = |isolation: &str| {
-            let mut command = Command::new(host);
-            command
-                .args(["serve", PROGRAM, "--bind", "127.0.0.1"])
-                .args(["--isolation", isolation])
-                .env("ARO_HTTP_PORT", "0");
-            server::started(command).context("aro-host")
-        };
-        match self {
-            Kind::Plain => server::plain("plain-http"),
-            Kind::Event => sandboxed("event"),
-            Kind::Reuse => sandboxed("reuse"),
-            Kind::Node => {
-                let mut command = Command::new("node");
-                command.args(["-e", NODE]);
-                server::started(command).context("node")
-            }
-        }
-    }
-}
-
-/// Measures all servers in turns.
-pub(super) fn run(no_page: bool) -> anyhow::Result<()> {
-    let host = server::build()?;
-    let mut samples: Vec<(Kind, usize, Sample)> = Vec::new();
-    for round in 0..ROUNDS {
-        for turn in 0..Kind::ALL.len() {
-            let kind = *Kind::ALL
-                .get((round + turn) % Kind::ALL.len())
-                .context("there is a server for each turn")?;
-            let server = kind.start(&host)?;
-            for depth in DEPTHS {
-                let load = Load {
-                    address: server.address(),
-                    process: server.process(),
-                    depth,
-                    is_http: true,
-                };
-                let title = kind.title();
-                let sample = load
-                    .run()
-                    .with_context(|| format!("{title} at depth {depth}"))?;
-                println!(
-                    "round {} of {ROUNDS}: {title:>19}, depth {depth:>2}: {:>7.0} requests/s, {:.2} µs of CPU each",
-                    round + 1,
-                    sample.rate(),
-                    sample.cpu()
-                );
-                samples.push((kind, depth, sample));
-            }
-        }
-    }
-    let table = table(&samples);
-    println!("\n{table}");
-    if !no_page {
-        page::put("HTTP", &section(&table))?;
-        println!("written to {PAGE}");
-    }
-    Ok(())
-}
-
-fn table(samples: &[(Kind, usize, Sample)]) -> String {
-    let median = |kind: Kind, depth: usize, of: fn(&Sample) -> f64| {
-        let chosen = samples
-            .iter()
-            .filter(|(known, at, _)| (*known, *at) == (kind, depth));
-        let mut values: Vec<f64> = chosen.map(|(_, _, sample)| of(sample)).collect();
-        values.sort_unstable_by(f64::total_cmp);
-        values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-    };
-    let mut table = String::from(
-        "| depth | server | requests/s | p50 µs | p99 µs | CPU µs/request | CPU ÷ plain |\n|---:|---|---:|---:|---:|---:|---:|\n",
-    );
-    for depth in DEPTHS {
-        let plain = median(Kind::Plain, depth, Sample::cpu);
-        for kind in Kind::ALL {
-            let cpu = median(kind, depth, Sample::cpu);
-            writeln!(
-                table,
-                "| {depth} | {} | {:.0} | {:.0} | {:.0} | {cpu:.2} | {:.2} |",
-                kind.title(),
-                median(kind, depth, Sample::rate),
-                median(kind, depth, |sample| sample.latency().0),
-                median(kind, depth, |sample| sample.latency().1),
-                cpu / plain
-            )
-            .expect("a string takes everything");
-        }
-    }
-    table
-}
-
-fn section(table: &str) -> String {
-    format!(
-        "{CONNECTIONS} connections that are kept, `depth` requests under way on each, pipelined. Plain hyper, which finds the name in the path and formats the answer, and Node.js are compared with `{PROGRAM}` in the sandbox: routing by contract, a request object, a response made of a map. The servers take turns; each figure is the median of {ROUNDS} rounds of {} s after a warm-up. CPU is user and system time of the server's process alone.\n\n{table}",
-        WINDOW.as_secs()
-    )
+fn node() -> anyhow::Result<Command> {
+    let mut command = Command::new("node");
+    command.args(["-e", NODE]);
+    Ok(command)
 }
 
 /// Answers as hyper does by itself, until the process is ended.

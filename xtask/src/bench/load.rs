@@ -11,9 +11,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
-use super::http;
 use super::report::Sample;
 use super::{CONNECTIONS, MESSAGE_BYTES, WARM_UP, WINDOW};
+use super::{http, websocket};
 
 /// Clock ticks in `/proc/<pid>/stat` (USER_HZ, 100 on every architecture that Linux gives rustc).
 const TICKS_PER_SECOND: f64 = 100.0;
@@ -26,8 +26,18 @@ pub(crate) struct Load {
     pub(crate) address: SocketAddr,
     pub(crate) process: u32,
     pub(crate) depth: usize,
-    /// Whether it asks over HTTP; else it wants an echo.
-    pub(crate) is_http: bool,
+    pub(crate) dialect: Dialect,
+}
+
+/// What the clients speak.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Dialect {
+    /// Bytes that come back.
+    Echo,
+    /// Requests.
+    Http,
+    /// Messages that come back.
+    WebSocket,
 }
 
 /// When it is measured.
@@ -101,8 +111,10 @@ impl Load {
     }
 
     async fn client(self, window: Window) -> io::Result<Vec<u32>> {
-        if self.is_http {
-            return http::client(self, window).await;
+        match self.dialect {
+            Dialect::Echo => {}
+            Dialect::Http => return http::client(self, window).await,
+            Dialect::WebSocket => return websocket::client(self, window).await,
         }
         let mut stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;

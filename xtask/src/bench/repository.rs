@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 
-use super::load::Load;
+use super::load::{Dialect, Load};
 use super::{CONNECTIONS, MESSAGE_BYTES, page, server};
 
 /// Rows of the repository that is searched.
@@ -98,7 +98,7 @@ fn measure(host: &Path, folder: &Path) -> anyhow::Result<String> {
             address: server.address(),
             process: server.process(),
             depth: 1,
-            is_http: false,
+            dialect: Dialect::Echo,
         };
         let sample = load.run()?;
         let (p50, p99) = sample.latency();

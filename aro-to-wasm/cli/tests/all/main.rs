@@ -156,8 +156,8 @@ fn what_cannot_be_compiled_yet_is_an_error() {
     let directory = program(
         "(Application-Start: Sorting) {
     Create the <numbers> with [3, 1, 2].
-    Probe the <sorted> from the <numbers>.
-    Return an <OK: status> with <sorted>.
+    Start the <file-monitor> with {}.
+    Return an <OK: status> with <numbers>.
 }
 ",
     );
@@ -166,7 +166,7 @@ fn what_cannot_be_compiled_yet_is_an_error() {
     for part in [
         "error[E0040]: ",
         " --> main.aro:3:5\n",
-        "3 |     Probe the <sorted> from the <numbers>.\n",
+        "3 |     Start the <file-monitor> with {}.\n",
         "  = help: ",
     ] {
         assert!(answer.error.contains(part), "{part:?}: {}", answer.error);
