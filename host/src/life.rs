@@ -7,6 +7,7 @@
 use crate::conn::id::SocketId;
 use crate::engine::feature_set::Response;
 use crate::failure::Failure;
+use crate::net::websocket::Configuration;
 use crate::route::Routes;
 use crate::tenant::Tenant;
 use crate::timer::Timers;
@@ -58,6 +59,8 @@ pub(crate) struct Life {
     /// Timers that its start has started.
     pub(crate) timers: Timers,
     pub(crate) claims: Mutex<Claims>,
+    /// What it has said of its WebSockets.
+    pub(crate) websocket: Mutex<Configuration>,
     /// Whether a listener has taken the port that the operator set for the first one.
     pub(crate) port_override_used: AtomicBool,
     progress: watch::Sender<Progress>,
@@ -74,6 +77,7 @@ impl Life {
             succeeds,
             timers: Timers::default(),
             claims: Mutex::default(),
+            websocket: Mutex::default(),
             port_override_used: AtomicBool::new(false),
             progress: watch::Sender::new(Progress::Starting),
             admitted: CancellationToken::new(),

@@ -12,7 +12,6 @@ use crate::net::buffer::BufferPool;
 use crate::net::connect::ConnectError;
 use crate::net::http::Server;
 use crate::net::http::client::Client;
-use crate::net::websocket::Configuration;
 use crate::observe::Counters;
 use crate::permit::Permits;
 use crate::rate::Rate;
@@ -106,8 +105,6 @@ pub(crate) struct Tenant {
     pub(crate) resolutions: Arc<Semaphore>,
     /// One permit for each HTTP request whose body is read or that is being answered.
     pub(crate) http_requests: Semaphore,
-    /// What the program has said of its WebSockets.
-    pub(crate) websocket: Mutex<Configuration>,
     websockets: AtomicUsize,
     pub(crate) state: State,
     pub(crate) counters: Counters,
@@ -170,7 +167,6 @@ impl Tenant {
             }),
             resolutions: Arc::new(Semaphore::new(limits.resolutions_max)),
             http_requests: Semaphore::new(limits.http_requests_max),
-            websocket: Mutex::default(),
             websockets: AtomicUsize::new(0),
             counters: Counters::default(),
             permits: Permits::new(limits.instances_max, limits.event_depth_max),

@@ -386,3 +386,58 @@ async fn the_status_board_of_the_proposal_runs() {
         "{lines:?}"
     );
 }
+
+/// An echo whose answers begin with its version, at a path of its own.
+fn version(number: usize) -> aro_to_wasm::Input {
+    let text = format!(
+        r#"{START}
+(Answer Message: WebSocket Event Handler /v{number}) {{
+    Return an <OK: status> for the <message>.
+}}
+(Answer Any Message: WebSocket Event Handler) {{
+    Extract the <text> from the <event: message>.
+    Create the <answer> with "{number} ${{<text>}}".
+    Send the <answer> to the <websocket-connection>.
+    Return an <OK: status> for the <message>.
+}}"#
+    );
+    sources(&[("main.aro", &text)])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn websockets_stay_open_and_in_order_while_versions_change() {
+    const CLIENTS: usize = 30;
+    const VERSIONS: usize = 8;
+    let server =
+        Server::start_with(version(1), |settings| settings.http_port_override = Some(0)).await;
+    let address = server.http_address();
+    let mut clients = tokio::task::JoinSet::new();
+    for _ in 0..CLIENTS {
+        let mut peer = WebSocket::open(address, "/ws").await;
+        clients.spawn(async move {
+            let (mut number, mut last) = (0_usize, 1);
+            while last < VERSIONS {
+                peer.send(&number.to_string()).await;
+                let answer = peer.text().await;
+                let (version, echoed) = answer.split_once(' ').unwrap();
+                let version: usize = version.parse().unwrap();
+                assert!(version >= last && echoed == number.to_string(), "{answer}");
+                (number, last) = (number + 1, version);
+            }
+            peer
+        });
+    }
+    for number in 2..=VERSIONS {
+        server.deploy(version(number)).await.unwrap();
+        // The paths are those of the new version, and so is what is configured.
+        WebSocket::open(address, &format!("/v{number}")).await;
+        let old = WebSocket::open_with(address, &format!("/v{}", number - 1), &[]).await;
+        assert!(matches!(old, Err(Error::Http(_))));
+    }
+    let mut open = Vec::new();
+    while let Some(peer) = within("the last version", clients.join_next()).await {
+        open.push(peer.unwrap());
+    }
+    let stopped = server.stop().await;
+    assert_eq!(stopped.error, "");
+}

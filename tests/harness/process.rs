@@ -37,7 +37,7 @@ impl Serving {
         Self::start_with(aro_host(&["serve", "--bind", "127.0.0.1", program])).await
     }
 
-    /// Serves as a command of [`aro_host`] says; what it prints before its port is passed over.
+    /// Serves as a command of [`aro_host()`] says; what it prints before its port is passed over.
     pub async fn start_with(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

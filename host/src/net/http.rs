@@ -297,8 +297,8 @@ async fn answer(
     let Some(routes) = tenant.routes.load_full() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
     };
-    if websocket::requested(&request) && takes_websockets(tenant, &routes, request.uri().path()) {
-        return handshake(tenant, &mut request, agreed);
+    if websocket::requested(&request) && takes_websockets(&routes, request.uri().path()) {
+        return handshake(tenant, &routes, &mut request, agreed);
     }
     let (head, incoming) = request.into_parts();
     let allowed = cors::allowed(&tenant.settings.cors, &head.headers);
@@ -392,18 +392,19 @@ async fn operation(
     answer
 }
 
-fn takes_websockets(tenant: &Tenant, routes: &Routes, path: &str) -> bool {
+fn takes_websockets(routes: &Routes, path: &str) -> bool {
     let is_used = routes.manifest.websockets;
-    tenant.websocket.lock().accepts(path, is_used) || routes.names_websocket_path(path)
+    routes.life.websocket.lock().accepts(path, is_used) || routes.names_websocket_path(path)
 }
 
 /// Agrees to a WebSocket or refuses it.
 fn handshake(
     tenant: &Arc<Tenant>,
+    routes: &Routes,
     request: &mut hyper::Request<Incoming>,
     agreed: &Mutex<Option<Upgrade>>,
 ) -> Answer {
-    match Upgrade::agree(tenant, request) {
+    match Upgrade::agree(tenant, &routes.life.websocket, request) {
         Ok((upgrade, headers)) => {
             *agreed.lock() = Some(upgrade);
             let mut answer = Answer::default();

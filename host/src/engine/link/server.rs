@@ -17,7 +17,7 @@ pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<(
         "configure-websockets",
         |store: StoreContextMut<'_, GuestState>,
          (path, protocols): (Option<String>, Option<Vec<String>>)| {
-            let mut websocket = store.data().scope.tenant.websocket.lock();
+            let mut websocket = store.data().scope.life.websocket.lock();
             let changed = websocket.change(path, protocols);
             Ok((changed.map_err(|error| error.to_string()),))
         },

@@ -4,6 +4,7 @@ use crate::tenant::{Tenant, WebSocketSlot};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::upgrade::OnUpgrade;
 use hyper::{Method, StatusCode, Version};
+use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -117,6 +118,7 @@ impl Upgrade {
     /// [`Refused`] where it is none, its origin is not welcome, or there are too many WebSockets.
     pub(crate) fn agree<B>(
         tenant: &Arc<Tenant>,
+        configuration: &Mutex<Configuration>,
         request: &mut hyper::Request<B>,
     ) -> Result<(Self, HeaderMap), Refused> {
         let headers = request.headers();
@@ -138,8 +140,7 @@ impl Upgrade {
         let accept = HeaderValue::try_from(derive_accept_key(key.as_bytes()));
         let accept = accept.map_err(|_| (StatusCode::BAD_REQUEST, "Bad Request"))?;
         answer.insert(header::SEC_WEBSOCKET_ACCEPT, accept);
-        let protocol = tenant
-            .websocket
+        let protocol = configuration
             .lock()
             .agree(headers)
             .map(HeaderValue::try_from);
