@@ -31,8 +31,8 @@ const TASKS: [Task; 3] = [
     },
     Task {
         name: "text",
-        title: "a text grown to 0.8 MB in 60,000 steps",
-        rounds: 60_000,
+        title: "a text grown to 1 MB in 75,000 steps",
+        rounds: 75_000,
     },
 ];
 /// What a program is run with to see what it does but once: its rounds divided by this.

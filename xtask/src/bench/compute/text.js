@@ -2,7 +2,7 @@
 function main() {
     let text = "";
     let round = 0;
-    while (round < 60000) {
+    while (round < 75000) {
         text = text + `${round} bottles\n`;
         round = round + 1;
     }

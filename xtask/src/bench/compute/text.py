@@ -2,7 +2,7 @@
 def main():
     parts = []
     round = 0
-    while round < 60000:
+    while round < 75000:
         parts.append(f"{round} bottles\n")
         round = round + 1
     text = "".join(parts)
