@@ -81,7 +81,10 @@ async fn live(
         done: Vec::new(),
     };
     task.deliver(Event::Connected).await;
-    let end = match task.deliver_messages(&received).await {
+    let early = task.deliver_messages(&received).await;
+    // Even empty it may keep the buffer alive that it was read into.
+    drop(received);
+    let end = match early {
         Some(end) => end,
         None => task.exchange().await,
     };
