@@ -182,10 +182,12 @@ impl Task {
     /// Delivers the messages that a chunk completes, one at a time; an end where the peer closes or makes a mistake.
     async fn deliver_messages(&mut self, mut input: &[u8]) -> Option<End> {
         let mut answers = Vec::new();
+        if let Codec::WebSocket(session) = &mut self.codec {
+            session.heard();
+        }
         while self.takes_more()
             && let Codec::WebSocket(session) = &mut self.codec
         {
-            session.heard();
             let received = session.next(&mut input, &mut answers);
             if !answers.is_empty() {
                 self.connection.outbound.push_answer(&answers);
