@@ -441,3 +441,17 @@ async fn websockets_stay_open_and_in_order_while_versions_change() {
     let stopped = server.stop().await;
     assert_eq!(stopped.error, "");
 }
+
+#[test]
+fn every_handler_of_the_proposal_compiles() {
+    let sets = seeds::feature_sets(&seeds::document("002")).into_iter();
+    let handlers: Vec<_> = sets
+        .filter(|set| set.header.contains("WebSocket Event Handler"))
+        .collect();
+    assert!(handlers.len() >= 6, "{}", handlers.len());
+    for handler in handlers {
+        let text = format!("{START}{}", handler.text);
+        let artifact = harness::compile(sources(&[("main.aro", &text)]));
+        assert!(artifact.starts_with(b"\0asm"), "{}", handler.header);
+    }
+}
