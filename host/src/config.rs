@@ -51,6 +51,10 @@ pub struct Settings {
     pub parameters: Parameters,
     /// How much of a value runtime is compiled.
     pub runtime_code: RuntimeCode,
+    /// Where Wasm becomes machine code.
+    pub compile_in: CompileIn,
+    /// Directory of compiled code, which is made where it is missing; without one, or with one that others can write to, every start compiles.
+    pub code_cache: Option<PathBuf>,
     /// Directory of the data files of repositories; without one they end with the process.
     pub data: Option<PathBuf>,
     /// Files that repositories are written back to (runtime.md 7.7).
@@ -84,6 +88,15 @@ pub enum RuntimeCode {
     Shared,
     /// What the program calls: a program starts sooner, and shares no machine code with others.
     Needed,
+}
+
+/// Where Wasm becomes machine code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CompileIn {
+    /// In the host's own process: for programs that are trusted not to make compiling slow or large.
+    Process,
+    /// In a child, which has the limits of [`ArtifactLimits`] and is ended after each program. It is this executable file, called with `compile-parts --memory-bytes BYTES --cpu-seconds SECONDS`; it limits itself and calls [`compile_parts`](crate::compile_parts) with its input and output. It must be built from the same sources as the host.
+    Child(PathBuf),
 }
 
 /// A file that a repository is written back to.
@@ -309,6 +322,14 @@ pub struct ArtifactLimits {
     pub memories_per_component_max: u64,
     /// Tables of one nested component.
     pub tables_per_component_max: u64,
+    /// Address space of a process that compiles, its own code included.
+    pub compile_memory_bytes_max: u64,
+    /// CPU time in which the parts of one program are compiled, in whole seconds.
+    pub compile_cpu_time_max: Duration,
+    /// Time in which the parts of one program are compiled.
+    pub compile_wall_time_max: Duration,
+    /// Files of compiled code; the ones that were not used for longest are deleted first.
+    pub code_cache_bytes_max: u64,
 }
 
 impl Default for ArtifactLimits {
@@ -319,6 +340,10 @@ impl Default for ArtifactLimits {
             functions_max: 200_000,
             memories_per_component_max: 2,
             tables_per_component_max: 4,
+            compile_memory_bytes_max: 2 << 30,
+            compile_cpu_time_max: Duration::from_secs(60),
+            compile_wall_time_max: Duration::from_secs(120),
+            code_cache_bytes_max: 1 << 30,
         }
     }
 }
@@ -418,6 +443,8 @@ impl Settings {
             authorities: Vec::new(),
             parameters: Parameters::default(),
             runtime_code: RuntimeCode::Shared,
+            compile_in: CompileIn::Process,
+            code_cache: None,
             data: None,
             store_files: Vec::new(),
         }

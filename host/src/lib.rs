@@ -27,11 +27,11 @@ mod timer;
 
 pub use artifact::{ArtifactError, InvalidWasm};
 pub use config::{
-    ArtifactLimits, ContractChecks, Isolation, Limits, Prefix, RuntimeCode, Settings,
+    ArtifactLimits, CompileIn, ContractChecks, Isolation, Limits, Prefix, RuntimeCode, Settings,
     SettingsError, SlowPeer, StoreFile, TlsIdentity,
 };
 pub use console::{Captured, ConsoleSink, Overflow, Stream, flush};
-pub use engine::{EngineError, EngineStartError, LoadError};
+pub use engine::{CompileError, EngineError, EngineStartError, LoadError, compile_parts};
 pub use grants::{Environment, Grants, Outbound, Parameters, Ports, TargetError, Targets};
 pub use observe::Observed;
 pub use release::{Consent, DeployError, Release};

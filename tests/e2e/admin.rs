@@ -1,6 +1,6 @@
 //! The admin interface, as its commands and as HTTP: versions are put in place and taken back, new abilities need consent, nobody without the token is told anything.
 
-use harness::{Peer, binary, compile, sources, within};
+use harness::{Peer, binary, caches, compile, sources, within};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Stdio;
@@ -30,6 +30,7 @@ fn save(directory: &Path, name: &str, statement: &str) {
 fn aro_host(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary("aro-host"));
     command
+        .env("XDG_CACHE_HOME", caches())
         .args(arguments)
         .current_dir(directory)
         .env("ARO_SOCKET_PORT", "0")

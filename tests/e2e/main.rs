@@ -10,6 +10,7 @@ mod admin;
 mod artifact;
 mod browser;
 mod commands;
+mod compiled_code;
 mod dev_command;
 mod durability;
 mod echo;

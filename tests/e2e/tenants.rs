@@ -4,7 +4,7 @@ use aro_host::{
     Captured, ConsoleSink, Host, LoadError, Outcome, Program, Settings, Stream, TenantId,
 };
 use aro_to_wasm::Input;
-use harness::{Peer, binary, compile, sources, within};
+use harness::{Peer, binary, caches, compile, sources, within};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -235,6 +235,7 @@ async fn too_many_events_wait_and_none_is_lost() {
 fn aro_host(arguments: &[&str], directory: &Path) -> Command {
     let mut command = Command::new(binary("aro-host"));
     command
+        .env("XDG_CACHE_HOME", caches())
         .args(arguments)
         .current_dir(directory)
         .stdin(Stdio::null())

@@ -2,10 +2,11 @@
 
 use crate::admin::Token;
 use crate::admin::client::Remote;
+use crate::compiler;
 use anyhow::Context;
 use aro_host::{
-    ConsoleSink, ContractChecks, Environment, Grants, Isolation, Outbound, Overflow, Parameters,
-    Ports, Prefix, RuntimeCode, Settings, SlowPeer, Targets, TlsIdentity,
+    CompileIn, ConsoleSink, ContractChecks, Environment, Grants, Isolation, Outbound, Overflow,
+    Parameters, Ports, Prefix, RuntimeCode, Settings, SlowPeer, Targets, TlsIdentity,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -46,6 +47,14 @@ pub(crate) enum Command {
     CheckConfig {
         /// The file.
         path: PathBuf,
+    },
+    /// Compile for a host that started this process; for no one else.
+    #[command(hide = true)]
+    CompileParts {
+        #[arg(long)]
+        memory_bytes: u64,
+        #[arg(long)]
+        cpu_seconds: u64,
     },
     /// Serve a program on this machine only, and replace it whenever a file of it is saved; connections and state stay.
     Dev {
@@ -130,6 +139,12 @@ pub(crate) struct Options {
     /// Directory in which repositories are kept; without it they end with the process.
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
+    /// Directory of compiled code, for faster starts [default: aro-host in the user's caches]
+    #[arg(long, value_name = "PATH", conflicts_with = "no_code_cache")]
+    code_cache: Option<PathBuf>,
+    /// Compile at every start.
+    #[arg(long)]
+    no_code_cache: bool,
     /// Parameters of the program: `--key value`, `--key=value`, `--key`.
     #[arg(last = true, value_name = "PARAMETERS")]
     parameters: Vec<String>,
@@ -170,9 +185,10 @@ impl Options {
         let (bind, overflow) = match command {
             Command::Serve { .. } => (Ipv4Addr::UNSPECIFIED, Overflow::DropNewest),
             Command::Run { .. } => (Ipv4Addr::LOCALHOST, Overflow::Wait),
-            Command::Dev { .. } | Command::CheckConfig { .. } | Command::Remote(_) => {
-                (Ipv4Addr::LOCALHOST, Overflow::DropNewest)
-            }
+            Command::Dev { .. }
+            | Command::CheckConfig { .. }
+            | Command::CompileParts { .. }
+            | Command::Remote(_) => (Ipv4Addr::LOCALHOST, Overflow::DropNewest),
         };
         let mut settings = Settings::new(self.bind.unwrap_or(IpAddr::V4(bind)));
         settings.console = ConsoleSink::Process(overflow);
@@ -200,6 +216,7 @@ impl Options {
         settings.grants = self.grants(command)?;
         settings.parameters = Parameters::parse(&self.parameters);
         settings.data.clone_from(&self.data);
+        self.code(command, &mut settings);
         self.web(command, &mut settings);
         if matches!(command, Command::Run { .. }) {
             // Whoever runs a program on a console decides when it has waited long enough.
@@ -226,6 +243,17 @@ impl Options {
         settings.http_port_override = number("ARO_HTTP_PORT")?;
         settings.terse_errors = matches!(command, Command::Serve { .. }) && !self.verbose_errors;
         Ok(settings)
+    }
+
+    /// Where programs are compiled, and where the result is kept.
+    fn code(&self, command: &Command, settings: &mut Settings) {
+        if matches!(command, Command::Serve { .. }) {
+            settings.compile_in = CompileIn::Child(PathBuf::from(compiler::PROGRAM));
+        }
+        if !self.no_code_cache {
+            let directory = self.code_cache.clone();
+            settings.code_cache = directory.or_else(compiler::cache_directory);
+        }
     }
 
     /// What is said of HTTP and WebSockets.

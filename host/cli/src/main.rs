@@ -3,9 +3,10 @@
 mod admin;
 mod arguments;
 mod build;
-mod descriptors;
+mod compiler;
 mod dev;
 mod hosting;
+mod rlimit;
 mod stores;
 
 use anyhow::Context;
@@ -24,12 +25,22 @@ const EXIT_ENVIRONMENT: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Command::CompileParts {
+        memory_bytes,
+        cpu_seconds,
+    } = arguments.command
+    {
+        return match compiler::compile(memory_bytes, cpu_seconds) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(EXIT_ENVIRONMENT),
+        };
+    }
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .init();
-    match descriptors::raise() {
+    match rlimit::raise_files() {
         Ok(limit) => tracing::debug!(limit, "open files"),
         Err(error) => tracing::warn!(%error, "the limit of open files cannot be raised"),
     }
@@ -70,7 +81,9 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         }
         | Command::Run { path, options }
         | Command::Dev { path, options } => (path, options),
-        Command::Serve { path: None, .. } => return Ok(Outcome::Success),
+        Command::Serve { path: None, .. } | Command::CompileParts { .. } => {
+            return Ok(Outcome::Success);
+        }
     };
     let mut settings = options
         .settings(&arguments.command, |name| std::env::var(name).ok())

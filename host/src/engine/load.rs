@@ -3,9 +3,9 @@
 use super::clock::Clock;
 use super::feature_set::{Exports, FeatureSet};
 use super::state::{GuestState, Scope};
-use super::{Engine, EngineError, link};
+use super::{CompileError, Engine, EngineError, link, needed};
 use crate::artifact::{Artifact, ArtifactError};
-use crate::config::{ContractChecks, Settings, SettingsError};
+use crate::config::{ContractChecks, RuntimeCode, Settings, SettingsError};
 use crate::grants::Grants;
 use crate::life::Life;
 use crate::net::http::{Contracts, contracts};
@@ -37,15 +37,15 @@ pub enum LoadError {
     },
     /// The engine does not compile the value runtime.
     #[error("the value runtime cannot be compiled")]
-    Runtime(#[source] EngineError),
+    Runtime(#[source] CompileError),
     /// The engine does not compile a feature set.
     #[error("feature set {feature_set:?} cannot be compiled")]
     Compile {
         /// Its name.
         feature_set: String,
-        /// What the engine said.
+        /// Why not.
         #[source]
-        source: EngineError,
+        source: CompileError,
     },
     /// A feature set wants something that no host function provides.
     #[error("feature set {feature_set:?} imports {import:?}, which this host does not provide")]
@@ -117,6 +117,8 @@ pub(crate) struct Code {
     pub(crate) abilities: BTreeSet<String>,
     /// In manifest order.
     parts: Vec<(InstancePre<GuestState>, Exports)>,
+    /// Machine code that other programs share while this one has it.
+    _shared: (Vec<Arc<Component>>, Option<Arc<Module>>),
     /// Against which requests and responses are checked, where the operator wants that.
     contracts: Contracts,
     clock: Clock,
@@ -165,24 +167,33 @@ impl Engine {
         let manifest = Arc::new(artifact.manifest);
         let mut components = Vec::with_capacity(artifact.components.len());
         let mut exports = BTreeSet::new();
+        let mut session = self.compiler.session(&settings.artifact);
         for (bytes, entry) in artifact.components.iter().zip(&manifest.feature_sets) {
-            let component =
-                Component::new(&self.inner, bytes).map_err(|error| LoadError::Compile {
+            let component: Arc<Component> =
+                session.part(bytes).map_err(|source| LoadError::Compile {
                     feature_set: entry.component.clone(),
-                    source: EngineError(error),
+                    source,
                 })?;
             self.runtime_exports(&component, &mut exports);
             components.push(component);
         }
-        let runtime = artifact
+        let runtime = |bytes| {
+            let part = match self.runtime_code {
+                RuntimeCode::Needed => needed::only(bytes, &exports),
+                RuntimeCode::Shared => None,
+            };
+            session.part(part.as_deref().unwrap_or(bytes))
+        };
+        let runtime: Option<Arc<Module>> = artifact
             .runtime
-            .map(|bytes| self.runtime(bytes, &exports))
+            .map(runtime)
             .transpose()
             .map_err(LoadError::Runtime)?;
+        drop(session);
         let mut parts = Vec::with_capacity(components.len());
         for (component, entry) in components.iter().zip(&manifest.feature_sets) {
             let grants = (&settings.grants, &*manifest);
-            parts.push(self.load_feature_set(component, entry, runtime.as_ref(), grants)?);
+            parts.push(self.load_feature_set(component, entry, runtime.as_deref(), grants)?);
         }
         let checked = settings.contract > ContractChecks::None;
         let http = manifest.http.as_ref().filter(|_| checked);
@@ -191,6 +202,7 @@ impl Engine {
             abilities: self.abilities(&components, &manifest),
             manifest,
             parts,
+            _shared: (components, runtime),
             contracts,
             clock: self.clock(),
         })
@@ -250,7 +262,7 @@ impl Engine {
     }
 
     /// What the components import, which is certain, and what the manifest says of it, which is granted or refused when it is used.
-    fn abilities(&self, components: &[Component], manifest: &Manifest) -> BTreeSet<String> {
+    fn abilities(&self, components: &[Arc<Component>], manifest: &Manifest) -> BTreeSet<String> {
         let mut abilities = BTreeSet::new();
         for (component, entry) in components.iter().zip(&manifest.feature_sets) {
             let ty = component.component_type();

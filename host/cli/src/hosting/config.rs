@@ -1,9 +1,11 @@
 //! The configuration of a host: what it says, and what follows from it for each tenant.
 
 use super::limits::LimitsTable;
+use crate::compiler;
 use anyhow::{Context, bail};
 use aro_host::{
-    Environment, Grants, Isolation, Outbound, Ports, Settings, SlowPeer, Targets, TenantId,
+    CompileIn, Environment, Grants, Isolation, Outbound, Ports, Settings, SlowPeer, Targets,
+    TenantId,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -43,6 +45,15 @@ pub(super) struct AdminTable {
 struct HostTable {
     /// Instances that run at once, divided by weight among tenants that do not say how many they want.
     instances: Option<usize>,
+    /// Directory of compiled code, or `false` for none.
+    code_cache: Option<CodeCacheKey>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum CodeCacheKey {
+    Directory(PathBuf),
+    Wanted(bool),
 }
 
 /// What holds for every tenant that does not say otherwise.
@@ -160,6 +171,12 @@ impl Config {
         }
         self.divide(&mut tenants, path)?;
         let mut host = Settings::new(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        host.compile_in = CompileIn::Child(PathBuf::from(compiler::PROGRAM));
+        host.code_cache = match &self.host.code_cache {
+            Some(CodeCacheKey::Directory(directory)) => Some(root.join(directory)),
+            Some(CodeCacheKey::Wanted(false)) => None,
+            Some(CodeCacheKey::Wanted(true)) | None => compiler::cache_directory(),
+        };
         let all = || tenants.iter().map(|tenant| &tenant.settings.limits);
         let instances = all().map(|limits| limits.instances_max).sum();
         host.limits.instances_max = instances;
