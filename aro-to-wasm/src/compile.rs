@@ -1,8 +1,8 @@
 //! A whole program to one `app.wasm`.
 
 use aro_wit::manifest::{
-    FORMAT, FeatureSet as Entry, Manifest, NOTIFICATION_SENT, Origin, STATE_CHANGED, Trigger,
-    repository_changed, repository_evicted,
+    FILE_CREATED, FILE_DELETED, FILE_MODIFIED, FORMAT, FeatureSet as Entry, KEY_PRESSED, Manifest,
+    NOTIFICATION_SENT, Origin, STATE_CHANGED, Trigger, repository_changed, repository_evicted,
 };
 use indexmap::{IndexMap, IndexSet};
 
@@ -17,7 +17,7 @@ use crate::ir::Role;
 use crate::lower::{Facts, Job, lower};
 use crate::nested::{self, ComponentError};
 use crate::program::{
-    FeatureSet, GuardCondition, Program, SocketEvent, Trigger as Kind, WebSocketEvent,
+    FeatureSet, FileEvent, GuardCondition, Program, SocketEvent, Trigger as Kind, WebSocketEvent,
 };
 use crate::repositories;
 use crate::runtime::Runtime;
@@ -386,6 +386,15 @@ fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigg
             path,
         } => websocket_job(*event, path.clone()),
         Kind::Domain(event) => (Role::Event, Trigger::Event(event.clone())),
+        Kind::File(Some(event)) => {
+            let subject = match event {
+                FileEvent::Created => FILE_CREATED,
+                FileEvent::Modified => FILE_MODIFIED,
+                FileEvent::Deleted => FILE_DELETED,
+            };
+            (Role::Event, Trigger::Event(subject.to_owned()))
+        }
+        Kind::KeyPress => (Role::Event, Trigger::Event(KEY_PRESSED.to_owned())),
         Kind::Notification => (Role::Event, Trigger::Event(NOTIFICATION_SENT.to_owned())),
         Kind::State {
             field,
@@ -474,7 +483,7 @@ fn not_compiled(set: &FeatureSet) -> Option<Diagnostic> {
         // Actions are compiled into their callers; tests are no part of the program.
         Kind::Action | Kind::Test => return None,
         // The checker has said that its name selects no event.
-        Kind::Socket(None) | Kind::WebSocket { event: None, .. } => return None,
+        Kind::Socket(None) | Kind::File(None) | Kind::WebSocket { event: None, .. } => return None,
         Kind::None => {
             return Some(
                 Diagnostic::new(Code::NeverRun, set.syntax.header, format!("nothing runs `{}`", set.syntax.name))

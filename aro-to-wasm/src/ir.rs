@@ -431,6 +431,10 @@ pub(crate) enum HostFunction {
     FileMove,
     /// (path slice) → 1, or 0 and a message
     FileRemove,
+    /// (path slice) → 1, or 0 and a message
+    FileWatch,
+    /// ()
+    FileUnwatch,
     /// (subject text, payload) → 1, or 0 and a message
     Emit,
     /// (event text, interval value, milliseconds of its unit, once flag, message text for an interval that is no number) → seconds, or zero and a message

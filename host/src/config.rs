@@ -183,6 +183,8 @@ pub struct Limits {
     pub subscriptions_max: usize,
     /// Open listeners.
     pub listeners_max: usize,
+    /// Directories that a program watches.
+    pub watched_directories_max: usize,
     /// Bytes queued for one connection.
     pub queue_bytes_max: usize,
     /// Messages queued for one connection.
@@ -273,6 +275,7 @@ impl Default for Limits {
             channel_name_bytes_max: 256,
             subscriptions_max: 256,
             listeners_max: 64,
+            watched_directories_max: 16,
             queue_bytes_max: 1 << 20,
             queue_messages_max: 16_384,
             queue_low_bytes: 256 << 10,

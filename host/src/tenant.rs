@@ -8,6 +8,7 @@ use crate::console::Console;
 use crate::engine::clock::TICK;
 use crate::engine::turns::{Share, Turns};
 use crate::files::Files;
+use crate::files::monitor::Monitors;
 use crate::net::buffer::BufferPool;
 use crate::net::connect::ConnectError;
 use crate::net::http::Server;
@@ -119,6 +120,8 @@ pub(crate) struct Tenant {
     /// One of those permits has been given back.
     pub(crate) settled: Notify,
     pub(crate) timers: Timers,
+    /// Directories that its handlers watch.
+    pub(crate) monitors: Monitors,
     /// The program is asked to end.
     pub(crate) stopping: CancellationToken,
     /// Entered with [`Phase::Draining`].
@@ -173,6 +176,7 @@ impl Tenant {
             detached: Arc::new(Semaphore::new(limits.detached_events_max)),
             settled: Notify::new(),
             timers: Timers::default(),
+            monitors: Monitors::default(),
             stopping: CancellationToken::new(),
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),

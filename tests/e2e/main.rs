@@ -15,6 +15,7 @@ mod dev_command;
 mod durability;
 mod echo;
 mod faults;
+mod file_monitor;
 mod folding;
 mod grants;
 mod guest;

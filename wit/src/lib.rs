@@ -50,6 +50,8 @@ pub mod interface {
     pub const FILES_READING: &str = "aro:files/reading@0.1.0";
     /// Changing files and directories.
     pub const FILES_WRITING: &str = "aro:files/writing@0.1.0";
+    /// Watching directories.
+    pub const FILES_MONITORING: &str = "aro:files/monitoring@0.1.0";
     /// Published variables.
     pub const PUBLISHED: &str = "aro:state/published@0.1.0";
     /// Repositories.

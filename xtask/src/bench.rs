@@ -7,6 +7,7 @@ mod compile;
 mod compute;
 mod connections;
 mod contest;
+mod density;
 mod http;
 mod load;
 mod machine;
@@ -98,6 +99,12 @@ enum What {
         #[arg(long)]
         no_page: bool,
     },
+    /// A thousand tenants in one process: time to load, memory, first event.
+    Density {
+        /// Prints the result and leaves docs/benchmarks.md as it is.
+        #[arg(long)]
+        no_page: bool,
+    },
     /// The plain server, started by the benchmark.
     #[command(hide = true)]
     PlainEcho,
@@ -123,6 +130,7 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         What::Http { no_page } => http::CONTEST.run(no_page),
         What::Broadcast { no_page } => broadcast::run(no_page),
         What::Connections { no_page } => connections::run(no_page),
+        What::Density { no_page } => density::run(no_page),
         What::Tcp { no_page } => tcp(no_page),
         What::Compile { no_page } => compile::run(no_page),
         What::Compute { no_page } => compute::run(no_page),

@@ -178,7 +178,9 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
         | H::FileTouch
         | H::FileCopy
         | H::FileMove
-        | H::FileRemove => super::file::helper(function),
+        | H::FileRemove
+        | H::FileWatch
+        | H::FileUnwatch => super::file::helper(function),
         H::Emit => part(
             &[I32; 3],
             &[I32],
@@ -246,6 +248,7 @@ pub(super) struct Body<'a> {
 }
 
 impl Body<'_> {
+    #[expect(clippy::too_many_lines, reason = "a table: one row for each function")]
     fn write(&mut self, function: HostFunction) {
         use HostFunction as H;
         match function {
@@ -294,7 +297,9 @@ impl Body<'_> {
             | H::FileTouch
             | H::FileCopy
             | H::FileMove
-            | H::FileRemove => self.file(function),
+            | H::FileRemove
+            | H::FileWatch
+            | H::FileUnwatch => self.file(function),
             H::Emit => self.emit(),
             H::Schedule => self.schedule(),
             H::CancelTimer => self.locals(2).import(name::EVENT_TIMERS, "cancel"),

@@ -11,6 +11,7 @@ mod event;
 mod file;
 mod form;
 mod format;
+mod monitor;
 mod object;
 mod output;
 mod request;

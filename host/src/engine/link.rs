@@ -51,6 +51,7 @@ pub(super) fn define(linker: &mut Linker<GuestState>, import: &str) -> Result<bo
         interface::SLEEP => surroundings::define_sleep,
         interface::FILES_READING => files::define_reading,
         interface::FILES_WRITING => files::define_writing,
+        interface::FILES_MONITORING => files::define_monitoring,
         interface::WALL_CLOCK => standard::define_wall_clock,
         interface::RANDOM => standard::define_random,
         _ => return Ok(false),

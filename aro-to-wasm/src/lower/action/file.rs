@@ -396,7 +396,7 @@ impl Body<'_, '_> {
     }
 }
 
-fn text_of(value: Expr) -> Argument {
+pub(super) fn text_of(value: Expr) -> Argument {
     Argument::Slice(Expr::runtime("string", vec![value.into()]))
 }
 

@@ -121,6 +121,7 @@ async fn keep(scope: &Scope) {
         while quiet < BATCH_CHECKS {
             let changed = tenant.sources_changed.notified();
             let timers = tenant.timers.count() + scope.life.timers.count();
+            let timers = timers + tenant.monitors.count() + scope.life.monitors.count();
             let sockets = tenant.sources();
             if sockets > 0 && timers == 0 {
                 changed.await;

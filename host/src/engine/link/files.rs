@@ -2,9 +2,12 @@
 
 use super::Pending;
 use super::wait::block;
-use crate::engine::state::GuestState;
+use crate::engine::state::{GuestState, Scope};
 use crate::engine::types::WitWanted;
+use crate::event;
+use crate::files::monitor::{self, MonitorError};
 use crate::files::{Files, Refused, Wanted};
+use aro_wit::manifest::FILE_DELETED;
 use std::io::ErrorKind;
 use std::result::Result as Outcome;
 use std::sync::Arc;
@@ -33,6 +36,10 @@ const WRITE: Words = Words {
 const LIST: Words = Words {
     missing: "Directory not found",
     failing: "Error listing",
+};
+const WATCH: Words = Words {
+    missing: "Directory not found",
+    failing: "Error watching",
 };
 const STAT: Words = Words {
     missing: "Path not found",
@@ -128,11 +135,44 @@ pub(super) fn define_writing(interface: &mut LinkerInstance<'_, GuestState>) -> 
     interface.func_wrap_async(
         "move",
         |store: Store<'_>, (source, target): (WasmStr, WasmStr)| {
-            two(store, source, target, MOVE, Files::rename)
+            let scope = Arc::clone(&store.data().scope);
+            two(store, source, target, MOVE, move |files, source, target| {
+                gone(&scope, source, || files.rename(source, target))
+            })
         },
     )?;
     interface.func_wrap_async("remove", |store: Store<'_>, (path,): (WasmStr,)| {
-        one(store, path, REMOVE, Files::remove)
+        let scope = Arc::clone(&store.data().scope);
+        one(store, path, REMOVE, move |files, path| {
+            gone(&scope, path, || files.remove(path))
+        })
+    })
+}
+
+pub(super) fn define_monitoring(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+    interface.func_wrap_async("watch", watch)?;
+    interface.func_wrap("stop", |store: Store<'_>, (): ()| {
+        let scope = &store.data().scope;
+        scope.tenant.monitors.stop();
+        scope.life.monitors.stop();
+        Ok(())
+    })
+}
+
+fn watch<'a>(store: Store<'a>, (path,): (WasmStr,)) -> Pending<'a, (Outcome<(), String>,)> {
+    let path = owned(&store, path);
+    let scope = Arc::clone(&store.data().scope);
+    Box::new(async move {
+        let path = path?;
+        let work = move || {
+            monitor::watch(&scope.tenant, &scope.life, &path).map_err(|error| match error {
+                MonitorError::Refused(refused) => WATCH.say(&refused, &path, &path),
+                MonitorError::TooMany { .. } | MonitorError::System(_) => {
+                    format!("{} {path}: {error}", WATCH.failing)
+                }
+            })
+        };
+        Ok((block(store, work).await?,))
     })
 }
 
@@ -143,6 +183,21 @@ fn owned(store: &Store<'_>, text: WasmStr) -> Result<String> {
 /// A text that is no text never reaches a file.
 fn invalid() -> Refused {
     Refused::Io(ErrorKind::InvalidInput.into())
+}
+
+/// Removes a file with `work`, and tells handlers of files that it is gone.
+fn gone(
+    scope: &Arc<Scope>,
+    path: &str,
+    work: impl FnOnce() -> Outcome<(), Refused>,
+) -> Outcome<(), Refused> {
+    if !event::is_handled(scope, FILE_DELETED) {
+        return work();
+    }
+    let directory = scope.tenant.files.directory_of(path);
+    work()?;
+    monitor::removed(&scope.tenant, &scope.life, path, directory.as_deref());
+    Ok(())
 }
 
 /// Does something with one path.
@@ -167,7 +222,7 @@ fn two<'a>(
     source: WasmStr,
     target: WasmStr,
     words: Words,
-    work: fn(&Files, &str, &str) -> Outcome<(), Refused>,
+    work: impl FnOnce(&Files, &str, &str) -> Outcome<(), Refused> + Send + 'static,
 ) -> Pending<'a, (Outcome<(), String>,)> {
     let paths = owned(&store, source).and_then(|source| Ok((source, owned(&store, target)?)));
     let files = Arc::clone(&store.data().scope.tenant.files);
