@@ -17,6 +17,7 @@ mod faults;
 mod folding;
 mod grants;
 mod guest;
+mod half_close;
 mod http;
 mod http_client;
 mod http_conformance;
