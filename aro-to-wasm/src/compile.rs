@@ -379,6 +379,7 @@ fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigg
         Kind::Tcp(event) | Kind::Socket(Some(event)) => match event {
             SocketEvent::Connected => (Role::TcpConnected, Trigger::TcpConnected),
             SocketEvent::Data => (Role::TcpData, Trigger::TcpData),
+            SocketEvent::Finished => (Role::TcpFinished, Trigger::TcpFinished),
             SocketEvent::Disconnected => (Role::TcpDisconnected, Trigger::TcpDisconnected),
         },
         Kind::WebSocket {

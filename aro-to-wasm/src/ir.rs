@@ -54,6 +54,8 @@ pub(crate) enum Role {
     TcpConnected,
     /// `aro:net/tcp-data`: two halves of the socket, address and length of the data.
     TcpData,
+    /// `aro:net/tcp-finished`: two halves of the socket.
+    TcpFinished,
     /// `aro:net/tcp-disconnected`: two halves of the socket, address and length of the reason.
     TcpDisconnected,
     /// `aro:net/websocket-connected`: two halves of the socket.
@@ -81,7 +83,7 @@ impl Role {
         match self {
             Role::Start | Role::Test => &[],
             Role::End => &[Flag, Flag, Flag],
-            Role::TcpConnected | Role::WebSocketConnected => &[Long, Long],
+            Role::TcpConnected | Role::TcpFinished | Role::WebSocketConnected => &[Long, Long],
             Role::TcpData | Role::TcpDisconnected | Role::WebSocketDisconnected => {
                 &[Long, Long, Flag, Flag]
             }
@@ -375,6 +377,8 @@ pub(crate) enum HostFunction {
     CloseListener,
     /// (socket value): closes a connection
     CloseConnection,
+    /// (socket value): ends our direction of a connection
+    FinishConnection,
     /// (socket value) → map of facts, or null
     Describe,
     /// (name text) → socket, or unbound

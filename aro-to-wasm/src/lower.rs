@@ -333,6 +333,7 @@ impl<'s, 'a> Body<'s, 'a> {
             | Role::Event
             | Role::TcpConnected
             | Role::TcpData
+            | Role::TcpFinished
             | Role::TcpDisconnected
             | Role::WebSocketConnected
             | Role::WebSocketMessage

@@ -5,6 +5,7 @@ pub(crate) mod id;
 pub(crate) mod outbound;
 pub(crate) mod table;
 
+use crate::net::connect::{Request, target};
 use crate::net::frame::{Framing, HEAD_BYTES};
 use crate::net::listener::Listener;
 use crate::net::websocket::{self, CloseReason, Kind, Place};
@@ -40,15 +41,17 @@ pub(crate) struct Link {
     target: String,
     port: u16,
     framing: Framing,
+    half_close: bool,
 }
 
 impl Origin {
-    pub(crate) fn outbound(name: &str, target: &str, port: u16, framing: Framing) -> Self {
+    pub(crate) fn outbound(request: &Request) -> Self {
         Self::Outbound(Box::new(Link {
-            name: name.to_owned(),
-            target: target.to_owned(),
-            port,
-            framing,
+            name: request.name.clone(),
+            target: target(request),
+            port: request.port,
+            framing: request.framing,
+            half_close: request.half_close,
         }))
     }
 }
@@ -143,6 +146,15 @@ impl Connection {
         }
     }
 
+    /// Whether it outlives the end of what its peer sends.
+    pub(crate) fn keeps_half(&self) -> bool {
+        match &self.origin {
+            Origin::Inbound { listener, .. } => listener.half_close,
+            Origin::Outbound(link) => link.half_close,
+            Origin::WebSocket(_) => false,
+        }
+    }
+
     /// Queues a copy of `data` without waiting.
     pub(crate) fn send(&self, data: &[u8], kind: Kind, wake: Wake) -> Result<(), Refusal> {
         let head = self.head(data, kind);
@@ -175,6 +187,15 @@ impl Connection {
             self.outbound.close_with(&reason.frame());
         } else {
             self.outbound.close(Closing::Flush);
+        }
+    }
+
+    /// Ends our direction after everything queued has been written. A WebSocket closes both at once (RFC 6455 5.5.1).
+    pub(crate) fn finish(&self) {
+        if self.is_websocket() {
+            self.close(CloseReason::NORMAL);
+        } else {
+            self.outbound.close(Closing::Finish);
         }
     }
 

@@ -19,6 +19,7 @@ mod file_monitor;
 mod folding;
 mod grants;
 mod guest;
+mod half_close;
 mod http;
 mod http_client;
 mod http_conformance;

@@ -20,6 +20,8 @@ pub mod interface {
     pub const TCP_CONNECTED: &str = "aro:net/tcp-connected@0.1.0";
     /// Exported by handlers of received bytes.
     pub const TCP_DATA: &str = "aro:net/tcp-data@0.1.0";
+    /// Exported by handlers of peers that have finished sending.
+    pub const TCP_FINISHED: &str = "aro:net/tcp-finished@0.1.0";
     /// Exported by handlers of closed connections.
     pub const TCP_DISCONNECTED: &str = "aro:net/tcp-disconnected@0.1.0";
     /// Exported by handlers of new WebSockets.

@@ -182,6 +182,8 @@ pub enum Trigger {
     TcpConnected,
     /// Bytes arrived.
     TcpData,
+    /// The peer of a connection has finished sending.
+    TcpFinished,
     /// A connection was closed.
     TcpDisconnected,
     /// A WebSocket was opened.
@@ -236,6 +238,7 @@ impl Trigger {
             Trigger::Test => name::TEST,
             Trigger::TcpConnected => name::TCP_CONNECTED,
             Trigger::TcpData => name::TCP_DATA,
+            Trigger::TcpFinished => name::TCP_FINISHED,
             Trigger::TcpDisconnected => name::TCP_DISCONNECTED,
             Trigger::WebSocketConnected(_) => name::WEBSOCKET_CONNECTED,
             Trigger::WebSocketMessage(_) | Trigger::WebSocketBinary(_) => name::WEBSOCKET_MESSAGE,

@@ -79,6 +79,13 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
             &["socket_high", "socket_low"],
             &[],
         ),
+        H::FinishConnection => part(
+            &[I32],
+            &[],
+            &[(name::CONNECTIONS, "finish")],
+            &["socket_high", "socket_low"],
+            &[],
+        ),
         H::Describe => part(
             &[I32],
             &[I32],
@@ -267,6 +274,7 @@ impl Body<'_> {
             H::Broadcast => self.broadcast(),
             H::CloseListener => self.halves().import(name::LISTENERS, "close"),
             H::CloseConnection => self.halves().import(name::CONNECTIONS, "close"),
+            H::FinishConnection => self.halves().import(name::CONNECTIONS, "finish"),
             H::Describe => self.describe(),
             H::Find => self.find(),
             H::StepSocket => self.step_socket(),

@@ -227,7 +227,7 @@ impl Body<'_, '_> {
     pub(super) fn is_of_connection(&self) -> bool {
         let is_tcp = matches!(
             self.role,
-            Role::TcpConnected | Role::TcpData | Role::TcpDisconnected
+            Role::TcpConnected | Role::TcpData | Role::TcpFinished | Role::TcpDisconnected
         );
         is_tcp || self.is_websocket()
     }

@@ -37,6 +37,8 @@ pub(crate) enum Refusal {
 pub(crate) enum Closing {
     /// It is open.
     No,
+    /// Our direction only, after everything queued has been written.
+    Finish,
     /// After everything queued has been written.
     Flush,
     /// At once.
@@ -235,9 +237,9 @@ impl Outbound {
         left
     }
 
-    /// Whether the connection is to end.
+    /// Whether the connection is to end, in both directions.
     pub(crate) fn is_closing(&self) -> bool {
-        self.state.lock().closing != Closing::No
+        self.state.lock().closing > Closing::Finish
     }
 
     /// Bytes queued or being written.

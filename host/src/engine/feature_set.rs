@@ -81,6 +81,7 @@ pub(crate) enum Call {
     Connected,
     Data { data: Chunk },
     Message { kind: Kind, data: Arc<[u8]> },
+    Finished,
     Disconnected { reason: Arc<str> },
     Event { payload: Arc<[u8]> },
     End { error: Option<Arc<str>> },
@@ -102,6 +103,7 @@ pub(super) struct Exports {
     pub(super) test: Option<ComponentExportIndex>,
     pub(super) connected: Option<ComponentExportIndex>,
     pub(super) data: Option<ComponentExportIndex>,
+    pub(super) finished: Option<ComponentExportIndex>,
     pub(super) disconnected: Option<ComponentExportIndex>,
     pub(super) websocket_connected: Option<ComponentExportIndex>,
     pub(super) websocket_message: Option<ComponentExportIndex>,
@@ -118,6 +120,7 @@ struct Functions {
     test: Option<Test>,
     connected: Option<Connected>,
     data: Option<Data>,
+    finished: Option<Connected>,
     disconnected: Option<Disconnected>,
     websocket_connected: Option<Connected>,
     websocket_message: Option<Message>,
@@ -494,6 +497,12 @@ impl Guest {
                 } else {
                     self.function(|functions| &mut functions.connected, exports.connected)?
                 };
+                let socket = self.socket()?;
+                function.call_async(&mut self.store, (socket,)).await?
+            }
+            Call::Finished => {
+                let function =
+                    self.function(|functions| &mut functions.finished, exports.finished)?;
                 let socket = self.socket()?;
                 function.call_async(&mut self.store, (socket,)).await?
             }

@@ -398,6 +398,7 @@ impl Exports {
             interface::TEST => &mut self.test,
             interface::TCP_CONNECTED => &mut self.connected,
             interface::TCP_DATA => &mut self.data,
+            interface::TCP_FINISHED => &mut self.finished,
             interface::WEBSOCKET_CONNECTED => &mut self.websocket_connected,
             interface::WEBSOCKET_MESSAGE => &mut self.websocket_message,
             interface::WEBSOCKET_DISCONNECTED => &mut self.websocket_disconnected,

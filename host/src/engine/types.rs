@@ -265,6 +265,8 @@ pub(super) struct WitListenOptions {
     pub(super) frame_bytes_max: u32,
     #[component(name = "reuse-port")]
     pub(super) reuse_port: bool,
+    #[component(name = "half-close")]
+    pub(super) half_close: bool,
 }
 
 /// `aro:net/outbound.connect-options`.
@@ -275,6 +277,8 @@ pub(super) struct WitConnectOptions {
     #[component(name = "frame-bytes-max")]
     pub(super) frame_bytes_max: u32,
     pub(super) timeout: u32,
+    #[component(name = "half-close")]
+    pub(super) half_close: bool,
 }
 
 /// `aro:net/outbound.connect-error-code`.

@@ -37,6 +37,8 @@ pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
     /// Of its connections.
     pub(crate) framing: Framing,
+    /// Whether its connections outlive the end of what their peers send.
+    pub(crate) half_close: bool,
     /// What the program asked for; the system may have chosen the port.
     asked: SocketAddr,
     /// Whether the start of a program has opened it.
@@ -57,6 +59,8 @@ pub(crate) struct Request<'a> {
     pub(crate) framing: Framing,
     /// Whether others may listen on the same port.
     pub(crate) reuse_port: bool,
+    /// Whether connections outlive the end of what their peers send.
+    pub(crate) half_close: bool,
 }
 
 impl Listener {
@@ -94,7 +98,7 @@ pub(crate) enum ListenError {
 
 /// Opens a listener, enters it into the directory and starts accepting.
 ///
-/// The start of a version that is to replace another takes over what is open on the same address: under the same name with the same framing the listener itself, else its socket.
+/// The start of a version that is to replace another takes over what is open on the same address: under the same name with the same options the listener itself, else its socket.
 pub(crate) fn listen(
     tenant: &Arc<Tenant>,
     life: &Arc<Life>,
@@ -112,7 +116,8 @@ pub(crate) fn listen(
     let asked = SocketAddr::new(address(tenant.settings.bind, request.host)?, port);
     let open = succession::open_on(tenant, life, asked);
     if let Some(open) = &open {
-        let same = (open.name.as_str(), open.framing) == (request.name, request.framing);
+        let same = (open.name.as_str(), open.framing, open.half_close)
+            == (request.name, request.framing, request.half_close);
         life.port_override_used.store(true, Ordering::Release);
         let claim = if same { Claim::TakenOver } else { Claim::Spent };
         life.claims.lock().listeners.insert(open.id, claim);
@@ -166,6 +171,7 @@ fn enter(
             name: request.name.to_owned(),
             address,
             framing: request.framing,
+            half_close: request.half_close,
             asked,
             at_start: life.is_starting(),
             socket: Arc::downgrade(socket),

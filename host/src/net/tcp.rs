@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::AsyncWrite;
+use tokio::time::Interval;
 use tokio_util::io::poll_read_buf;
 
 /// Room for segments that an idle connection keeps.
@@ -30,7 +31,10 @@ const WRITE_SEGMENTS_MAX: usize = 64;
 /// How long we read and discard after our end of stream, so that a reset does not destroy what the peer has yet to read.
 const LINGER_TIME_MAX: Duration = Duration::from_millis(500);
 
-/// The life of one connection: connected, data …, disconnected.
+/// How often a connection whose peer only reads is looked at: a reset says nothing to whoever neither reads nor writes.
+const HALF_OPEN_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The life of one connection: connected, data …, finished, disconnected.
 pub(crate) async fn serve(
     tenant: Arc<Tenant>,
     connection: Arc<Connection>,
@@ -74,6 +78,8 @@ async fn live(
         connection,
         stream,
         slots,
+        half_open: None,
+        has_finished: false,
         failure: None,
         reason: None,
         batch: VecDeque::new(),
@@ -124,6 +130,10 @@ struct Task {
     /// Its share of what the tenant may have.
     slots: (Slot, Option<WebSocketSlot>),
     codec: Codec,
+    /// There once the peer has finished sending: when to see whether it still reads.
+    half_open: Option<Box<Interval>>,
+    /// Whether we have finished sending.
+    has_finished: bool,
     /// What broke the connection.
     failure: Option<Box<SocketError>>,
     /// Why it ends, where that is not the usual.
@@ -152,7 +162,14 @@ impl Task {
                 .await
             {
                 Poll::Pending => {}
-                Poll::Ready(Ok(0)) => return End::Peer,
+                Poll::Ready(Ok(0)) => {
+                    if !self.stays_half_open() {
+                        return End::Peer;
+                    }
+                    let interval = tokio::time::interval(HALF_OPEN_CHECK_INTERVAL);
+                    self.half_open = Some(Box::new(interval));
+                    self.deliver(Event::Finished).await;
+                }
                 Poll::Ready(Ok(_)) => {
                     if let Some(end) = self.deliver_chunk(buffer.chunk()).await {
                         return end;
@@ -161,6 +178,17 @@ impl Task {
                 Poll::Ready(Err(error)) => return self.broken(&error),
             }
         }
+    }
+
+    /// Whether the end of what the peer sends is not that of the connection: the program wants that, and will be told.
+    fn stays_half_open(&self) -> bool {
+        let told = || {
+            let routes = self.tenant.routes.load();
+            routes
+                .as_ref()
+                .is_some_and(|routes| routes.handles_finished())
+        };
+        self.connection.keeps_half() && told()
     }
 
     async fn deliver_chunk(&mut self, chunk: Chunk) -> Option<End> {
@@ -244,9 +272,12 @@ impl Task {
             Err(error) => return Poll::Ready(Next::End(self.broken(&error))),
         };
         match queue.closing {
-            Closing::No => {}
+            Closing::No | Closing::Finish => {}
             Closing::Flush => return Poll::Ready(Next::End(End::Program)),
             Closing::Abort => return Poll::Ready(Next::End(End::Broken)),
+        }
+        if self.half_open.is_some() {
+            return self.poll_half_open(cx).map(Next::End);
         }
         if queue.bytes > self.tenant.settings.limits.queue_low_bytes
             || self.tenant.is_in(Phase::Draining)
@@ -262,6 +293,20 @@ impl Task {
             Poll::Ready(Err(error)) => Poll::Ready(Next::End(self.broken(&error))),
             Poll::Pending => self.poll_silence(cx),
         }
+    }
+
+    /// Ready when we have finished, too, or the peer is gone.
+    fn poll_half_open(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if self.has_finished {
+            return Poll::Ready(End::Peer);
+        }
+        while let Some(interval) = &mut self.half_open {
+            ready!(interval.poll_tick(cx));
+            if let Err(error) = self.stream.check() {
+                return Poll::Ready(self.broken(&error));
+            }
+        }
+        Poll::Pending
     }
 
     /// Ready when a WebSocket has been silent for too long.
@@ -311,6 +356,14 @@ impl Task {
             _ => self.connection.outbound.written(written, &mut self.done),
         };
         self.done.shrink_to(SEGMENTS_KEPT_MAX);
+        if taken.closing == Closing::Finish
+            && bytes == 0
+            && !self.has_finished
+            && let Poll::Ready(finished) = Pin::new(&mut self.stream).poll_shutdown(cx)
+        {
+            finished?;
+            self.has_finished = true;
+        }
         Ok(Queue {
             closing: taken.closing,
             bytes,

@@ -125,6 +125,7 @@ impl Body<'_, '_> {
             | Role::Event
             | Role::TcpConnected
             | Role::TcpData
+            | Role::TcpFinished
             | Role::TcpDisconnected
             | Role::WebSocketConnected
             | Role::WebSocketMessage

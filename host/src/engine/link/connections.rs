@@ -38,6 +38,20 @@ pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<(
             }
             Ok(())
         },
+    )?;
+    interface.func_wrap(
+        "finish",
+        |store: StoreContextMut<'_, GuestState>, (socket,): (WitSocket,)| {
+            match find(store.data(), socket) {
+                Some(connection) => connection.finish(),
+                None => {
+                    let which = Which::Of(SocketId::from_halves(socket));
+                    let sockets = &store.data().scope.tenant.sockets;
+                    sockets.each_connection(which, |connection| connection.finish());
+                }
+            }
+            Ok(())
+        },
     )
 }
 

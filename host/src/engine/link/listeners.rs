@@ -41,6 +41,7 @@ fn listen(
         host: &host,
         framing,
         reuse_port: options.reuse_port,
+        half_close: options.half_close,
     };
     let opened = listener::listen(tenant, &scope.life, request);
     Ok((opened

@@ -46,6 +46,7 @@ fn connect<'a>(
             port,
             name,
             framing,
+            half_close: options.half_close,
             time,
         };
         let opened = wait(store, connect::connect(&scope.tenant, &scope.life, request)).await?;
