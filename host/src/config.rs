@@ -3,7 +3,7 @@
 use crate::console::ConsoleSink;
 use crate::grants::{Grants, Parameters};
 use crate::net::tls;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,6 +25,10 @@ pub struct Settings {
     pub socket_port_override: Option<u16>,
     /// Replaces the port of the HTTP server, whatever the program says (runtime.md 4.1.1).
     pub http_port_override: Option<u16>,
+    /// Address of the shared listener through which the HTTP server is reached; it opens no port of its own then.
+    pub http_through: Option<SocketAddr>,
+    /// The same for the first listener that a program opens.
+    pub tcp_through: Option<SocketAddr>,
     /// Whether a failed request is answered with the sentence of its statement only, without values and places.
     pub terse_errors: bool,
     /// What of the contract of a program is looked at.
@@ -433,6 +437,8 @@ impl Settings {
             bind,
             socket_port_override: None,
             http_port_override: None,
+            http_through: None,
+            tcp_through: None,
             terse_errors: true,
             websocket_origins: Vec::new(),
             console: ConsoleSink::Process(crate::console::Overflow::DropNewest),

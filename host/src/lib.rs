@@ -33,6 +33,10 @@ pub use config::{
 pub use console::{Captured, ConsoleSink, Overflow, Stream, flush};
 pub use engine::{CompileError, EngineError, EngineStartError, LoadError, compile_parts};
 pub use grants::{Environment, Grants, Outbound, Parameters, Ports, TargetError, Targets};
+pub use net::shared::{
+    HostPattern, PathPrefix, PatternError, ShareError, SharedListener, SharedProtocol, SharedRoute,
+    SharedSettings,
+};
 pub use observe::Observed;
 pub use release::{Consent, DeployError, Release};
 pub use report::TenantStatus;

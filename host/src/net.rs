@@ -7,6 +7,7 @@ pub(crate) mod http;
 pub(crate) mod listener;
 mod report;
 mod resolve;
+pub(crate) mod shared;
 pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod transport;

@@ -13,6 +13,7 @@ use crate::net::buffer::BufferPool;
 use crate::net::connect::ConnectError;
 use crate::net::http::Server;
 use crate::net::http::client::Client;
+use crate::net::listener::Listener;
 use crate::observe::Counters;
 use crate::permit::Permits;
 use crate::rate::Rate;
@@ -99,6 +100,10 @@ pub(crate) struct Tenant {
     pub(crate) sockets: SocketTable,
     /// Open HTTP servers.
     pub(crate) http: Mutex<Vec<Arc<Server>>>,
+    /// Those of them that are reached through shared listeners, and take requests.
+    pub(crate) http_attached: AtomicUsize,
+    /// The listener that is reached through a shared one.
+    pub(crate) tcp_attached: ArcSwapOption<Listener>,
     /// Connections of requests to others.
     pub(crate) client: Client,
     pub(crate) channels: Channels,
@@ -162,6 +167,8 @@ impl Tenant {
             files: Arc::new(Files::new(&settings.grants.directories, limits)),
             sockets: SocketTable::new(),
             http: Mutex::default(),
+            http_attached: AtomicUsize::new(0),
+            tcp_attached: ArcSwapOption::empty(),
             client: Client::new(limits.request_connections_max),
             channels: Channels::new(ChannelLimits {
                 channels_max: limits.channels_max,
@@ -278,6 +285,18 @@ impl Slot {
             true => Ok(slot),
             false => Err(ConnectError::TooManyOutbound { max }),
         }
+    }
+}
+
+impl Slot {
+    /// Whose share it is.
+    pub(crate) fn is_of(&self, tenant: &Arc<Tenant>) -> bool {
+        Arc::ptr_eq(&self.tenant, tenant)
+    }
+
+    /// Whether the tenant has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        self.tenant.is_in(Phase::Closing)
     }
 }
 

@@ -1,11 +1,13 @@
 //! The interface for those who operate the host: HTTP on a loopback address, with a token.
 //!
-//! `GET /healthz` and `GET /readyz` need no token. The others do: `GET /tenants`, `GET /metrics`, `GET /tenants/NAME/versions`, `POST /tenants/NAME/deploy` with an artifact as body (`?consent=yes` for abilities that the running version does not have), `POST /tenants/NAME/rollback` (`?version=NUMBER`).
+//! `GET /healthz` and `GET /readyz` need no token. The others do: `GET /tenants`, `GET /metrics`, `GET /tenants/NAME/versions`, `POST /tenants/NAME/deploy` with an artifact as body (`?consent=yes` for abilities that the running version does not have), `POST /tenants/NAME/rollback` (`?version=NUMBER`); where a configuration is served, `POST /tenants/NAME/start`, `…/stop`, `…/restart` and `POST /reload`.
 
 pub(crate) mod client;
+mod control;
 
 use anyhow::{Context, bail};
 use aro_host::{Consent, DeployError, Host, Release, TenantId, TenantStatus};
+use control::Control;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
@@ -66,7 +68,12 @@ impl Token {
 }
 
 /// Serves until it is dropped.
-pub(crate) async fn serve(address: SocketAddr, token: Token, host: Host) -> anyhow::Result<()> {
+pub(crate) async fn serve(
+    address: SocketAddr,
+    token: Token,
+    host: Host,
+    control: Control,
+) -> anyhow::Result<()> {
     if !address.ip().is_loopback() {
         bail!("the admin interface listens on loopback addresses only, not on {address}");
     }
@@ -74,11 +81,11 @@ pub(crate) async fn serve(address: SocketAddr, token: Token, host: Host) -> anyh
         .await
         .with_context(|| format!("the admin interface cannot listen on {address}"))?;
     anstream::eprintln!("admin interface on http://{}", listener.local_addr()?);
-    tokio::spawn(accept(listener, Arc::new(token), host));
+    tokio::spawn(accept(listener, Arc::new(token), host, control));
     Ok(())
 }
 
-async fn accept(listener: TcpListener, token: Arc<Token>, host: Host) {
+async fn accept(listener: TcpListener, token: Arc<Token>, host: Host, control: Control) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
@@ -92,11 +99,11 @@ async fn accept(listener: TcpListener, token: Arc<Token>, host: Host) {
                 continue;
             }
         };
-        let (token, host) = (Arc::clone(&token), host.clone());
+        let (token, host, control) = (Arc::clone(&token), host.clone(), control.clone());
         tokio::spawn(async move {
             let service = service_fn(|request| {
-                let (token, host) = (Arc::clone(&token), host.clone());
-                async move { Ok::<Answer, Infallible>(answer(request, &token, &host).await) }
+                let (token, host, control) = (Arc::clone(&token), host.clone(), control.clone());
+                async move { Ok::<Answer, Infallible>(answer(request, &token, &host, &control).await) }
             });
             let served = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -111,7 +118,12 @@ async fn accept(listener: TcpListener, token: Arc<Token>, host: Host) {
     }
 }
 
-async fn answer(request: Request<Incoming>, token: &Token, host: &Host) -> Answer {
+async fn answer(
+    request: Request<Incoming>,
+    token: &Token,
+    host: &Host,
+    control: &Control,
+) -> Answer {
     let path = request.uri().path().to_owned();
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     let get = request.method() == Method::GET;
@@ -161,6 +173,10 @@ async fn answer(request: Request<Incoming>, token: &Token, host: &Host) -> Answe
                 Err(error) => done(Err(error)),
             }
         }
+        ["tenants", name, action @ ("start" | "stop" | "restart")] if post => {
+            control::order(control.as_ref(), name, action).await
+        }
+        ["reload"] if post => control::reload(control.as_ref()).await,
         _ => refused(StatusCode::NOT_FOUND, "there is nothing here"),
     }
 }

@@ -1,5 +1,6 @@
 //! The `aro-host` command: flags, exit codes, signals. Everything else is in the library.
 
+mod activation;
 mod admin;
 mod arguments;
 mod build;
@@ -7,6 +8,7 @@ mod compiler;
 mod dev;
 mod hosting;
 mod rlimit;
+mod service;
 mod stores;
 
 use anyhow::Context;
@@ -107,7 +109,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         // Installed before the program starts: a signal during its start must end it as well.
         let stop = interrupted().map_err(Failure::Environment)?;
         if let Some((address, token)) = admin {
-            let served = admin::serve(address, token, host.clone()).await;
+            let served = admin::serve(address, token, host.clone(), None).await;
             served.map_err(Failure::Environment)?;
         }
         let program = host
@@ -122,7 +124,14 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
 }
 
 fn event_loop() -> Result<tokio::runtime::Runtime, Failure> {
+    event_loop_with(1)
+}
+
+/// The event loop with so many workers for each processor.
+fn event_loop_with(workers: usize) -> Result<tokio::runtime::Runtime, Failure> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(processors * workers)
         .enable_all()
         .build();
     runtime

@@ -5,6 +5,7 @@ pub(crate) mod client;
 mod contract;
 mod cors;
 mod routing;
+pub(super) mod shared;
 
 use crate::config::{ContractChecks, Limits};
 use crate::console::Stream;
@@ -113,6 +114,9 @@ pub(crate) fn start(scope: &Scope, port: Option<u16>) -> Result<u16, StartError>
     if tenant.is_in(Phase::Draining) {
         return Err(StartError::Draining);
     }
+    if let Some(address) = tenant.settings.http_through {
+        return Ok(shared::attach(tenant, life, address));
+    }
     let contract = scope.routes().and_then(|routes| routes.http.port());
     let wanted = port.or(contract).unwrap_or(DEFAULT_PORT);
     let port = match tenant.settings.http_port_override {
@@ -208,24 +212,7 @@ async fn serve(
     };
     // Small responses must not wait for the acknowledgement of earlier ones.
     stream.send_at_once();
-    let builder = auto::Builder::new(TokioExecutor::new());
-    let mut builder = if is_http2 {
-        builder.http2_only()
-    } else {
-        builder.http1_only()
-    };
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.http_idle_time_max)
-        .max_headers(HEADERS_MAX)
-        .max_buf_size(limits.http_header_bytes_max);
-    builder
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS_MAX)
-        .max_header_list_size(u32::try_from(limits.http_header_bytes_max).unwrap_or(u32::MAX))
-        .keep_alive_interval(limits.http_idle_time_max);
+    let builder = builder(limits, is_http2);
     let agreed = Arc::new(Mutex::new(None));
     let service = service_fn(|request| {
         let (tenant, agreed) = (Arc::clone(tenant), Arc::clone(&agreed));
@@ -244,6 +231,29 @@ async fn serve(
         tracing::debug!(tenant = %tenant.id, %remote, %error, "HTTP connection ended early");
     }
     agreed.lock().take()
+}
+
+/// How HTTP is spoken within `limits`.
+fn builder(limits: &Limits, is_http2: bool) -> auto::Builder<TokioExecutor> {
+    let builder = auto::Builder::new(TokioExecutor::new());
+    let mut builder = if is_http2 {
+        builder.http2_only()
+    } else {
+        builder.http1_only()
+    };
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.http_idle_time_max)
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(limits.http_header_bytes_max);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_concurrent_streams(STREAMS_MAX)
+        .max_header_list_size(u32::try_from(limits.http_header_bytes_max).unwrap_or(u32::MAX))
+        .keep_alive_interval(limits.http_idle_time_max);
+    builder
 }
 
 /// Secures a connection if it is to be, and finds out whether it speaks HTTP/2. Whoever connects and says nothing, or half a word, must not hold the connection for ever.

@@ -108,12 +108,11 @@ pub(crate) fn listen(
         return Err(ListenError::Draining);
     }
     let first = !life.port_override_used.load(Ordering::Acquire);
-    let port = match tenant.settings.socket_port_override.filter(|_| first) {
-        Some(port) => port,
-        None if tenant.settings.grants.ports.grants(request.port) => request.port,
-        None => return Err(ListenError::Port { port: request.port }),
+    let through = tenant.settings.tcp_through.filter(|_| first);
+    let asked = match through {
+        Some(address) => address,
+        None => asked(tenant, &request, first)?,
     };
-    let asked = SocketAddr::new(address(tenant.settings.bind, request.host)?, port);
     let open = succession::open_on(tenant, life, asked);
     if let Some(open) = &open {
         let same = (open.name.as_str(), open.framing, open.half_close)
@@ -132,25 +131,37 @@ pub(crate) fn listen(
         return Err(ListenError::TooMany { max });
     }
     let socket = match open.and_then(|open| open.socket.upgrade()) {
-        Some(socket) => socket,
-        None => Arc::new(
-            bind(asked, request.reuse_port).map_err(|source| ListenError::Bind {
+        Some(socket) => Some(socket),
+        None if through.is_some() => None,
+        None => Some(Arc::new(bind(asked, request.reuse_port).map_err(
+            |source| ListenError::Bind {
                 address: asked,
                 source,
-            })?,
-        ),
+            },
+        )?)),
     };
-    let listener = enter(tenant, life, &request, asked, &socket)?;
+    let listener = enter(tenant, life, &request, asked, socket.as_ref())?;
     life.port_override_used.store(true, Ordering::Release);
     let id = listener.id;
-    tenant.console.write(
-        Stream::Output,
-        &format!("Socket Server started on port {}", listener.address.port()),
-    );
-    tenant
-        .tasks
-        .spawn(run(Arc::clone(tenant), Arc::clone(life), listener, socket));
+    let text = format!("Socket Server started on port {}", listener.address.port());
+    tenant.console.write(Stream::Output, &text);
+    let (own, life) = (Arc::clone(tenant), Arc::clone(life));
+    match socket {
+        Some(socket) => drop(tenant.tasks.spawn(run(own, life, listener, socket))),
+        None => drop(tenant.tasks.spawn(run_attached(own, life, listener))),
+    }
     Ok(id)
+}
+
+/// The address that a program asks for, with the port that the operator has set for its first listener.
+fn asked(tenant: &Tenant, request: &Request<'_>, first: bool) -> Result<SocketAddr, ListenError> {
+    let settings = &tenant.settings;
+    let port = match settings.socket_port_override.filter(|_| first) {
+        Some(port) => port,
+        None if settings.grants.ports.grants(request.port) => request.port,
+        None => return Err(ListenError::Port { port: request.port }),
+    };
+    Ok(SocketAddr::new(address(settings.bind, request.host)?, port))
 }
 
 /// Enters a listener into table and directory.
@@ -159,12 +170,15 @@ fn enter(
     life: &Life,
     request: &Request<'_>,
     asked: SocketAddr,
-    socket: &Arc<TcpListener>,
+    socket: Option<&Arc<TcpListener>>,
 ) -> Result<Arc<Listener>, ListenError> {
-    let address = socket.local_addr().map_err(|source| ListenError::Bind {
-        address: asked,
-        source,
-    })?;
+    let address = match socket {
+        Some(socket) => socket.local_addr().map_err(|source| ListenError::Bind {
+            address: asked,
+            source,
+        })?,
+        None => asked,
+    };
     let build = |id| {
         Socket::Listener(Arc::new(Listener {
             id,
@@ -174,7 +188,7 @@ fn enter(
             half_close: request.half_close,
             asked,
             at_start: life.is_starting(),
-            socket: Arc::downgrade(socket),
+            socket: socket.map(Arc::downgrade).unwrap_or_default(),
             closed: CancellationToken::new(),
         }))
     };
@@ -207,9 +221,35 @@ async fn run(
         listener.stop_accepting();
     }
     drop(life);
-    let admit = |stream, remote| admit(&tenant, &listener, stream, remote);
+    let admit = |stream, remote| admit(&tenant, &listener, Transport::Plain(stream), remote);
     let failed = |error: &io::Error| report::accept_failed(&tenant, &listener, error);
     accept(&tenant, &listener.closed, &socket, admit, failed).await;
+}
+
+/// Takes what a shared listener accepts for the tenant, once the life that has opened the listener is admitted.
+async fn run_attached(tenant: Arc<Tenant>, life: Arc<Life>, listener: Arc<Listener>) {
+    if life.is_admitted().await {
+        drop(life);
+        report::server_started(&tenant, &listener).await;
+        tenant.tcp_attached.store(Some(Arc::clone(&listener)));
+        listener.closed.cancelled().await;
+        tenant.tcp_attached.rcu(|attached| {
+            // A later version may have put its own in this place.
+            let is_own = |attached: &&Arc<Listener>| attached.id == listener.id;
+            match attached.as_ref().filter(is_own) {
+                Some(_) => None,
+                None => attached.clone(),
+            }
+        });
+    } else {
+        listener.stop_accepting();
+    }
+    no_longer_listening(&tenant);
+}
+
+fn no_longer_listening(tenant: &Tenant) {
+    tenant.listeners.fetch_sub(1, Ordering::AcqRel);
+    tenant.sources_changed.notify_waiters();
 }
 
 /// Stops listening and ends the listener's connections after their queues are flushed. Without effect on a listener that is gone.
@@ -305,12 +345,16 @@ pub(super) async fn accept(
             }
         }
     }
-    tenant.listeners.fetch_sub(1, Ordering::AcqRel);
-    tenant.sources_changed.notify_waiters();
+    no_longer_listening(tenant);
 }
 
 /// Starts the task of a new connection, or closes it at once when the tenant has too many.
-fn admit(tenant: &Arc<Tenant>, listener: &Arc<Listener>, stream: TcpStream, remote: SocketAddr) {
+pub(super) fn admit(
+    tenant: &Arc<Tenant>,
+    listener: &Arc<Listener>,
+    stream: Transport,
+    remote: SocketAddr,
+) {
     let Some(slot) = Slot::inbound(tenant) else {
         tenant.counters.connections_refused.add(1);
         return;
@@ -329,12 +373,9 @@ fn admit(tenant: &Arc<Tenant>, listener: &Arc<Listener>, stream: TcpStream, remo
             if !listener.is_open() {
                 connection.outbound.close(Closing::Flush);
             }
-            tenant.tasks.spawn(tcp::serve(
-                Arc::clone(tenant),
-                connection,
-                Transport::Plain(stream),
-                slot,
-            ));
+            tenant
+                .tasks
+                .spawn(tcp::serve(Arc::clone(tenant), connection, stream, slot));
         }
         Ok(Socket::Listener(_)) => {}
         Err(error) => {
