@@ -11,8 +11,10 @@ mod density;
 mod http;
 mod load;
 mod machine;
+mod neighbours;
 mod page;
 mod plain;
+mod redeploy;
 mod report;
 mod repository;
 mod server;
@@ -101,6 +103,14 @@ enum What {
     },
     /// A thousand tenants in one process: time to load, memory, first event.
     Density {
+    /// A program that is replaced 100 times while 2,000 clients talk to it.
+    Redeploy {
+        /// Prints the result and leaves docs/benchmarks.md as it is.
+        #[arg(long)]
+        no_page: bool,
+    },
+    /// A well-behaved tenant alone, and beside others that do their worst.
+    Neighbours {
         /// Prints the result and leaves docs/benchmarks.md as it is.
         #[arg(long)]
         no_page: bool,
@@ -132,6 +142,8 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         What::Connections { no_page } => connections::run(no_page),
         What::Density { no_page } => density::run(no_page),
         What::Tcp { no_page } => tcp(no_page),
+        What::Redeploy { no_page } => redeploy::run(no_page),
+        What::Neighbours { no_page } => neighbours::run(no_page),
         What::Compile { no_page } => compile::run(no_page),
         What::Compute { no_page } => compute::run(no_page),
         What::Repository { no_page } => repository::run(no_page),

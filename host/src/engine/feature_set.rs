@@ -1,6 +1,5 @@
 //! A loaded feature set: its compiled component, its idle instances, and how one event is run in one of them.
 
-use super::EngineError;
 use super::clock::SLICE_TICKS;
 use super::pool::idle_instances_max;
 use super::state::{GuestState, Scope};
@@ -327,7 +326,7 @@ impl FeatureSet {
         // A component may run code of its own while it is instantiated: the limits hold for that too.
         let cause = match self.within(allowance, pin!(self.instantiate())).await {
             Ok(Ok(guest)) => return Ok(guest),
-            Ok(Err(error)) => error.to_string(),
+            Ok(Err(cause)) => cause,
             Err(elapsed) => elapsed.to_string(),
         };
         Err(Failure::of_host(
@@ -336,7 +335,8 @@ impl FeatureSet {
         ))
     }
 
-    async fn instantiate(&self) -> Result<Box<Guest>, EngineError> {
+    /// A fresh instance, or in a few words why there is none.
+    async fn instantiate(&self) -> Result<Box<Guest>, String> {
         self.scope.tenant.counters.instances_made.add(1);
         let mut store = Store::new(
             self.component.engine(),
@@ -359,11 +359,10 @@ impl FeatureSet {
             Ok(UpdateDeadline::YieldCustom(SLICE_TICKS, turn))
         });
         store.set_epoch_deadline(SLICE_TICKS);
-        let instance = self
-            .component
-            .instantiate_async(&mut store)
-            .await
-            .map_err(EngineError)?;
+        let instance = match self.component.instantiate_async(&mut store).await {
+            Ok(instance) => instance,
+            Err(error) => return Err(trap::failure_of(&error, store.data()).cause),
+        };
         Ok(Box::new(Guest {
             store,
             instance,
