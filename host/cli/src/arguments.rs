@@ -42,6 +42,14 @@ pub(crate) enum Command {
     },
     #[command(flatten)]
     Remote(Remote),
+    /// Run a recorded event again, in the sandbox and with the answers that were recorded, and show what it does. Nothing of the machine is reached.
+    Replay {
+        /// A file that `--record` has written.
+        event: PathBuf,
+        /// The `app.wasm` that handled it, or its sources; by default the one beside the file.
+        #[arg(long, value_name = "PATH")]
+        app: Option<PathBuf>,
+    },
     /// Check a configuration of tenants, and show what it means for each.
     CheckConfig {
         /// The file.
@@ -130,6 +138,12 @@ pub(crate) struct Options {
     /// Directory in which repositories are kept; without it they end with the process.
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
+    /// Directory in which every event is recorded with all that the host answers, for `aro-host replay`. What is recorded may be secret: the files are readable by their owner only.
+    #[arg(long, value_name = "PATH")]
+    record: Option<PathBuf>,
+    /// All recorded events; the oldest make room, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    record_mib: usize,
     /// Parameters of the program: `--key value`, `--key=value`, `--key`.
     #[arg(last = true, value_name = "PARAMETERS")]
     parameters: Vec<String>,
@@ -170,9 +184,10 @@ impl Options {
         let (bind, overflow) = match command {
             Command::Serve { .. } => (Ipv4Addr::UNSPECIFIED, Overflow::DropNewest),
             Command::Run { .. } => (Ipv4Addr::LOCALHOST, Overflow::Wait),
-            Command::Dev { .. } | Command::CheckConfig { .. } | Command::Remote(_) => {
-                (Ipv4Addr::LOCALHOST, Overflow::DropNewest)
-            }
+            Command::Dev { .. }
+            | Command::CheckConfig { .. }
+            | Command::Replay { .. }
+            | Command::Remote(_) => (Ipv4Addr::LOCALHOST, Overflow::DropNewest),
         };
         let mut settings = Settings::new(self.bind.unwrap_or(IpAddr::V4(bind)));
         settings.console = ConsoleSink::Process(overflow);
@@ -200,6 +215,11 @@ impl Options {
         settings.grants = self.grants(command)?;
         settings.parameters = Parameters::parse(&self.parameters);
         settings.data.clone_from(&self.data);
+        settings.record.clone_from(&self.record);
+        settings.limits.record_bytes_max = self
+            .record_mib
+            .checked_mul(1 << 20)
+            .context("--record-mib is too large")?;
         self.web(command, &mut settings);
         if matches!(command, Command::Run { .. }) {
             // Whoever runs a program on a console decides when it has waited long enough.

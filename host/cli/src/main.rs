@@ -6,6 +6,7 @@ mod build;
 mod descriptors;
 mod dev;
 mod hosting;
+mod replay;
 mod stores;
 
 use anyhow::Context;
@@ -62,6 +63,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
             ..
         } => return hosting::serve(config),
         Command::CheckConfig { path } => return hosting::check(path),
+        Command::Replay { event, app } => return replay::replay(event, app.as_deref()),
         Command::Remote(remote) => return admin::client::run(remote),
         Command::Serve {
             path: Some(path),

@@ -1,14 +1,14 @@
 //! `aro:files`.
 
-use super::Pending;
 use super::wait::block;
+use super::{Interface, Pending};
 use crate::engine::state::GuestState;
 use crate::engine::types::WitWanted;
 use crate::files::{Files, Refused, Wanted};
 use std::io::ErrorKind;
 use std::result::Result as Outcome;
 use std::sync::Arc;
-use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
+use wasmtime::component::{WasmList, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
 type Store<'a> = StoreContextMut<'a, GuestState>;
@@ -75,7 +75,7 @@ impl Words {
     }
 }
 
-pub(super) fn define_reading(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_reading(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async("read", |store: Store<'_>, (path,): (WasmStr,)| {
         one(store, path, READ, Files::read)
     })?;
@@ -94,7 +94,7 @@ pub(super) fn define_reading(interface: &mut LinkerInstance<'_, GuestState>) -> 
     interface.func_wrap_async("exists", exists)
 }
 
-pub(super) fn define_writing(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_writing(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async(
         "write",
         |store: Store<'_>, (path, data): (WasmStr, WasmList<u8>)| {
