@@ -22,6 +22,7 @@ use crate::program::{
 use crate::repositories;
 use crate::runtime::Runtime;
 use crate::source::{Lines, SourceFile};
+use crate::sources;
 use crate::syntax::ast::Target;
 use crate::syntax::walk;
 use crate::template::FOLDER;
@@ -41,6 +42,8 @@ pub struct Input {
     pub stores: Vec<SourceFile>,
     /// Hand-written components as file stem and bytes, in name order.
     pub components: Vec<(String, Vec<u8>)>,
+    /// Whether the program tells its statements and what they bind, by way of `aro:debug/trace`, which hosts provide to replays only.
+    pub traced: bool,
 }
 
 /// What came of it.
@@ -100,6 +103,7 @@ enum Build {
 }
 
 fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
+    let sources = (build == Build::Program).then(|| sources::section(&input));
     let crate::Checked {
         program,
         mut files,
@@ -122,6 +126,7 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
     };
     let mut facts = facts(&program, &files, templates);
     facts.api = api.as_ref();
+    facts.is_traced = input.traced;
     if build == Build::Tests {
         facts.tested = program
             .feature_sets
@@ -129,14 +134,7 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
             .map(|set| (crate::lower::plain_name(&set.syntax.name), &set.syntax))
             .collect();
     }
-    for set in &program.feature_sets {
-        linker.set(set, build, &facts);
-    }
-    if build == Build::Program {
-        for (stem, bytes) in input.components {
-            linker.component(stem, bytes)?;
-        }
-    }
+    linker.program(&program, input.components, build, &facts)?;
     let Linker {
         contract,
         runtime,
@@ -165,7 +163,12 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
         websockets: program.uses_websockets,
         repositories: repositories::declare(&program, &input.stores),
     };
-    let bytes = artifact::emit(&components, &manifest, &contract, &runtime);
+    let bytes = artifact::emit(
+        &components,
+        &manifest,
+        sources.as_deref(),
+        (&contract, &runtime),
+    );
     Ok(Compiled {
         artifact: Some(Artifact { bytes, manifest }),
         diagnostics,
@@ -186,6 +189,24 @@ struct Linker {
 }
 
 impl Linker {
+    fn program(
+        &mut self,
+        program: &Program,
+        components: Vec<(String, Vec<u8>)>,
+        build: Build,
+        facts: &Facts<'_>,
+    ) -> Result<(), RefusedComponent> {
+        for set in &program.feature_sets {
+            self.set(set, build, facts);
+        }
+        if build == Build::Program {
+            for (stem, bytes) in components {
+                self.component(stem, bytes)?;
+            }
+        }
+        Ok(())
+    }
+
     fn set(&mut self, set: &FeatureSet, build: Build, facts: &Facts<'_>) {
         match (build, job(set, facts.api)) {
             (Build::Tests, _) if set.trigger == Kind::Test => {
@@ -346,6 +367,7 @@ fn facts<'a>(
         listeners: program.resources.iter().map(String::as_str).collect(),
         links: program.links.iter().map(String::as_str).collect(),
         has_websockets: program.uses_websockets,
+        is_traced: false,
         has_sockets: !program.resources.is_empty()
             || program
                 .feature_sets

@@ -377,6 +377,10 @@ pub(crate) enum HostFunction {
     CloseListener,
     /// (socket value): closes a connection
     CloseConnection,
+    /// (index): tells that a statement begins
+    TraceStatement,
+    /// (name text, value): tells that a name is bound
+    TraceBound,
     /// (socket value): ends our direction of a connection
     FinishConnection,
     /// (socket value) → map of facts, or null

@@ -61,6 +61,8 @@ pub struct Settings {
     pub code_cache: Option<PathBuf>,
     /// Directory of the data files of repositories; without one they end with the process.
     pub data: Option<PathBuf>,
+    /// Directory in which events are recorded, so that they can be run again; none records nothing.
+    pub record: Option<PathBuf>,
     /// Files that repositories are written back to (runtime.md 7.7).
     pub store_files: Vec<StoreFile>,
 }
@@ -241,6 +243,10 @@ pub struct Limits {
     pub answer_bytes_max: usize,
     /// Bytes of all repositories and published variables.
     pub state_bytes_max: usize,
+    /// What host functions answer during one event, as far as it is recorded.
+    pub record_event_bytes_max: usize,
+    /// All recorded events; the oldest make room.
+    pub record_bytes_max: usize,
     /// Published variables.
     pub published_max: usize,
     /// One console line; the rest is cut off.
@@ -306,6 +312,8 @@ impl Default for Limits {
             repositories_max: 1000,
             answer_bytes_max: 16 << 20,
             state_bytes_max: 256 << 20,
+            record_event_bytes_max: 1 << 20,
+            record_bytes_max: 256 << 20,
             published_max: 1000,
             console_line_bytes_max: 64 << 10,
             input_bytes_max: 16 << 20,
@@ -455,6 +463,7 @@ impl Settings {
             compile_in: CompileIn::Process,
             code_cache: None,
             data: None,
+            record: None,
             store_files: Vec::new(),
         }
     }
@@ -565,6 +574,9 @@ impl Limits {
         within("request_connections_max", connections, CONNECTIONS_POSSIBLE)?;
         within("request_answer_bytes_max", answer, MEMORY_POSSIBLE)?;
         within("websockets_max", self.websockets_max, CONNECTIONS_POSSIBLE)?;
+        let (event, all) = (self.record_event_bytes_max, self.record_bytes_max);
+        within("record_event_bytes_max", event, usize::MAX)?;
+        within("record_bytes_max", all, usize::MAX)?;
         within(
             "http_requests_max",
             self.http_requests_max,

@@ -10,6 +10,7 @@ pub(crate) mod load;
 mod needed;
 mod pool;
 pub(crate) mod state;
+pub(crate) mod tape;
 mod trap;
 pub(crate) mod turns;
 mod types;

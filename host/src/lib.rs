@@ -17,6 +17,7 @@ mod net;
 mod observe;
 mod permit;
 mod rate;
+mod record;
 mod release;
 mod report;
 mod route;
@@ -38,6 +39,7 @@ pub use net::shared::{
     SharedSettings,
 };
 pub use observe::Observed;
+pub use record::replay::{Line, RecordedEvent, ReplayError, Replayed, replay};
 pub use release::{Consent, DeployError, Release};
 pub use report::TenantStatus;
 pub use serve::{Entries, Host, HostError, Outcome, Program, TestOutcome};

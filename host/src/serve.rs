@@ -115,6 +115,7 @@ impl Host {
         let tenant = Tenant::new(id.clone(), &settings, &artifact.manifest, turns)?;
         let tenant = Arc::new(tenant);
         let code = Arc::new(self.shared.engine.load(artifact, &settings)?);
+        tenant.keep_recorded(&code, file)?;
         let number = tenant.releases.enter(&code, file);
         tenant.releases.ran(number);
         let mut tenants = self.shared.tenants.lock();
@@ -568,6 +569,7 @@ impl Program {
             tracing::warn!(tenant = %self.tenant.id, "connections still open at the end");
         }
         write_back::flush(&self.tenant).await;
+        self.tenant.end_recording().await;
     }
 }
 

@@ -58,6 +58,15 @@ pub enum StateError {
     /// The rows that the program brings along cannot be stored.
     #[error(transparent)]
     Seed(#[from] SeedError),
+    /// Events cannot be recorded where they are to be.
+    #[error("events cannot be recorded in {}", directory.display())]
+    Record {
+        /// Where.
+        directory: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 impl State {

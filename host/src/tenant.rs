@@ -6,6 +6,7 @@ use crate::conn::outbound::{Outbound, QueueLimits};
 use crate::conn::table::SocketTable;
 use crate::console::Console;
 use crate::engine::clock::TICK;
+use crate::engine::load::Code;
 use crate::engine::turns::{Share, Turns};
 use crate::files::Files;
 use crate::files::monitor::Monitors;
@@ -17,6 +18,7 @@ use crate::net::listener::Listener;
 use crate::observe::Counters;
 use crate::permit::Permits;
 use crate::rate::Rate;
+use crate::record::{Bounds, Recorder};
 use crate::release::Releases;
 use crate::route::Routes;
 use crate::store::{State, StateError};
@@ -114,6 +116,8 @@ pub(crate) struct Tenant {
     websockets: AtomicUsize,
     pub(crate) state: State,
     pub(crate) counters: Counters,
+    /// Who records its events, if somebody does.
+    pub(crate) recorder: Option<Recorder>,
     pub(crate) permits: Permits,
     /// What it may compute beside others.
     pub(crate) share: Share,
@@ -148,6 +152,22 @@ pub(crate) struct Tenant {
     phase: AtomicU8,
 }
 
+/// The recorder of a tenant, in a directory of its own within that of all.
+fn recorder(id: &TenantId, settings: &Settings) -> Result<Option<Recorder>, StateError> {
+    let Some(directory) = &settings.record else {
+        return Ok(None);
+    };
+    let directory = directory.join(&*id.0);
+    let bounds = Bounds {
+        event_bytes_max: settings.limits.record_event_bytes_max,
+        bytes_max: settings.limits.record_bytes_max as u64,
+    };
+    match Recorder::open(&directory, bounds) {
+        Ok(recorder) => Ok(Some(recorder)),
+        Err(source) => Err(StateError::Record { directory, source }),
+    }
+}
+
 impl Tenant {
     /// A tenant that is about to run the program of `manifest`.
     pub(crate) fn new(
@@ -159,7 +179,6 @@ impl Tenant {
         let limits = &settings.limits;
         Ok(Self {
             state: State::open(&id.0, settings, manifest)?,
-            id,
             console: Console::new(settings.console.clone(), &settings.line_prefix),
             share: Share::new(turns, settings.weight),
             rate: Rate::new(limits.events_per_second_max),
@@ -179,6 +198,7 @@ impl Tenant {
             http_requests: Semaphore::new(limits.http_requests_max),
             websockets: AtomicUsize::new(0),
             counters: Counters::default(),
+            recorder: recorder(&id, settings)?,
             permits: Permits::new(limits.instances_max, limits.event_depth_max),
             detached: Arc::new(Semaphore::new(limits.detached_events_max)),
             settled: Notify::new(),
@@ -197,7 +217,33 @@ impl Tenant {
             tasks: TaskTracker::new(),
             phase: AtomicU8::new(Phase::Running as u8),
             settings: Arc::clone(settings),
+            id,
         })
+    }
+
+    /// Keeps the artifact of a version whose events are recorded.
+    pub(crate) fn keep_recorded(&self, code: &Code, file: &[u8]) -> Result<(), StateError> {
+        let (Some(recorder), Some(digest)) = (&self.recorder, &code.digest) else {
+            return Ok(());
+        };
+        recorder
+            .keep_app(digest, file)
+            .map_err(|source| StateError::Record {
+                directory: recorder.directory().to_owned(),
+                source,
+            })
+    }
+
+    /// Waits until all that was recorded is kept; nothing is recorded any more.
+    pub(crate) async fn end_recording(self: &Arc<Self>) {
+        if self.recorder.is_none() {
+            return;
+        }
+        let tenant = Arc::clone(self);
+        let ending = tokio::task::spawn_blocking(move || {
+            tenant.recorder.as_ref().map(Recorder::end);
+        });
+        drop(ending.await);
     }
 
     pub(crate) fn enter_phase(&self, phase: Phase) {

@@ -378,12 +378,13 @@ app = "counting.wasm"
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_configuration_is_checked_and_explained() {
-    let good = "[defaults.grants]\nports = [9000, \"9100-9110\"]\nenv = [\"MODE\"]\nconnect = [\"*.example.org:443\"]\n[tenants.counting]\napp = \"counting.wasm\"\nweight = 3\n[tenants.nosy]\napp = \"nosy\"\nisolation = { reuse = 50 }\n[tenants.nosy.limits]\nevents_per_second = 20\n";
+    let good = "[defaults]\nrecord = \"events\"\n[defaults.grants]\nports = [9000, \"9100-9110\"]\nenv = [\"MODE\"]\nconnect = [\"*.example.org:443\"]\n[tenants.counting]\napp = \"counting.wasm\"\nweight = 3\n[tenants.nosy]\napp = \"nosy\"\nisolation = { reuse = 50 }\n[tenants.nosy.limits]\nevents_per_second = 20\n";
     let told = check(good).await;
     for part in [
         "tenant counting\n",
         "  CPU             3 of 4 parts where others want it too; 250 ms an event\n",
         "  instances       750 at once, 64 MiB each; a fresh one for every event\n",
+        "  recorded        all events, 256 MiB of them in events/counting\n",
         "  may listen on   9000, 9100-9110\n",
         "  may connect to  *.example.org:443\n",
         "  may read env    MODE\n",

@@ -72,6 +72,8 @@ pub mod interface {
     pub const EVENT_TIMERS: &str = "aro:events/timers@0.1.0";
     /// Staying until the program is to end.
     pub const LIFETIME: &str = "aro:program/lifetime@0.1.0";
+    /// What a program tells of its steps when one of its events is replayed.
+    pub const TRACE: &str = "aro:debug/trace@0.1.0";
     /// The standard wall clock.
     pub const WALL_CLOCK: &str = "wasi:clocks/wall-clock@0.2.6";
     /// The standard random source.
@@ -90,6 +92,7 @@ pub const PACKAGES: &[(&str, &str)] = &[
     ("state.wit", include_str!("../state/state.wit")),
     ("net.wit", include_str!("../net/net.wit")),
     ("events.wit", include_str!("../events/events.wit")),
+    ("debug.wit", include_str!("../debug/debug.wit")),
     ("http.wit", include_str!("../http/http.wit")),
 ];
 

@@ -103,6 +103,10 @@ enum What {
     },
     /// A thousand tenants in one process: time to load, memory, first event.
     Density {
+        /// Prints the result and leaves docs/benchmarks.md as it is.
+        #[arg(long)]
+        no_page: bool,
+    },
     /// A program that is replaced 100 times while 2,000 clients talk to it.
     Redeploy {
         /// Prints the result and leaves docs/benchmarks.md as it is.

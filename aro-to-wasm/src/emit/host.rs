@@ -79,6 +79,8 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
             &["socket_high", "socket_low"],
             &[],
         ),
+        H::TraceStatement => part(&[I32], &[], &[(name::TRACE, "statement")], &[], &[]),
+        H::TraceBound => part(&[I32; 3], &[], &[(name::TRACE, "bound")], &["encode"], &[]),
         H::FinishConnection => part(
             &[I32],
             &[],
@@ -274,6 +276,7 @@ impl Body<'_> {
             H::Broadcast => self.broadcast(),
             H::CloseListener => self.halves().import(name::LISTENERS, "close"),
             H::CloseConnection => self.halves().import(name::CONNECTIONS, "close"),
+            H::TraceStatement | H::TraceBound => self.trace(function),
             H::FinishConnection => self.halves().import(name::CONNECTIONS, "finish"),
             H::Describe => self.describe(),
             H::Find => self.find(),
@@ -325,11 +328,14 @@ impl Body<'_> {
                 .import(name::WALL_CLOCK, "now")
                 .load64(0)
                 .runtime("iso"),
-            H::GeneratedId => self
-                .import(name::RANDOM, "get-random-u64")
-                .import(name::RANDOM, "get-random-u64")
-                .runtime("uuid"),
+            H::GeneratedId => self.generated_id(),
         };
+    }
+
+    fn generated_id(&mut self) -> &mut Self {
+        self.import(name::RANDOM, "get-random-u64")
+            .import(name::RANDOM, "get-random-u64")
+            .runtime("uuid")
     }
 
     fn http(&mut self, function: HostFunction) -> &mut Self {
@@ -424,6 +430,17 @@ impl Body<'_> {
         self.otherwise().load8(4).when(Some(I32));
         self.load32(8).load32(12).runtime("text");
         self.otherwise().number(0).end().end()
+    }
+
+    /// What cannot be encoded is not told.
+    fn trace(&mut self, function: HostFunction) -> &mut Self {
+        if function == HostFunction::TraceStatement {
+            return self.local(0).import(name::TRACE, "statement");
+        }
+        self.local(2).when(None);
+        self.encoded(2).when(None).otherwise();
+        self.locals(2).slice(3).import(name::TRACE, "bound");
+        self.end().end()
     }
 
     fn publish(&mut self) -> &mut Self {

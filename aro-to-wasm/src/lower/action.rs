@@ -50,8 +50,7 @@ impl Body<'_, '_> {
         // Actions that give values away, and those that check, run whatever their object is.
         let binds_itself = known.role == actions::Role::Response
             || matches!(known.kind, ActionKind::Validate | ActionKind::Compare)
-            || (known.kind == ActionKind::Close
-                && (socket::close_options(action).is_some() || socket::ends_sending(action)));
+            || (known.kind == ActionKind::Close && socket::closes(action));
         if !binds_itself && self.binds_directly(action, known.bare_object) {
             return;
         }

@@ -93,6 +93,17 @@ impl Body<'_, '_> {
                 false => scope.sockets.remove(&local),
             };
         }
+        self.tell_bound(name, local);
+    }
+
+    /// Tells a replay what a name is bound to.
+    pub(super) fn tell_bound(&mut self, name: &str, local: LocalId) {
+        if self.shared.facts.is_traced {
+            let name = self.text(name);
+            let told = vec![name.into(), Expr::Local(local).into()];
+            let told = Expr::host(HostFunction::TraceBound, told);
+            self.nodes.push(crate::ir::Node::Do(told));
+        }
     }
 
     /// The local of a name in this context or one around it, and whether it is bound for certain.

@@ -43,6 +43,14 @@ pub(crate) enum Command {
     },
     #[command(flatten)]
     Remote(Remote),
+    /// Run a recorded event again, in the sandbox and with the answers that were recorded, and show what it does. Nothing of the machine is reached.
+    Replay {
+        /// A file that `--record` has written.
+        event: PathBuf,
+        /// The `app.wasm` that handled it, or its sources; by default the one beside the file.
+        #[arg(long, value_name = "PATH")]
+        app: Option<PathBuf>,
+    },
     /// Check a configuration of tenants, and show what it means for each.
     CheckConfig {
         /// The file.
@@ -145,6 +153,12 @@ pub(crate) struct Options {
     /// Compile at every start.
     #[arg(long)]
     no_code_cache: bool,
+    /// Directory in which every event is recorded with all that the host answers, for `aro-host replay`. What is recorded may be secret: the files are readable by their owner only.
+    #[arg(long, value_name = "PATH")]
+    record: Option<PathBuf>,
+    /// All recorded events; the oldest make room, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    record_mib: usize,
     /// Parameters of the program: `--key value`, `--key=value`, `--key`.
     #[arg(last = true, value_name = "PARAMETERS")]
     parameters: Vec<String>,
@@ -188,6 +202,7 @@ impl Options {
             Command::Dev { .. }
             | Command::CheckConfig { .. }
             | Command::CompileParts { .. }
+            | Command::Replay { .. }
             | Command::Remote(_) => (Ipv4Addr::LOCALHOST, Overflow::DropNewest),
         };
         let mut settings = Settings::new(self.bind.unwrap_or(IpAddr::V4(bind)));
@@ -217,6 +232,11 @@ impl Options {
         settings.parameters = Parameters::parse(&self.parameters);
         settings.data.clone_from(&self.data);
         self.code(command, &mut settings);
+        settings.record.clone_from(&self.record);
+        settings.limits.record_bytes_max = self
+            .record_mib
+            .checked_mul(1 << 20)
+            .context("--record-mib is too large")?;
         self.web(command, &mut settings);
         if matches!(command, Command::Run { .. }) {
             // Whoever runs a program on a console decides when it has waited long enough.

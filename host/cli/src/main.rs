@@ -7,6 +7,7 @@ mod build;
 mod compiler;
 mod dev;
 mod hosting;
+mod replay;
 mod rlimit;
 mod service;
 mod stores;
@@ -75,6 +76,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
             ..
         } => return hosting::serve(config),
         Command::CheckConfig { path } => return hosting::check(path),
+        Command::Replay { event, app } => return replay::replay(event, app.as_deref()),
         Command::Remote(remote) => return admin::client::run(remote),
         Command::Serve {
             path: Some(path),

@@ -1,8 +1,10 @@
 //! A loaded feature set: its compiled component, its idle instances, and how one event is run in one of them.
 
+mod watched;
+
 use super::clock::SLICE_TICKS;
 use super::pool::idle_instances_max;
-use super::state::{GuestState, Scope};
+use super::state::{GuestState, Scope, Watch};
 use super::trap;
 use super::types::{
     WitFailure, WitHttpResponse, WitMessageKind, WitRequest, WitResponse, WitSocket, WitTestFailure,
@@ -14,6 +16,7 @@ use crate::event::Chain;
 use crate::failure::Failure;
 use crate::net::buffer::Chunk;
 use crate::net::websocket::Kind;
+use crate::record::occasion::Occasion;
 use aro_wit::manifest::{FeatureSet as Entry, Manifest};
 use parking_lot::Mutex;
 use std::future::{Future, poll_fn};
@@ -26,6 +29,7 @@ use wasmtime::component::{
     ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Lower, TypedFunc,
 };
 use wasmtime::{Store, UpdateDeadline};
+use watched::Told;
 
 /// An instance whose memory has grown by more than this is not kept: memory cannot shrink, and an idle instance must be cheap.
 const IDLE_GROWN_BYTES_MAX: usize = 1 << 20;
@@ -56,7 +60,7 @@ pub(crate) enum Cause {
 }
 
 /// A request for an operation.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
@@ -183,7 +187,8 @@ impl FeatureSet {
             Cause::Connection(_) | Cause::Event(_) | Cause::Request => Allowance::of_event(limits),
             Cause::LifeCycle => Allowance::of_end(limits),
         };
-        self.execute(cause, allowance, async |guest| {
+        let occasion = self.occasion(|| Occasion::of(&cause, &call));
+        self.execute(cause, allowance, occasion, async |guest| {
             guest.call(&self.exports, call).await
         })
         .await
@@ -192,14 +197,9 @@ impl FeatureSet {
     /// Runs it as the start of the program.
     pub(crate) async fn start(&self) -> Result<Response, Failure> {
         let allowance = Allowance::of_start(&self.scope.tenant.settings.limits);
-        self.execute(Cause::LifeCycle, allowance, async |guest| {
-            let start = guest.function(|functions| &mut functions.start, self.exports.start)?;
-            let (answer,) = start.call_async(&mut guest.store, ()).await?;
-            Ok(answer.map(|response| Response {
-                status: response.status,
-                reason: response.reason,
-                fields: response.fields,
-            }))
+        let occasion = self.occasion(|| Occasion::Start);
+        self.execute(Cause::LifeCycle, allowance, occasion, async |guest| {
+            guest.start(&self.exports).await
         })
         .await
     }
@@ -207,23 +207,9 @@ impl FeatureSet {
     /// Runs it for a request.
     pub(crate) async fn request(&self, request: Request) -> Result<HttpResponse, Failure> {
         let allowance = Allowance::of_event(&self.scope.tenant.settings.limits);
-        self.execute(Cause::Request, allowance, async |guest| {
-            let operation =
-                guest.function(|functions| &mut functions.operation, self.exports.operation)?;
-            let request = WitRequest {
-                method: request.method,
-                path: request.path,
-                query: request.query,
-                headers: request.headers,
-                parameters: request.parameters,
-                body: request.body,
-            };
-            let (answer,) = operation.call_async(&mut guest.store, (request,)).await?;
-            Ok(answer.map(|response| HttpResponse {
-                status: response.status,
-                headers: response.headers,
-                body: response.body,
-            }))
+        let occasion = self.occasion(|| Occasion::Request(request.clone()));
+        self.execute(Cause::Request, allowance, occasion, async |guest| {
+            guest.request(&self.exports, request).await
         })
         .await
     }
@@ -231,19 +217,19 @@ impl FeatureSet {
     /// Runs it as a test.
     pub(crate) async fn test(&self) -> Result<(), Failure> {
         let allowance = Allowance::of_end(&self.scope.tenant.settings.limits);
-        self.execute(Cause::LifeCycle, allowance, async |guest| {
-            let test = guest.function(|functions| &mut functions.test, self.exports.test)?;
-            let (answer,) = test.call_async(&mut guest.store, ()).await?;
-            Ok(answer)
+        let occasion = self.occasion(|| Occasion::Test);
+        self.execute(Cause::LifeCycle, allowance, occasion, async |guest| {
+            guest.test(&self.exports).await
         })
         .await
     }
 
     /// Takes an instance, runs `call` in it within its limits, and keeps it or drops it as the isolation policy says.
-    async fn execute<T, F>(
+    async fn execute<T: Told, F>(
         &self,
         cause: Cause,
         allowance: Allowance,
+        occasion: Option<Box<Occasion>>,
         call: impl AsyncFnOnce(&mut Guest) -> wasmtime::Result<Result<T, F>>,
     ) -> Result<T, Failure>
     where
@@ -257,7 +243,10 @@ impl FeatureSet {
         let _permit = tenant.permits.acquire(depth).await;
         tenant.counters.events.add(1);
         let outcome = match self.take(allowance).await {
-            Ok(guest) => self.execute_in(guest, cause, allowance, call).await,
+            Ok(guest) => {
+                self.execute_in(guest, cause, allowance, occasion, call)
+                    .await
+            }
             Err(failure) => Err(failure),
         };
         if outcome.is_err() {
@@ -266,17 +255,21 @@ impl FeatureSet {
         outcome
     }
 
-    async fn execute_in<T, F>(
+    async fn execute_in<T: Told, F>(
         &self,
         mut guest: Box<Guest>,
         cause: Cause,
         allowance: Allowance,
+        occasion: Option<Box<Occasion>>,
         call: impl AsyncFnOnce(&mut Guest) -> wasmtime::Result<Result<T, F>>,
     ) -> Result<T, Failure>
     where
         Failure: From<F>,
     {
         guest.store.data_mut().begin(cause, allowance.cpu_time_max);
+        if occasion.is_some() {
+            self.record(&mut guest);
+        }
         guest.store.set_epoch_deadline(SLICE_TICKS);
         if let Some(turn) = self.scope.tenant.share.admit().await {
             guest.store.data_mut().hold_turn(turn);
@@ -286,7 +279,8 @@ impl FeatureSet {
         if let Some(execution) = guest.store.data().execution {
             self.scope.tenant.state.published.end(execution);
         }
-        match outcome {
+        let recording = occasion.and_then(|occasion| Some((occasion, guest.recording()?)));
+        let outcome = match outcome {
             // The guest ended by itself and is in good order, whatever it says of its program.
             Ok(Ok(answer)) => {
                 self.give_back(guest);
@@ -297,7 +291,11 @@ impl FeatureSet {
                 guest.store.data().suspended_at,
                 elapsed.to_string(),
             )),
+        };
+        if let Some((occasion, recording)) = recording {
+            self.recorded(&occasion, recording, &outcome);
         }
+        outcome
     }
 
     /// Polls once before a timer is set, because most executions end without waiting.
@@ -534,17 +532,64 @@ impl Guest {
         Ok(answer)
     }
 
+    async fn start(&mut self, exports: &Exports) -> wasmtime::Result<Result<Response, WitFailure>> {
+        let start = self.function(|functions| &mut functions.start, exports.start)?;
+        let (answer,) = start.call_async(&mut self.store, ()).await?;
+        Ok(answer.map(|response| Response {
+            status: response.status,
+            reason: response.reason,
+            fields: response.fields,
+        }))
+    }
+
+    async fn request(
+        &mut self,
+        exports: &Exports,
+        request: Request,
+    ) -> wasmtime::Result<Result<HttpResponse, WitFailure>> {
+        let operation = self.function(|functions| &mut functions.operation, exports.operation)?;
+        let request = WitRequest {
+            method: request.method,
+            path: request.path,
+            query: request.query,
+            headers: request.headers,
+            parameters: request.parameters,
+            body: request.body,
+        };
+        let (answer,) = operation.call_async(&mut self.store, (request,)).await?;
+        Ok(answer.map(|response| HttpResponse {
+            status: response.status,
+            headers: response.headers,
+            body: response.body,
+        }))
+    }
+
+    async fn test(&mut self, exports: &Exports) -> wasmtime::Result<Result<(), WitTestFailure>> {
+        let test = self.function(|functions| &mut functions.test, exports.test)?;
+        let (answer,) = test.call_async(&mut self.store, ()).await?;
+        Ok(answer)
+    }
+
     fn is_websocket(&self) -> bool {
-        let connection = self.store.data().connection.as_ref();
-        connection.is_some_and(|connection| connection.is_websocket())
+        let state = self.store.data();
+        match (&state.connection, &state.watch) {
+            (Some(connection), _) => connection.is_websocket(),
+            (None, Watch::Replay(replay)) => {
+                replay.socket.is_some_and(|socket| socket.is_websocket)
+            }
+            (None, Watch::None | Watch::Recording(_)) => false,
+        }
     }
 
     /// The connection whose event is being handled.
     fn socket(&self) -> wasmtime::Result<WitSocket> {
-        let connection = self.store.data().connection.as_ref();
-        connection
-            .map(|connection| connection.id.halves())
-            .ok_or_else(|| wasmtime::Error::msg("this event belongs to no connection"))
+        let state = self.store.data();
+        let socket = match (&state.connection, &state.watch) {
+            (Some(connection), _) => Some(connection.id.halves()),
+            (None, Watch::Replay(replay)) => replay.socket.map(|socket| socket.halves),
+            (None, Watch::None | Watch::Recording(_)) => None,
+        };
+        socket.ok_or_else(|| wasmtime::Error::msg("this event belongs to no connection"))
     }
 
     fn function<P, R>(

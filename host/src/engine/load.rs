@@ -2,6 +2,7 @@
 
 use super::clock::Clock;
 use super::feature_set::{Exports, FeatureSet};
+use super::link::interface::Linking;
 use super::state::{GuestState, Scope};
 use super::{CompileError, Engine, EngineError, link, needed};
 use crate::artifact::{Artifact, ArtifactError};
@@ -14,6 +15,7 @@ use crate::store::StateError;
 use crate::tenant::Tenant;
 use aro_wit::manifest::{FeatureSet as Entry, Manifest, Trigger};
 use aro_wit::{RUNTIME_IMPORT, interface};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use wasmtime::Module;
@@ -122,6 +124,8 @@ pub(crate) struct Code {
     /// Against which requests and responses are checked, where the operator wants that.
     contracts: Contracts,
     clock: Clock,
+    /// Of the artifact; only where its events are recorded.
+    pub(crate) digest: Option<[u8; 32]>,
 }
 
 impl Code {
@@ -150,6 +154,7 @@ impl Code {
                 manifest: Arc::clone(&self.manifest),
                 index,
                 clock: self.clock.clone(),
+                digest: self.digest,
             };
             Arc::new(FeatureSet::new(scope, component.clone(), *exports))
         };
@@ -164,6 +169,30 @@ impl Engine {
         artifact: Artifact<'_>,
         settings: &Settings,
     ) -> Result<Code, LoadError> {
+        let linking = match settings.record {
+            Some(_) => Linking::Recorded,
+            None => Linking::Plain,
+        };
+        self.load_linked(artifact, settings, linking)
+    }
+
+    /// The same, with nothing behind its imports but what was recorded.
+    pub(crate) fn load_to_replay(
+        &self,
+        artifact: Artifact<'_>,
+        settings: &Settings,
+    ) -> Result<Code, LoadError> {
+        self.load_linked(artifact, settings, Linking::Replayed)
+    }
+
+    fn load_linked(
+        &self,
+        artifact: Artifact<'_>,
+        settings: &Settings,
+        linking: Linking,
+    ) -> Result<Code, LoadError> {
+        let recorded = linking == Linking::Recorded;
+        let digest = recorded.then(|| Sha256::digest(artifact.file).into());
         let manifest = Arc::new(artifact.manifest);
         let mut components = Vec::with_capacity(artifact.components.len());
         let mut exports = BTreeSet::new();
@@ -193,7 +222,8 @@ impl Engine {
         let mut parts = Vec::with_capacity(components.len());
         for (component, entry) in components.iter().zip(&manifest.feature_sets) {
             let grants = (&settings.grants, &*manifest);
-            parts.push(self.load_feature_set(component, entry, runtime.as_deref(), grants)?);
+            let runtime = runtime.as_deref();
+            parts.push(self.load_feature_set(component, entry, runtime, grants, linking)?);
         }
         let checked = settings.contract > ContractChecks::None;
         let http = manifest.http.as_ref().filter(|_| checked);
@@ -205,6 +235,7 @@ impl Engine {
             _shared: (components, runtime),
             contracts,
             clock: self.clock(),
+            digest,
         })
     }
 
@@ -214,13 +245,16 @@ impl Engine {
         entry: &Entry,
         runtime: Option<&Module>,
         (grants, manifest): (&Grants, &Manifest),
+        linking: Linking,
     ) -> Result<(InstancePre<GuestState>, Exports), LoadError> {
         let feature_set = || entry.component.clone();
         let exports = self.exports(component, entry)?;
         let mut linker = Linker::new(&self.inner);
         let ty = component.component_type();
         for (import, item) in ty.imports(&self.inner) {
-            granted(import, entry, grants, manifest)?;
+            if linking != Linking::Replayed {
+                granted(import, entry, grants, manifest)?;
+            }
             let linked = match &item.ty {
                 ComponentItem::Module(_) if import == RUNTIME_IMPORT => {
                     let runtime = runtime.ok_or_else(|| LoadError::NoRuntime {
@@ -228,7 +262,7 @@ impl Engine {
                     })?;
                     linker.root().module(import, runtime).map(|()| true)
                 }
-                ComponentItem::ComponentInstance(_) => link::define(&mut linker, import),
+                ComponentItem::ComponentInstance(_) => link::define(&mut linker, import, linking),
                 ComponentItem::Module(_)
                 | ComponentItem::ComponentFunc(_)
                 | ComponentItem::CoreFunc(_)

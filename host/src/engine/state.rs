@@ -6,6 +6,8 @@ use super::turns::Turn;
 use crate::conn::Connection;
 use crate::event::Chain;
 use crate::life::Life;
+use crate::record::recording::Recording;
+use crate::record::replay::Replay;
 use crate::route::Routes;
 use crate::store::published::PublishError;
 use crate::tenant::Tenant;
@@ -27,6 +29,8 @@ pub(crate) struct Scope {
     /// Position in the manifest.
     pub(crate) index: usize,
     pub(crate) clock: Clock,
+    /// Of the artifact; only where its events are recorded.
+    pub(crate) digest: Option<[u8; 32]>,
 }
 
 impl Scope {
@@ -59,8 +63,21 @@ pub(crate) struct GuestState {
     pub(crate) suspended_at: Option<u32>,
     cpu_ticks: u64,
     cpu_time_max: Duration,
+    /// What is recorded of the execution, or answers it.
+    pub(crate) watch: Watch,
     /// The turn that it computes with, where it needs one.
     turn: Option<TurnSlot>,
+}
+
+/// Who looks on while a guest runs.
+#[derive(Debug)]
+pub(crate) enum Watch {
+    /// Nobody.
+    None,
+    /// What passes is recorded.
+    Recording(Box<Recording>),
+    /// What was recorded answers.
+    Replay(Box<Replay>),
 }
 
 /// Shared with the wait for the next turn, which has no access to the store.
@@ -83,6 +100,7 @@ impl GuestState {
             suspended_at: None,
             cpu_ticks: 0,
             cpu_time_max,
+            watch: Watch::None,
             turn: None,
         }
     }
@@ -99,6 +117,25 @@ impl GuestState {
         self.execution = None;
         self.suspended_at = None;
         self.cpu_ticks = 0;
+        self.watch = Watch::None;
+    }
+
+    /// The recording of this execution.
+    pub(crate) fn recording(&mut self) -> Option<&mut Recording> {
+        match &mut self.watch {
+            Watch::Recording(recording) => Some(recording),
+            Watch::None | Watch::Replay(_) => None,
+        }
+    }
+
+    /// What answers this execution.
+    pub(crate) fn replay(&mut self) -> Result<&mut Replay, Refused> {
+        match &mut self.watch {
+            Watch::Replay(replay) => Ok(replay),
+            Watch::None | Watch::Recording(_) => Err(Refused::Recorded(
+                "nothing was recorded of how an instance begins".to_owned(),
+            )),
+        }
     }
 
     /// Charges a guest that is about to wait, and gives its turn on: it does not compute meanwhile.
@@ -166,6 +203,9 @@ pub(crate) enum Refused {
     Random { bytes: u64, max: u64 },
     #[error("the system gives no random bytes")]
     NoRandom,
+    /// As it was refused when it was recorded.
+    #[error("{0}")]
+    Recorded(String),
 }
 
 /// Bounds an instance's memory and remembers that it wanted more.

@@ -76,6 +76,7 @@ fn named_interfaces_are_those_of_the_packages() {
         interface::FILES_WRITING,
         interface::PUBLISHED,
         interface::REPOSITORIES,
+        interface::TRACE,
         interface::WALL_CLOCK,
         interface::RANDOM,
     ];

@@ -282,8 +282,13 @@ pub(super) fn close_options(action: &Action) -> Option<&Expression> {
     }
 }
 
+/// Whether a Close does so whatever its object is.
+pub(super) fn closes(action: &Action) -> bool {
+    close_options(action).is_some() || ends_sending(action)
+}
+
 /// Whether a Close ends our direction of a connection only.
-pub(super) fn ends_sending(action: &Action) -> bool {
+fn ends_sending(action: &Action) -> bool {
     action.object.as_ref().is_some_and(|object| {
         let noun = operand_noun(object);
         object.preposition == Preposition::For

@@ -79,6 +79,7 @@ struct Defaults {
     slow_peer: Option<SlowPeerKey>,
     verbose_errors: Option<bool>,
     data: Option<PathBuf>,
+    record: Option<PathBuf>,
     limits: LimitsTable,
     grants: GrantsTable,
 }
@@ -104,6 +105,8 @@ struct TenantTable {
     verbose_errors: Option<bool>,
     /// Directory of its data file.
     data: Option<PathBuf>,
+    /// Directory in which its events are recorded, in a folder of its name.
+    record: Option<PathBuf>,
     #[serde(default)]
     limits: LimitsTable,
     #[serde(default)]
@@ -328,6 +331,8 @@ impl Config {
         settings.line_prefix = prefix.unwrap_or_else(|| format!("{name} | "));
         let data = table.data.as_ref().or(defaults.data.as_ref());
         settings.data = data.map(|data| root.join(data));
+        let record = table.record.as_ref().or(defaults.record.as_ref());
+        settings.record = record.map(|record| root.join(record));
         defaults.limits.apply(&mut settings.limits)?;
         table.limits.apply(&mut settings.limits)?;
         settings.grants = grants(&table.grants, &defaults.grants, root)?;

@@ -119,7 +119,21 @@ fn one(text: &mut String, tenant: &Tenant, weights: u64) -> std::fmt::Result {
         limits.state_bytes_max >> 20,
         limits.repository_rows_max
     )?;
+    recorded(text, tenant)?;
     grants(text, tenant)
+}
+
+fn recorded(text: &mut String, tenant: &Tenant) -> std::fmt::Result {
+    let Some(record) = &tenant.settings.record else {
+        return Ok(());
+    };
+    let place = record.join(tenant.id.to_string());
+    let (place, max) = (place.display(), tenant.settings.limits.record_bytes_max);
+    writeln!(
+        text,
+        "  recorded        all events, {} MiB of them in {place}",
+        max >> 20
+    )
 }
 
 fn grants(text: &mut String, tenant: &Tenant) -> std::fmt::Result {

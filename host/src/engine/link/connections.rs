@@ -1,6 +1,6 @@
 //! `aro:net/connections`.
 
-use super::{Constant, Done, Pending};
+use super::{Constant, Done, Interface, Pending};
 use crate::config::SlowPeer;
 use crate::conn::Connection;
 use crate::conn::id::SocketId;
@@ -17,12 +17,12 @@ use crate::store::datum::Datum;
 use bytes::Bytes;
 use std::cell::OnceCell;
 use std::sync::Arc;
-use wasmtime::component::{LinkerInstance, WasmList};
+use wasmtime::component::WasmList;
 use wasmtime::{Result, StoreContextMut};
 
 type SendAnswer = (std::result::Result<(), WitSendError>,);
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async("send", send)?;
     interface.func_wrap("broadcast", broadcast)?;
     interface.func_wrap("broadcast-where", broadcast_where)?;

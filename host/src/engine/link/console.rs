@@ -1,16 +1,16 @@
 //! `aro:log/console`.
 
-use super::{Constant, Done, Pending};
+use super::{Constant, Done, Interface, Pending};
 use crate::config::Prefix;
 use crate::console::Stream;
 use crate::engine::clock::SLICE_TICKS;
 use crate::engine::state::GuestState;
 use crate::engine::trap;
 use crate::engine::types::WitStream;
-use wasmtime::component::{LinkerInstance, WasmStr};
+use wasmtime::component::WasmStr;
 use wasmtime::{Result, StoreContextMut};
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async("write", write)
 }
 

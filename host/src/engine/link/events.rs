@@ -1,6 +1,6 @@
 //! `aro:events/bus`, `aro:events/timers` and `aro:program/lifetime`.
 
-use super::{Constant, Done, Pending};
+use super::{Constant, Done, Interface, Pending};
 use crate::engine::clock::SLICE_TICKS;
 use crate::engine::state::{GuestState, Scope};
 use crate::engine::trap;
@@ -8,7 +8,7 @@ use crate::event::{self, Chain};
 use crate::timer::{self, Repeat};
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
+use wasmtime::component::{WasmList, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
 /// How long `keep` waits before it looks whether anything runs, where nothing is open that could cause an event (runtime.md 1.4.2).
@@ -27,7 +27,7 @@ impl Constant for Handled {
     const ANSWER: Answer = (Ok(()),);
 }
 
-pub(super) fn define_bus(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_bus(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async("emit", emit)
 }
 
@@ -71,7 +71,7 @@ async fn deliver(
     Ok((Ok(()),))
 }
 
-pub(super) fn define_timers(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_timers(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap(
         "schedule",
         |store: StoreContextMut<'_, GuestState>,
@@ -96,7 +96,7 @@ pub(super) fn define_timers(interface: &mut LinkerInstance<'_, GuestState>) -> R
     )
 }
 
-pub(super) fn define_lifetime(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_lifetime(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async(
         "keep",
         |mut store: StoreContextMut<'_, GuestState>, (): ()| {

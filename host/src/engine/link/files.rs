@@ -1,7 +1,7 @@
 //! `aro:files`.
 
-use super::Pending;
 use super::wait::block;
+use super::{Interface, Pending};
 use crate::engine::state::{GuestState, Scope};
 use crate::engine::types::WitWanted;
 use crate::event;
@@ -11,7 +11,7 @@ use aro_wit::manifest::FILE_DELETED;
 use std::io::ErrorKind;
 use std::result::Result as Outcome;
 use std::sync::Arc;
-use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
+use wasmtime::component::{WasmList, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
 type Store<'a> = StoreContextMut<'a, GuestState>;
@@ -82,7 +82,7 @@ impl Words {
     }
 }
 
-pub(super) fn define_reading(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_reading(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async("read", |store: Store<'_>, (path,): (WasmStr,)| {
         one(store, path, READ, Files::read)
     })?;
@@ -101,7 +101,7 @@ pub(super) fn define_reading(interface: &mut LinkerInstance<'_, GuestState>) -> 
     interface.func_wrap_async("exists", exists)
 }
 
-pub(super) fn define_writing(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_writing(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async(
         "write",
         |store: Store<'_>, (path, data): (WasmStr, WasmList<u8>)| {
@@ -149,7 +149,7 @@ pub(super) fn define_writing(interface: &mut LinkerInstance<'_, GuestState>) -> 
     })
 }
 
-pub(super) fn define_monitoring(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_monitoring(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async("watch", watch)?;
     interface.func_wrap("stop", |store: Store<'_>, (): ()| {
         let scope = &store.data().scope;

@@ -1,15 +1,16 @@
 //! `aro:net/listeners`.
 
+use super::Interface;
 use crate::config::Limits;
 use crate::conn::id::SocketId;
 use crate::engine::state::GuestState;
 use crate::engine::types::{WitFraming, WitListenOptions, WitSocket};
 use crate::net::frame::Framing;
 use crate::net::listener::{self, Request};
-use wasmtime::component::{LinkerInstance, WasmStr};
+use wasmtime::component::WasmStr;
 use wasmtime::{Result, StoreContextMut};
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap("listen", listen)?;
     interface.func_wrap(
         "close",

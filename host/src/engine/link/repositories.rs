@@ -2,8 +2,8 @@
 //!
 //! A table stays locked during a search, and a long search gives the executor back in between: other workers go on, and whoever wants the same table waits without holding a thread.
 
-use super::Pending;
 use super::events::{resume, suspend};
+use super::{Interface, Pending};
 use crate::engine::state::{GuestState, Scope};
 use crate::engine::types::{WitFilter, WitOperator, WitSelection, WitStored};
 use crate::event::{self, Chain};
@@ -16,7 +16,7 @@ use crate::store::repository::{Repositories, Repository, Retention, now};
 use crate::store::table::{Effect, Gone, Put, RowBytes, Selection, Table};
 use crate::tenant::Tenant;
 use std::sync::Arc;
-use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
+use wasmtime::component::{WasmList, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
 /// Rows that are looked at, or stored, before the executor gets its turn: a few milliseconds at most.
@@ -25,7 +25,7 @@ const ROWS_AT_ONCE: usize = 1024;
 type Answer<T> = (std::result::Result<T, String>,);
 type Guest<'a> = StoreContextMut<'a, GuestState>;
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async("store", store)?;
     interface.func_wrap_async("retrieve", retrieve)?;
     interface.func_wrap_async("delete", delete)?;
