@@ -1,7 +1,7 @@
 //! What a feature set was run for, as a recording keeps it.
 
 use super::pen::Pen;
-use super::show;
+use super::show::{self, Bytes};
 use crate::conn::id::SocketId;
 use crate::engine::feature_set::{Call, Cause, Request};
 use crate::net::websocket::Kind;
@@ -89,14 +89,18 @@ impl Occasion {
             Self::Test => return "a test".to_owned(),
             Self::Request(request) => {
                 let Request { method, path, .. } = request;
-                return format!("{method} {path}, body {}", shown(&request.body));
+                return format!(
+                    "{method} {path}, body {}",
+                    shown(&request.body, Bytes::Data)
+                );
             }
             Self::Delivery { socket, what } => (socket, what),
         };
         let what = match what {
-            What::Data(data) | What::Event(data) | What::Message { data, .. } => {
-                format!("{} {}", what.name(), shown(data))
+            What::Data(data) | What::Message { data, .. } => {
+                format!("{} {}", what.name(), shown(data, Bytes::Data))
             }
+            What::Event(payload) => format!("event {}", shown(payload, Bytes::Values)),
             What::Disconnected(text) | What::End(Some(text)) => {
                 format!("{} {text:?}", what.name())
             }
@@ -223,10 +227,10 @@ impl What {
     }
 }
 
-fn shown(bytes: &[u8]) -> String {
+fn shown(bytes: &[u8], kind: Bytes) -> String {
     let mut item = Pen::default();
     item.bytes(bytes);
-    show::item(item.as_slice())
+    show::item(item.as_slice(), kind)
 }
 
 fn write_request(request: &Request, to: &mut Pen) {

@@ -1,6 +1,7 @@
 //! One recorded event, run again: the same code, in the sandbox, and every host function answers what it answered then. Nothing of the machine is reached.
 
 use super::recording::{Call, Given, Recorded, shortened};
+use super::show::Bytes;
 use super::{app_beside, hexadecimal, show};
 use crate::artifact::{self, ArtifactError};
 use crate::config::{RuntimeCode, Settings};
@@ -299,7 +300,7 @@ impl Replay {
     pub(crate) fn bound(&mut self, name: &str, value: &[u8]) -> Guest<()> {
         self.show(Line::Bound {
             name: name.to_owned(),
-            value: show::item(value),
+            value: show::item(value, Bytes::Data),
         })
     }
 
@@ -337,9 +338,9 @@ impl Replay {
         let answer = call.answer.as_ref();
         self.show(Line::Call {
             name: plain(name),
-            arguments: show::arguments(&arguments),
+            arguments: show::arguments(&arguments, Bytes::of(name)),
             answer: answer.map(|answer| match answer {
-                Given::Value(value) => show::answer(value),
+                Given::Value(value) => show::answer(value, Bytes::of(name)),
                 Given::Refused(text) | Given::Trap(text) => text.clone(),
             }),
         })?;
@@ -390,7 +391,7 @@ impl Replay {
         self.divergence = Some(format!(
             "{place}calls {}({}) where {recorded} (call {})",
             plain(name),
-            show::arguments(arguments),
+            show::arguments(arguments, Bytes::of(name)),
             self.next + 1
         ));
         ended("the replay diverged")
@@ -413,7 +414,7 @@ fn plain(name: &str) -> String {
 fn shown_recorded(call: &Call) -> String {
     let mut from = Decoder::new(&call.arguments);
     if let Ok(arguments) = from.bytes() {
-        return format!("({})", show::arguments(arguments));
+        return format!("({})", show::arguments(arguments, Bytes::of(&call.name)));
     }
     let mut from = Decoder::new(&call.arguments);
     let bytes = from.array().and_then(|_| from.u64()).unwrap_or_default();

@@ -14,13 +14,32 @@ const ELEMENTS_MAX: u64 = 50;
 const DEPTH_MAX: u32 = 16;
 const TAG_UUID: Tag = Tag::new(37);
 
+/// What byte strings are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Bytes {
+    /// Mostly texts.
+    Data,
+    /// Values that travel encoded.
+    Values,
+}
+
+impl Bytes {
+    /// Those of a function.
+    pub(super) fn of(name: &str) -> Self {
+        match name.starts_with("aro:state/") || name.starts_with("aro:events/") {
+            true => Self::Values,
+            false => Self::Data,
+        }
+    }
+}
+
 /// One item; its digits where it is none.
-pub(super) fn item(bytes: &[u8]) -> String {
-    whole(bytes, 0).unwrap_or_else(|_| digits(bytes))
+pub(super) fn item(bytes: &[u8], kind: Bytes) -> String {
+    whole(bytes, kind, 0).unwrap_or_else(|_| digits(bytes))
 }
 
 /// What a function answered: the outer array is that of its results.
-pub(super) fn answer(bytes: &[u8]) -> String {
+pub(super) fn answer(bytes: &[u8], kind: Bytes) -> String {
     let mut from = Decoder::new(bytes);
     let of_result = |from: &mut Decoder<'_>| {
         from.array()?;
@@ -32,10 +51,10 @@ pub(super) fn answer(bytes: &[u8]) -> String {
         };
         Ok(format!(
             "{outcome} {}",
-            item(bytes.get(from.position()..).unwrap_or_default())
+            item(bytes.get(from.position()..).unwrap_or_default(), kind)
         ))
     };
-    let shown = of_result(&mut from).unwrap_or_else(|_| arguments(bytes));
+    let shown = of_result(&mut from).unwrap_or_else(|_| arguments(bytes, kind));
     match shown.as_str() {
         "" => "done".to_owned(),
         "ok []" => "ok".to_owned(),
@@ -44,25 +63,30 @@ pub(super) fn answer(bytes: &[u8]) -> String {
 }
 
 /// The items of an array, as arguments of a call are shown.
-pub(super) fn arguments(bytes: &[u8]) -> String {
-    let shown = item(bytes);
+pub(super) fn arguments(bytes: &[u8], kind: Bytes) -> String {
+    let shown = item(bytes, kind);
     let inner = shown
         .strip_prefix('[')
         .and_then(|rest| rest.strip_suffix(']'));
     inner.map(str::to_owned).unwrap_or(shown)
 }
 
-fn whole(bytes: &[u8], depth: u32) -> Result<String, Error> {
+fn whole(bytes: &[u8], kind: Bytes, depth: u32) -> Result<String, Error> {
     let mut from = Decoder::new(bytes);
     let mut to = String::new();
-    write_item(&mut from, &mut to, depth)?;
+    write_item(&mut from, &mut to, kind, depth)?;
     match from.position() == bytes.len() {
         true => Ok(to),
         false => Err(Error::message("more than one item")),
     }
 }
 
-fn write_item(from: &mut Decoder<'_>, to: &mut String, depth: u32) -> Result<(), Error> {
+fn write_item(
+    from: &mut Decoder<'_>,
+    to: &mut String,
+    kind: Bytes,
+    depth: u32,
+) -> Result<(), Error> {
     if depth > DEPTH_MAX {
         from.skip()?;
         to.push('…');
@@ -78,7 +102,7 @@ fn write_item(from: &mut Decoder<'_>, to: &mut String, depth: u32) -> Result<(),
         Type::I8 | Type::I16 | Type::I32 | Type::I64 | Type::Int => append(to, from.int()?),
         Type::F16 | Type::F32 | Type::F64 => append(to, from.f64()?),
         Type::String => quote(from.str()?, to),
-        Type::Bytes => write_bytes(from.bytes()?, to, depth)?,
+        Type::Bytes => write_bytes(from.bytes()?, to, kind, depth)?,
         Type::Tag => {
             let tag = from.tag()?;
             match (tag == TAG_UUID, from.datatype()?) {
@@ -89,11 +113,11 @@ fn write_item(from: &mut Decoder<'_>, to: &mut String, depth: u32) -> Result<(),
                         Err(_) => to.push_str(&digits(bytes)),
                     }
                 }
-                _ => write_item(from, to, depth + 1)?,
+                _ => write_item(from, to, kind, depth + 1)?,
             }
         }
-        Type::Array => write_array(from, to, depth)?,
-        Type::Map => write_map(from, to, depth)?,
+        Type::Array => write_array(from, to, kind, depth)?,
+        Type::Map => write_map(from, to, kind, depth)?,
         Type::Undefined
         | Type::Simple
         | Type::BytesIndef
@@ -101,10 +125,7 @@ fn write_item(from: &mut Decoder<'_>, to: &mut String, depth: u32) -> Result<(),
         | Type::ArrayIndef
         | Type::MapIndef
         | Type::Break
-        | Type::Unknown(_) => {
-            from.skip()?;
-            to.push('?');
-        }
+        | Type::Unknown(_) => return Err(Error::message("no value")),
     }
     Ok(())
 }
@@ -113,7 +134,12 @@ fn append(to: &mut String, number: impl std::fmt::Display) {
     write!(to, "{number}").expect("writing to a text cannot fail");
 }
 
-fn write_array(from: &mut Decoder<'_>, to: &mut String, depth: u32) -> Result<(), Error> {
+fn write_array(
+    from: &mut Decoder<'_>,
+    to: &mut String,
+    kind: Bytes,
+    depth: u32,
+) -> Result<(), Error> {
     if let Some(socket) = socket(from) {
         append(to, socket);
         return from.skip();
@@ -131,7 +157,7 @@ fn write_array(from: &mut Decoder<'_>, to: &mut String, depth: u32) -> Result<()
         if position > 0 {
             to.push_str(", ");
         }
-        write_item(from, to, depth + 1)?;
+        write_item(from, to, kind, depth + 1)?;
     }
     to.push(']');
     Ok(())
@@ -149,7 +175,12 @@ fn socket(from: &Decoder<'_>) -> Option<SocketId> {
     is_random.then(|| SocketId::from_halves(halves))
 }
 
-fn write_map(from: &mut Decoder<'_>, to: &mut String, depth: u32) -> Result<(), Error> {
+fn write_map(
+    from: &mut Decoder<'_>,
+    to: &mut String,
+    kind: Bytes,
+    depth: u32,
+) -> Result<(), Error> {
     let count = from.map()?.unwrap_or_default();
     to.push('{');
     for position in 0..count {
@@ -162,10 +193,10 @@ fn write_map(from: &mut Decoder<'_>, to: &mut String, depth: u32) -> Result<(), 
         if from.datatype()? == Type::String {
             to.push_str(from.str()?);
         } else {
-            write_item(from, to, depth + 1)?;
+            write_item(from, to, kind, depth + 1)?;
         }
         to.push_str(": ");
-        write_item(from, to, depth + 1)?;
+        write_item(from, to, kind, depth + 1)?;
     }
     if count > ELEMENTS_MAX {
         append(to, format_args!(", … {} more", count - ELEMENTS_MAX));
@@ -174,21 +205,28 @@ fn write_map(from: &mut Decoder<'_>, to: &mut String, depth: u32) -> Result<(), 
     Ok(())
 }
 
-/// A text if they are one, a value if they are one, else digits.
-fn write_bytes(bytes: &[u8], to: &mut String, depth: u32) -> Result<(), Error> {
-    let is_printable = |text: &&str| {
-        let plain =
-            |character: char| !character.is_control() || matches!(character, '\n' | '\r' | '\t');
-        text.chars().all(plain)
-    };
-    if let Some(text) = std::str::from_utf8(bytes).ok().filter(is_printable) {
-        quote(text, to);
-    } else if let Ok(value) = whole(bytes, depth + 1) {
-        to.push_str(&value);
-    } else {
-        to.push_str(&digits(bytes));
+/// A text if they are one, a value if they are one, else digits; first what they are likely to be.
+fn write_bytes(bytes: &[u8], to: &mut String, kind: Bytes, depth: u32) -> Result<(), Error> {
+    let text = std::str::from_utf8(bytes)
+        .ok()
+        .filter(|text| is_printable(text));
+    // What is within a value is as it is.
+    let value = || whole(bytes, Bytes::Data, depth + 1).ok();
+    match (kind, text) {
+        (Bytes::Data, Some(text)) => quote(text, to),
+        (_, text) => match (value(), text) {
+            (Some(value), _) => to.push_str(&value),
+            (None, Some(text)) => quote(text, to),
+            (None, None) => to.push_str(&digits(bytes)),
+        },
     }
     Ok(())
+}
+
+fn is_printable(text: &str) -> bool {
+    let plain =
+        |character: char| !character.is_control() || matches!(character, '\n' | '\r' | '\t');
+    text.chars().all(plain)
 }
 
 fn quote(text: &str, to: &mut String) {
@@ -232,36 +270,43 @@ mod tests {
         pen.array(2).number(0x4001).number(2 << 62);
         pen.bytes(b"plain").bytes(&[0xff, 0x00]);
         assert_eq!(
-            arguments(pen.as_slice()),
+            arguments(pen.as_slice(), Bytes::Data),
             r#""a\n\"b\"", 7, null, 00000000-0000-4001-8000-000000000000, "plain", 0xff00"#
         );
         let mut pen = Pen::default();
         pen.array(1).array(2).text("ok").array(0);
         assert_eq!(
-            (answer(pen.as_slice()).as_str(), answer(&[0x80]).as_str()),
+            (
+                answer(pen.as_slice(), Bytes::Data).as_str(),
+                answer(&[0x80], Bytes::Data).as_str()
+            ),
             ("ok", "done")
         );
         let mut pen = Pen::default();
         pen.array(1).array(2).text("error").text("gone");
-        assert_eq!(answer(pen.as_slice()), r#"error "gone""#);
+        assert_eq!(answer(pen.as_slice(), Bytes::Data), r#"error "gone""#);
         // Values that travel encoded.
         let row = [0xa1, 0x64, b'n', b'a', b'm', b'e', 0x63, b'A', b'n', b'n'];
         let mut pen = Pen::default();
         pen.bytes(&row);
-        assert_eq!(item(pen.as_slice()), r#"{ name: "Ann" }"#);
-        assert_eq!(item(&[0xff]), "0xff");
+        assert_eq!(item(pen.as_slice(), Bytes::Data), r#"{ name: "Ann" }"#);
+        assert_eq!(item(&[0xff], Bytes::Data), "0xff");
+        let mut pen = Pen::default();
+        pen.bytes(b"ccup");
+        assert_eq!(item(pen.as_slice(), Bytes::Data), r#""ccup""#);
+        assert_eq!(item(pen.as_slice(), Bytes::Values), r#""cup""#);
     }
 
     #[test]
     fn what_is_long_is_cut() {
         let mut pen = Pen::default();
         pen.text(&"x".repeat(1000));
-        assert!(item(pen.as_slice()).ends_with("xx\"… (800 bytes more)"));
+        assert!(item(pen.as_slice(), Bytes::Data).ends_with("xx\"… (800 bytes more)"));
         let mut pen = Pen::default();
         pen.array(60);
         for number in 0..60 {
             pen.number(number);
         }
-        assert!(item(pen.as_slice()).ends_with("49, … 10 more]"));
+        assert!(item(pen.as_slice(), Bytes::Data).ends_with("49, … 10 more]"));
     }
 }
