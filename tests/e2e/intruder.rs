@@ -1,4 +1,4 @@
-//! A program that looks for what another tenant has, by every name that ARO has: published variables, repositories, channels, timers, events, files, environment, listeners.
+//! A program that looks for what another tenant has, by every name that ARO has: published variables, repositories, channels, timers, events, files, listeners.
 
 use aro_host::{
     Captured, ConsoleSink, Environment, Grants, Host, Outcome, Program, Settings, Stream, TenantId,
@@ -10,14 +10,14 @@ use std::path::Path;
 /// Keeps one of everything, and tells nobody but its own peers.
 const VICTIM: &str = r#"(Application-Start: Victim) {
     Listen on port 9000 as <vault> with { framing: "line" }.
-    Create the <words> with "the secret".
-    Publish as <secret> <words>.
     Create the <row> with { id: "1", words: "the secret" }.
     Store the <row> into the <secret-repository>.
     Write "the secret" to the <file: "./secret.txt">.
     Return an <OK: status> for the <startup>.
 }
 (Tell: DataReceived Handler) {
+    Create the <words> with "the secret".
+    Publish as <secret> <words>.
     Extract the <connection> from the <event: connection>.
     Create the <news> with "news".
     Subscribe the <connection> to the <news>.
@@ -38,9 +38,9 @@ const INTRUDER: &str = r#"(Application-Start: Intruder) {
 }
 (Try: DataReceived Handler) {
     Extract the <line> from the <event: data>.
-    Split the <parts> from the <line> by / /.
+    Split the <parts> from the <line> by /\s+/.
     Extract the <what: first> from the <parts>.
-    Extract the <with: last> from the <parts>.
+    Extract the <path: last> from the <parts>.
     match <what> {
         case "published" {
             Send "found ${<secret>}\n" to the <event: connection>.
@@ -56,19 +56,17 @@ const INTRUDER: &str = r#"(Application-Start: Intruder) {
             Send "found ${<subscribers: news>}\n" to the <event: connection>.
         }
         case "broadcast" {
-            Broadcast the <line> to the <vault>.
-            Send "found nothing\n" to the <event: connection>.
+            (* A name that is none of its own means all of its own. *)
+            Create the <news> with "found nothing\n".
+            Broadcast the <news> to the <vault>.
         }
         case "event" {
             Emit an <Alarm: event> with { words: <line> }.
             Send "found nothing\n" to the <event: connection>.
         }
         case "file" {
-            Read the <text> from the <file: <with>>.
+            Read the <text> from the <file: path>.
             Send "found ${<text>}\n" to the <event: connection>.
-        }
-        case "env" {
-            Send "found ${<env: ARO_TEST_SECRET>}\n" to the <event: connection>.
         }
         otherwise {
             Send "here\n" to the <event: connection>.
@@ -131,7 +129,6 @@ async fn no_name_leads_to_what_another_tenant_has() {
         "channel".to_owned(),
         "broadcast".to_owned(),
         "event".to_owned(),
-        "env".to_owned(),
         format!("file {}", secret.display()),
         format!("file {}", data.display()),
         "file ../victim/secret.txt".to_owned(),

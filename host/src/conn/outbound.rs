@@ -75,6 +75,7 @@ struct State {
     spare: Vec<u8>,
     closing: Closing,
     waker: Option<Waker>,
+    /// Whether the task looks at the queue without being woken again.
     woken: bool,
 }
 
@@ -168,6 +169,8 @@ impl Outbound {
     pub(crate) fn close(&self, closing: Closing) {
         let mut state = self.state.lock();
         state.closing = state.closing.max(closing);
+        // Its end concerns a task, too, that only waits for room in the socket.
+        state.woken = false;
         state.notify(Wake::Task);
         drop(state);
         self.room.notify_waiters();
@@ -213,6 +216,11 @@ impl Outbound {
             closing: state.closing,
             bytes: state.bytes,
         }
+    }
+
+    /// The socket takes no more, and wakes the task when it does: more in the queue is no reason to, or broadcasts to peers that do not read would wake their tasks for nothing.
+    pub(crate) fn blocked(&self) {
+        self.state.lock().woken = true;
     }
 
     /// Accounts for `segments` whole segments that have left, and `bytes` in all; answers what is still queued.
@@ -387,6 +395,33 @@ mod tests {
         queue.push(&[], &[0; 500], Wake::Own).unwrap();
         assert_eq!(queue.push(&[], b"x", Wake::Own), Err(Refusal::Full));
         assert_eq!(drain(&queue).1.len(), 500);
+    }
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_task_whose_socket_is_full_is_woken_by_its_end_only() {
+        let queue = Outbound::new(LIMITS);
+        let woken = std::sync::Arc::new(Woken::default());
+        let waker = Waker::from(std::sync::Arc::clone(&woken));
+        let count = || woken.0.load(Ordering::Relaxed);
+        queue.take(&mut VecDeque::new(), &waker);
+        queue.push(&[], b"a", Wake::Task).unwrap();
+        assert_eq!(count(), 1);
+        queue.take(&mut VecDeque::new(), &waker);
+        queue.blocked();
+        queue.push(&[], b"b", Wake::Task).unwrap();
+        assert_eq!(count(), 1);
+        queue.close(Closing::Abort);
+        assert_eq!(count(), 2);
     }
 
     #[test]

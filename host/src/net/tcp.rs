@@ -331,9 +331,10 @@ impl Task {
     /// Writes as much as the socket takes now, and has the task woken for more.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> io::Result<Queue> {
         let taken = self.connection.outbound.take(&mut self.batch, cx.waker());
-        let mut written = 0;
+        let (mut written, mut blocked) = (0, false);
         while !self.batch.is_empty() {
             let Poll::Ready(bytes) = self.poll_write(cx)? else {
+                blocked = true;
                 break;
             };
             if bytes == 0 {
@@ -356,6 +357,9 @@ impl Task {
             _ => self.connection.outbound.written(written, &mut self.done),
         };
         self.done.shrink_to(SEGMENTS_KEPT_MAX);
+        if blocked {
+            self.connection.outbound.blocked();
+        }
         if taken.closing == Closing::Finish
             && bytes == 0
             && !self.has_finished

@@ -4,7 +4,7 @@ use crate::support::{
     CONNECTIONS, CONSOLE, Part, SEND, artifact, exchange, manifest_of, settings, within, wrap,
 };
 use aro_host::{Captured, ConsoleSink, Host, Outcome, Program, Settings, Stream, TenantId};
-use aro_wit::manifest::{CodeRange, Trigger};
+use aro_wit::manifest::CodeRange;
 use std::error::Error;
 use std::fmt::Write;
 use std::sync::Arc;
