@@ -5,9 +5,10 @@ mod explain;
 mod limits;
 
 use crate::admin::{self, Token};
+use crate::arguments::LogFormatKind;
 use crate::{Failure, event_loop, interrupted, read};
 use anyhow::{Context, anyhow};
-use aro_host::{Host, Outcome, Program};
+use aro_host::{Host, LogFormat, Outcome, Program};
 use config::{Config, Planned};
 use std::path::Path;
 use tokio::sync::watch;
@@ -22,11 +23,19 @@ pub(crate) fn check(path: &Path) -> Result<Outcome, Failure> {
     Ok(Outcome::Success)
 }
 
+/// How a configuration wants lines to be written; none where it does not say or cannot be read.
+pub(crate) fn log_format(path: &Path) -> Option<LogFormatKind> {
+    Config::read(path).ok()?.log_format()
+}
+
 /// Serves all tenants until a signal. A tenant whose program cannot run is reported and does not keep the others from theirs.
-pub(crate) fn serve(path: &Path) -> Result<Outcome, Failure> {
-    let planned = Config::read(path)
+pub(crate) fn serve(path: &Path, format: LogFormat) -> Result<Outcome, Failure> {
+    let mut planned = Config::read(path)
         .and_then(|config| config.plan(path))
         .map_err(Failure::Environment)?;
+    for tenant in &mut planned.tenants {
+        tenant.settings.log_format = format;
+    }
     let runtime = event_loop()?;
     let host = Host::new(planned.host.clone())
         .context("the host cannot start")

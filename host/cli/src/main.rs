@@ -6,7 +6,11 @@ mod build;
 mod descriptors;
 mod dev;
 mod hosting;
+mod log;
+#[cfg(feature = "otel")]
+mod otel;
 mod stores;
+mod top;
 
 use anyhow::Context;
 use arguments::{Arguments, Command};
@@ -15,7 +19,6 @@ use clap::Parser;
 use std::path::Path;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// The program is wrong: it cannot be loaded, or its start failed.
 const EXIT_PROGRAM: u8 = 1;
@@ -24,11 +27,14 @@ const EXIT_ENVIRONMENT: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    let export = match log::Export::start() {
+        Ok(export) => export,
+        Err(error) => {
+            anstream::eprintln!("error: {error:#}");
+            return ExitCode::from(EXIT_ENVIRONMENT);
+        }
+    };
+    log::install(arguments.log_format(), export.as_ref());
     match descriptors::raise() {
         Ok(limit) => tracing::debug!(limit, "open files"),
         Err(error) => tracing::warn!(%error, "the limit of open files cannot be raised"),
@@ -46,6 +52,8 @@ fn main() -> ExitCode {
         }
     };
     aro_host::flush();
+    // Sends what is left.
+    drop(export);
     code
 }
 
@@ -60,8 +68,9 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Serve {
             config: Some(config),
             ..
-        } => return hosting::serve(config),
+        } => return hosting::serve(config, arguments.log_format()),
         Command::CheckConfig { path } => return hosting::check(path),
+        Command::Top { target } => return top::run(target),
         Command::Remote(remote) => return admin::client::run(remote),
         Command::Serve {
             path: Some(path),

@@ -46,6 +46,7 @@ pub(super) fn define(linker: &mut Linker<GuestState>, import: &str) -> Result<bo
         interface::PUBLISHED => published::define,
         interface::REPOSITORIES => repositories::define,
         interface::PARAMETERS => surroundings::define_parameters,
+        interface::METRICS => surroundings::define_metrics,
         interface::ENVIRONMENT => surroundings::define_environment,
         interface::INPUT => surroundings::define_input,
         interface::SLEEP => surroundings::define_sleep,

@@ -12,8 +12,10 @@ use crate::conn::{Connection, Origin};
 use crate::console::Stream;
 use crate::grants;
 use crate::life::{Claim, Life};
+use crate::observe::limit::Limit;
+use crate::observe::traffic::Protocol;
 use crate::tenant::{Phase, Slot, Tenant};
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::Ordering;
@@ -251,7 +253,7 @@ pub(super) fn bind(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListe
     let socket = socket2::Socket::new(
         Domain::for_address(address),
         Type::STREAM,
-        Some(Protocol::TCP),
+        Some(socket2::Protocol::TCP),
     )?;
     socket.set_reuse_address(true)?;
     if reuse_port {
@@ -305,8 +307,7 @@ pub(super) async fn accept(
 
 /// Starts the task of a new connection, or closes it at once when the tenant has too many.
 fn admit(tenant: &Arc<Tenant>, listener: &Arc<Listener>, stream: TcpStream, remote: SocketAddr) {
-    let Some(slot) = Slot::inbound(tenant) else {
-        tenant.counters.connections_refused.add(1);
+    let Some(slot) = Slot::inbound(tenant, Protocol::Tcp) else {
         return;
     };
     let origin = Origin::Inbound {
@@ -318,7 +319,7 @@ fn admit(tenant: &Arc<Tenant>, listener: &Arc<Listener>, stream: TcpStream, remo
     let build = |id| Socket::Connection(Arc::new(Connection::new(id, origin, queue)));
     match tenant.sockets.enter(build) {
         Ok(Socket::Connection(connection)) => {
-            tenant.counters.connections_opened.add(1);
+            slot.opened();
             // The listener or the program may have been closed since the peer was accepted, and have missed it.
             if !listener.is_open() {
                 connection.outbound.close(Closing::Flush);
@@ -332,7 +333,7 @@ fn admit(tenant: &Arc<Tenant>, listener: &Arc<Listener>, stream: TcpStream, remo
         }
         Ok(Socket::Listener(_)) => {}
         Err(error) => {
-            tenant.counters.connections_refused.add(1);
+            tenant.counters.hit(Limit::Connections);
             tracing::warn!(tenant = %tenant.id, %error, "connection refused");
         }
     }

@@ -10,6 +10,8 @@ use super::websocket::{Received, Session, Silence};
 use crate::conn::outbound::{Closing, Segment};
 use crate::conn::{Connection, Origin};
 use crate::console::Stream;
+use crate::observe::limit::Limit;
+use crate::observe::traffic::Lane;
 use crate::route::{self, Event};
 use crate::tenant::{Phase, Slot, Tenant, WebSocketSlot};
 use bytes::Bytes;
@@ -153,7 +155,8 @@ impl Task {
             {
                 Poll::Pending => {}
                 Poll::Ready(Ok(0)) => return End::Peer,
-                Poll::Ready(Ok(_)) => {
+                Poll::Ready(Ok(count)) => {
+                    self.lane().received.add(count as u64);
                     if let Some(end) = self.deliver_chunk(buffer.chunk()).await {
                         return end;
                     }
@@ -172,6 +175,11 @@ impl Task {
             Codec::Frames(_) => Box::pin(self.deliver_frames(chunk)).await,
             Codec::WebSocket(_) => self.deliver_messages(&chunk).await,
         }
+    }
+
+    /// Where its bytes are counted.
+    fn lane(&self) -> &Lane {
+        self.tenant.counters.traffic.of(self.slots.0.protocol())
     }
 
     /// Whether what has been received may still be handled.
@@ -199,6 +207,9 @@ impl Task {
                     self.deliver(Event::Message { kind, data }).await;
                 }
                 Some(Received::End { reason }) => {
+                    if session.is_too_long {
+                        self.tenant.counters.hit(Limit::WebSocketMessageBytes);
+                    }
                     self.reason = Some(reason);
                     self.connection.outbound.close(Closing::Flush);
                     return Some(End::Program);
@@ -225,6 +236,7 @@ impl Task {
                         connection.remote()
                     );
                     self.tenant.console.write(Stream::Error, &text);
+                    self.tenant.counters.hit(Limit::FrameBytes);
                     self.failure = Some(Box::new(SocketError {
                         code: "frame-too-long",
                         error,
@@ -308,7 +320,10 @@ impl Task {
         }
         let bytes = match written {
             0 => taken.bytes,
-            _ => self.connection.outbound.written(written, &mut self.done),
+            _ => {
+                self.lane().sent.add(written as u64);
+                self.connection.outbound.written(written, &mut self.done)
+            }
         };
         self.done.shrink_to(SEGMENTS_KEPT_MAX);
         Ok(Queue {
@@ -359,7 +374,7 @@ impl Task {
         let tenant = Arc::clone(&self.tenant);
         let connection = Arc::clone(&self.connection);
         if matches!(event, Event::Data(_) | Event::Message { .. }) && tenant.rate.take().is_err() {
-            tenant.counters.rate_limited.add(1);
+            tenant.counters.hit(Limit::EventsPerSecond);
             self.drive(pin!(tenant.rate.wait())).await;
         }
         self.drive(pin!(route::deliver(&tenant, &connection, event)))

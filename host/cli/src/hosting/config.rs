@@ -1,6 +1,7 @@
 //! The configuration of a host: what it says, and what follows from it for each tenant.
 
 use super::limits::LimitsTable;
+use crate::arguments::LogFormatKind;
 use anyhow::{Context, bail};
 use aro_host::{
     Environment, Grants, Isolation, Outbound, Ports, Settings, SlowPeer, Targets, TenantId,
@@ -41,6 +42,8 @@ pub(super) struct AdminTable {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HostTable {
+    /// How lines are written: `text` or `json`.
+    log_format: Option<LogFormatKind>,
     /// Instances that run at once, divided by weight among tenants that do not say how many they want.
     instances: Option<usize>,
 }
@@ -134,6 +137,11 @@ pub(super) struct Tenant {
 }
 
 impl Config {
+    /// How lines are to be written.
+    pub(super) fn log_format(&self) -> Option<LogFormatKind> {
+        self.host.log_format
+    }
+
     /// Reads the file. Mistakes name it, the line and the key.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
