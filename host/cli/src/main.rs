@@ -52,8 +52,7 @@ fn main() -> ExitCode {
         }
     };
     aro_host::flush();
-    // Sends what is left.
-    drop(export);
+    // What is exported lives until here, and then sends what is left.
     code
 }
 
