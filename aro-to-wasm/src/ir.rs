@@ -411,6 +411,8 @@ pub(crate) enum HostFunction {
     Environment,
     /// () → map
     EnvironmentAll,
+    /// (format text) → text
+    Metrics,
     /// () → map
     Parameters,
     /// (amount flag) → text, zero at the end of the input, minus one and a message after a failure

@@ -3,6 +3,7 @@
 use crate::console::ConsoleSink;
 use crate::grants::{Grants, Parameters};
 use crate::net::tls;
+use crate::observe::log::LogFormat;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
@@ -41,6 +42,8 @@ pub struct Settings {
     pub prefix: Prefix,
     /// What every line of the console begins with; empty for nothing.
     pub line_prefix: String,
+    /// How lines of the console are written.
+    pub log_format: LogFormat,
     /// How much the tenant may compute where several want to, in proportion to the others.
     pub weight: u32,
     /// What programs may reach of the machine.
@@ -452,6 +455,7 @@ impl Settings {
             console: ConsoleSink::Process(crate::console::Overflow::DropNewest),
             prefix: Prefix::FeatureSet,
             line_prefix: String::new(),
+            log_format: LogFormat::Text,
             weight: 1,
             grants: Grants::default(),
             tls: None,

@@ -39,9 +39,14 @@ pub use net::shared::{
     SharedSettings,
 };
 pub use observe::Observed;
+pub use observe::durations::{Durations, quantile};
+pub use observe::executions::FeatureSetStatus;
+pub use observe::faults::Fault;
+pub use observe::log::{LogFormat, timestamp};
+pub use observe::traffic::ProtocolStatus;
 pub use record::replay::{Line, RecordedEvent, ReplayError, Replayed, replay};
 pub use release::{Consent, DeployError, Release};
-pub use report::TenantStatus;
+pub use report::{ProcessStatus, QueueStatus, TenantDetail, TenantStatus};
 pub use serve::{Entries, Host, HostError, Outcome, Program, TestOutcome};
 pub use store::{SeedError, StateError, StoreOpenError};
 pub use tenant::{TenantId, TenantIdError};

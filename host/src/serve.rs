@@ -13,7 +13,7 @@ use crate::net::shared::{Places, ShareError, SharedListener, SharedSettings};
 use crate::net::websocket::CloseReason;
 use crate::observe::Observed;
 use crate::release::{self, Consent, DeployError, Release};
-use crate::report::{self, TenantStatus};
+use crate::report::{self, TenantDetail, TenantStatus};
 use crate::route::Routes;
 use crate::store::write_back;
 use crate::tenant::{Phase, Tenant, TenantId};
@@ -225,7 +225,17 @@ impl Host {
     /// What has been counted, for Prometheus.
     #[must_use]
     pub fn metrics(&self) -> String {
-        report::metrics(&self.all())
+        let tenants = self.all();
+        let details = tenants.iter().map(|one| TenantDetail::of(one)).collect();
+        report::metrics(details)
+    }
+
+    /// What more there is to know of a tenant.
+    ///
+    /// # Errors
+    /// [`DeployError::NoTenant`] if it has no program.
+    pub fn detail(&self, id: &TenantId) -> Result<TenantDetail, DeployError> {
+        Ok(TenantDetail::of(&*self.tenant(id)?))
     }
 
     fn all(&self) -> Vec<Arc<Tenant>> {

@@ -16,6 +16,8 @@ use crate::net::http::Server;
 use crate::net::http::client::Client;
 use crate::net::listener::Listener;
 use crate::observe::Counters;
+use crate::observe::limit::Limit;
+use crate::observe::traffic::Protocol;
 use crate::permit::Permits;
 use crate::rate::Rate;
 use crate::record::{Bounds, Recorder};
@@ -29,8 +31,8 @@ use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::time::Duration;
-use tokio::sync::{Notify, Semaphore};
+use std::time::{Duration, SystemTime};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -149,6 +151,8 @@ pub(crate) struct Tenant {
     /// The versions of its program.
     pub(crate) releases: Releases,
     pub(crate) tasks: TaskTracker,
+    /// When it was made.
+    pub(crate) begun: SystemTime,
     phase: AtomicU8,
 }
 
@@ -179,7 +183,7 @@ impl Tenant {
         let limits = &settings.limits;
         Ok(Self {
             state: State::open(&id.0, settings, manifest)?,
-            console: Console::new(settings.console.clone(), &settings.line_prefix),
+            console: Console::new(settings, &id.0),
             share: Share::new(turns, settings.weight),
             rate: Rate::new(limits.events_per_second_max),
             idle: AtomicUsize::new(0),
@@ -215,6 +219,7 @@ impl Tenant {
             sources_changed: Notify::new(),
             releases: Releases::default(),
             tasks: TaskTracker::new(),
+            begun: SystemTime::now(),
             phase: AtomicU8::new(Phase::Running as u8),
             settings: Arc::clone(settings),
             id,
@@ -254,6 +259,13 @@ impl Tenant {
         if phase >= Phase::Closing {
             self.closing.cancel();
         }
+    }
+
+    /// Waits until the events that are under way leave room for another one at this depth.
+    pub(crate) async fn wait_for_permit(&self, depth: usize) -> SemaphorePermit<'_> {
+        self.counters.hit(Limit::Instances);
+        let _waiting = Waiting::begin(&self.counters.waiting);
+        self.permits.acquire(depth).await
     }
 
     /// Listeners and outbound connections: what can cause events as long as it is open.
@@ -304,33 +316,77 @@ impl Tenant {
     }
 }
 
+/// Counts what waits, for as long as it does.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A connection's share of what the tenant may have; given back when dropped.
 pub(crate) struct Slot {
     tenant: Arc<Tenant>,
-    outbound: bool,
+    protocol: Protocol,
 }
 
 impl Slot {
     /// None when the tenant has too many connections.
-    pub(crate) fn inbound(tenant: &Arc<Tenant>) -> Option<Self> {
+    pub(crate) fn inbound(tenant: &Arc<Tenant>, protocol: Protocol) -> Option<Self> {
         let max = tenant.settings.limits.connections_max;
-        take(&tenant.connections, max).then(|| Self {
+        if !take(&tenant.connections, max) {
+            tenant.counters.hit(Limit::Connections);
+            return None;
+        }
+        let lane = tenant.counters.traffic.of(protocol);
+        lane.open.fetch_add(1, Ordering::Relaxed);
+        Some(Self {
             tenant: Arc::clone(tenant),
-            outbound: false,
+            protocol,
         })
+    }
+
+    /// Counts it as opened.
+    pub(crate) fn opened(&self) {
+        let lane = self.tenant.counters.traffic.of(self.protocol);
+        lane.opened.add(1);
+    }
+
+    /// Something else is spoken on the connection from now on.
+    pub(crate) fn becomes(&mut self, protocol: Protocol) {
+        let traffic = &self.tenant.counters.traffic;
+        let before = std::mem::replace(&mut self.protocol, protocol);
+        traffic.of(before).open.fetch_sub(1, Ordering::Relaxed);
+        traffic.of(protocol).open.fetch_add(1, Ordering::Relaxed);
+        traffic.of(protocol).opened.add(1);
+    }
+
+    /// What is spoken on the connection.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// # Errors
     /// [`ConnectError`] says of what there is too much.
     pub(crate) fn outbound(tenant: &Arc<Tenant>) -> Result<Self, ConnectError> {
-        let max = tenant.settings.limits.connections_max;
-        let mut slot = Self::inbound(tenant).ok_or(ConnectError::TooMany { max })?;
         let max = tenant.settings.limits.outbound_max;
-        slot.outbound = take(&tenant.outbound, max);
-        match slot.outbound {
-            true => Ok(slot),
-            false => Err(ConnectError::TooManyOutbound { max }),
+        if !take(&tenant.outbound, max) {
+            tenant.counters.hit(Limit::Outbound);
+            return Err(ConnectError::TooManyOutbound { max });
         }
+        Self::inbound(tenant, Protocol::Outbound).ok_or_else(|| {
+            tenant.outbound.fetch_sub(1, Ordering::AcqRel);
+            let max = tenant.settings.limits.connections_max;
+            ConnectError::TooMany { max }
+        })
     }
 }
 
@@ -356,7 +412,11 @@ impl WebSocketSlot {
     /// None when the tenant has too many WebSockets.
     pub(crate) fn take(tenant: &Arc<Tenant>) -> Option<Self> {
         let max = tenant.settings.limits.websockets_max;
-        take(&tenant.websockets, max).then(|| Self {
+        if !take(&tenant.websockets, max) {
+            tenant.counters.hit(Limit::WebSockets);
+            return None;
+        }
+        Some(Self {
             tenant: Arc::clone(tenant),
         })
     }
@@ -379,7 +439,9 @@ fn take(count: &AtomicUsize, max: usize) -> bool {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.tenant.connections.fetch_sub(1, Ordering::AcqRel);
-        if self.outbound {
+        let lane = self.tenant.counters.traffic.of(self.protocol);
+        lane.open.fetch_sub(1, Ordering::Relaxed);
+        if self.protocol == Protocol::Outbound {
             self.tenant.outbound.fetch_sub(1, Ordering::AcqRel);
             self.tenant.sources_changed.notify_waiters();
         }

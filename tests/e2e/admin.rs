@@ -186,8 +186,8 @@ async fn what_runs_is_told_to_those_who_have_the_token() {
     let (status, metrics) = get(admin, "/metrics", TOKEN).await;
     assert_eq!(status, "200");
     for line in [
-        "aro_host_events_total{tenant=\"default\"} ",
-        "aro_host_connections{tenant=\"default\"} 1\n",
+        "aro_host_events_total{tenant=\"default\",feature_set=\"answer\",outcome=\"done\"} 1\n",
+        "aro_host_connections{tenant=\"default\",protocol=\"tcp\"} 1\n",
         "aro_host_version{tenant=\"default\"} 6\n",
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");

@@ -14,6 +14,8 @@ pub mod interface {
     pub const TEST: &str = "aro:program/test@0.1.0";
     /// What follows the program on the command line.
     pub const PARAMETERS: &str = "aro:program/parameters@0.1.0";
+    /// What a program has executed.
+    pub const METRICS: &str = "aro:program/metrics@0.1.0";
     /// Granted environment variables.
     pub const ENVIRONMENT: &str = "aro:program/environment@0.1.0";
     /// Exported by handlers of new connections.

@@ -167,6 +167,13 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
             &["text"],
             &[],
         ),
+        H::Metrics => part(
+            &[I32; 2],
+            &[I32],
+            &[(name::METRICS, "read")],
+            &["text"],
+            &[],
+        ),
         H::EnvironmentAll => part(&[], &[I32], &[(name::ENVIRONMENT, "all")], &["decode"], &[]),
         H::Parameters => part(&[], &[I32], &[(name::PARAMETERS, "all")], &["decode"], &[]),
         H::ReadInput => part(
@@ -293,7 +300,7 @@ impl Body<'_> {
                 .locals(2)
                 .import(name::REPOSITORIES, "count")
                 .runtime("int"),
-            H::Environment => self.environment(),
+            H::Environment | H::Metrics => self.told(function),
             H::EnvironmentAll => self.decoded(name::ENVIRONMENT),
             H::Parameters => self.decoded(name::PARAMETERS),
             H::ReadInput => self.read_input(),
@@ -411,10 +418,23 @@ impl Body<'_> {
         self.end().locals(3).runtime("step")
     }
 
+    /// A text by its name.
+    fn told(&mut self, function: HostFunction) -> &mut Self {
+        match function == HostFunction::Metrics {
+            true => self.metrics(),
+            false => self.environment(),
+        }
+    }
+
     fn environment(&mut self) -> &mut Self {
         self.locals(2).scratch().import(name::ENVIRONMENT, "get");
         self.load8(0).when(Some(I32)).load32(4).load32(8);
         self.runtime("text").otherwise().number(0).end()
+    }
+
+    fn metrics(&mut self) -> &mut Self {
+        self.locals(2).scratch().import(name::METRICS, "read");
+        self.load32(0).load32(4).runtime("text")
     }
 
     /// A `list<u8>` without parameters, decoded.

@@ -26,6 +26,7 @@ mod time;
 mod time_wait;
 mod websocket;
 
+pub(super) use environment::METRICS_FORMAT;
 pub(super) use template::Rendering;
 
 use super::Body;

@@ -3,6 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Body;
+use super::action::METRICS_FORMAT;
 use super::trigger::Implicit;
 use crate::actions::{Role as ActionRole, lookup};
 use crate::ir::{Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Role};
@@ -224,6 +225,9 @@ impl Body<'_, '_> {
     pub(super) fn magic(&mut self, name: &str) -> Option<Expr> {
         if let Some(object) = self.constant_object(name) {
             return Some(object);
+        }
+        if name == "metrics" {
+            return Some(self.metrics(METRICS_FORMAT));
         }
         let function = match name {
             "now" => HostFunction::Now,

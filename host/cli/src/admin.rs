@@ -1,9 +1,11 @@
 //! The interface for those who operate the host: HTTP on a loopback address, with a token.
 //!
-//! `GET /healthz` and `GET /readyz` need no token. The others do: `GET /tenants`, `GET /metrics`, `GET /tenants/NAME/versions`, `POST /tenants/NAME/deploy` with an artifact as body (`?consent=yes` for abilities that the running version does not have), `POST /tenants/NAME/rollback` (`?version=NUMBER`); where a configuration is served, `POST /tenants/NAME/start`, `…/stop`, `…/restart` and `POST /reload`.
+//! `GET /healthz`, `GET /readyz` and the files of the page (`GET /`) need no token. The others do: `GET /tenants`, `GET /status` and `GET /status/NAME` with what the page shows, `GET /metrics`, `GET /tenants/NAME/versions`, `POST /tenants/NAME/deploy` with an artifact as body (`?consent=yes` for abilities that the running version does not have), `POST /tenants/NAME/rollback` (`?version=NUMBER`); where a configuration is served, `POST /tenants/NAME/start`, `…/stop`, `…/restart` and `POST /reload`.
 
 pub(crate) mod client;
 mod control;
+mod page;
+pub(crate) mod status;
 
 use anyhow::{Context, bail};
 use aro_host::{Consent, DeployError, Host, Release, TenantId, TenantStatus};
@@ -14,7 +16,9 @@ use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Serialize;
 use serde_json::{Value, json};
+use status::{Detail, Whole};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -80,6 +84,7 @@ pub(crate) async fn serve(
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("the admin interface cannot listen on {address}"))?;
+    status::begin();
     anstream::eprintln!("admin interface on http://{}", listener.local_addr()?);
     tokio::spawn(accept(listener, Arc::new(token), host, control));
     Ok(())
@@ -137,6 +142,11 @@ async fn answer(
                 false => refused(StatusCode::SERVICE_UNAVAILABLE, "no tenant runs"),
             };
         }
+        _ if get => {
+            if let Some(file) = page::file(&path) {
+                return file;
+            }
+        }
         _ => {}
     }
     let given = request.headers().get(AUTHORIZATION);
@@ -146,7 +156,12 @@ async fn answer(
     }
     match segments[..] {
         ["tenants"] if get => told(StatusCode::OK, &tenants(host)),
-        ["metrics"] if get => text(host.metrics()),
+        ["status"] if get => told(StatusCode::OK, &Whole::of(host)),
+        ["status", name] if get => match Detail::of(host, name) {
+            Some(detail) => told(StatusCode::OK, &detail),
+            None => refused(StatusCode::NOT_FOUND, "no such tenant runs here"),
+        },
+        ["metrics"] if get => metrics(host.metrics()),
         ["tenants", name, "versions"] if get => {
             let versions = |id| host.releases(&id).map(|all| releases(&all));
             done(tenant(name).and_then(versions))
@@ -253,11 +268,21 @@ fn refused(status: StatusCode, error: &str) -> Answer {
     told(status, &json!({ "error": error }))
 }
 
-fn told(status: StatusCode, value: &Value) -> Answer {
-    let mut answer = text(format!("{value}\n"));
+fn told(status: StatusCode, value: &impl Serialize) -> Answer {
+    let json = serde_json::to_string(value).expect("names are texts and numbers are finite");
+    let mut answer = text(format!("{json}\n"));
     *answer.status_mut() = status;
     let json = hyper::header::HeaderValue::from_static("application/json");
     answer.headers_mut().insert(CONTENT_TYPE, json);
+    answer
+}
+
+/// OpenMetrics 1.0, section "Protobuf format" and before: the type that says so.
+fn metrics(metrics: String) -> Answer {
+    let mut answer = text(metrics);
+    let media = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let media = hyper::header::HeaderValue::from_static(media);
+    answer.headers_mut().insert(CONTENT_TYPE, media);
     answer
 }
 

@@ -1,14 +1,15 @@
 //! Command-line flags and the settings they stand for.
 
 use crate::admin::Token;
-use crate::admin::client::Remote;
-use crate::compiler;
+use crate::admin::client::{Remote, Target};
+use crate::{compiler, hosting};
 use anyhow::Context;
 use aro_host::{
-    CompileIn, ConsoleSink, ContractChecks, Environment, Grants, Isolation, Outbound, Overflow,
-    Parameters, Ports, Prefix, RuntimeCode, Settings, SlowPeer, Targets, TlsIdentity,
+    CompileIn, ConsoleSink, ContractChecks, Environment, Grants, Isolation, LogFormat, Outbound,
+    Overflow, Parameters, Ports, Prefix, RuntimeCode, Settings, SlowPeer, Targets, TlsIdentity,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -51,6 +52,11 @@ pub(crate) enum Command {
         #[arg(long, value_name = "PATH")]
         app: Option<PathBuf>,
     },
+    /// Watch a running host in the terminal: tenants, connections, rates, latencies, errors, limits.
+    Top {
+        #[command(flatten)]
+        target: Target,
+    },
     /// Check a configuration of tenants, and show what it means for each.
     CheckConfig {
         /// The file.
@@ -81,6 +87,9 @@ pub(crate) struct Options {
     /// Print console lines without the name of their feature set.
     #[arg(long)]
     no_prefix: bool,
+    /// How lines of the program and of the host are written; also by `log_format` of a configuration.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    log_format: Option<LogFormatKind>,
     /// How long an instance lives.
     #[arg(long, value_enum, default_value_t = IsolationKind::Event)]
     isolation: IsolationKind,
@@ -189,6 +198,48 @@ enum SlowPeerKind {
     Drop,
 }
 
+/// How lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormatKind {
+    /// For people.
+    Text,
+    /// A JSON object a line: time, level, tenant, feature set, connection, number of the event, message.
+    Json,
+}
+
+impl From<LogFormatKind> for LogFormat {
+    fn from(kind: LogFormatKind) -> Self {
+        match kind {
+            LogFormatKind::Text => Self::Text,
+            LogFormatKind::Json => Self::Json,
+        }
+    }
+}
+
+impl Arguments {
+    /// How the host itself writes its lines. A configuration that cannot be read has its mistakes told later.
+    pub(crate) fn log_format(&self) -> LogFormat {
+        match &self.command {
+            Command::Serve {
+                config: Some(config),
+                options,
+                ..
+            } => options.log_format.or_else(|| hosting::log_format(config)),
+            Command::Serve { options, .. }
+            | Command::Run { options, .. }
+            | Command::Dev { options, .. } => options.log_format,
+            Command::Top { .. }
+            | Command::Remote(_)
+            | Command::Replay { .. }
+            | Command::CompileParts { .. }
+            | Command::CheckConfig { .. } => None,
+        }
+        .map(LogFormat::from)
+        .unwrap_or_default()
+    }
+}
+
 impl Options {
     /// The settings of these flags; `port` tells the texts of `ARO_SOCKET_PORT` and `ARO_HTTP_PORT`.
     pub(crate) fn settings(
@@ -203,10 +254,12 @@ impl Options {
             | Command::CheckConfig { .. }
             | Command::CompileParts { .. }
             | Command::Replay { .. }
+            | Command::Top { .. }
             | Command::Remote(_) => (Ipv4Addr::LOCALHOST, Overflow::DropNewest),
         };
         let mut settings = Settings::new(self.bind.unwrap_or(IpAddr::V4(bind)));
         settings.console = ConsoleSink::Process(overflow);
+        settings.log_format = self.log_format.map(LogFormat::from).unwrap_or_default();
         settings.prefix = if self.no_prefix {
             Prefix::None
         } else {

@@ -7,10 +7,11 @@ mod routes;
 mod supervisor;
 
 use crate::admin::{self, Token};
+use crate::arguments::LogFormatKind;
 use crate::service::{self, Notice};
 use crate::{Failure, activation, event_loop_with, interrupted};
 use anyhow::{Context, anyhow};
-use aro_host::{Host, Outcome};
+use aro_host::{Host, LogFormat, Outcome};
 use config::{AdminTable, Config, Planned};
 use std::path::Path;
 use std::sync::Arc;
@@ -36,8 +37,13 @@ fn planned(path: &Path) -> Result<(Config, Planned), Failure> {
     read().map_err(Failure::Environment)
 }
 
+/// How a configuration wants lines to be written; none where it does not say or cannot be read.
+pub(crate) fn log_format(path: &Path) -> Option<LogFormatKind> {
+    Config::read(path).ok()?.log_format()
+}
+
 /// Serves all tenants until a signal.
-pub(crate) fn serve(path: &Path) -> Result<Outcome, Failure> {
+pub(crate) fn serve(path: &Path, format: LogFormat) -> Result<Outcome, Failure> {
     let passed = activation::take();
     let (config, planned) = planned(path)?;
     let runtime = event_loop_with(WORKERS)?;
@@ -47,7 +53,7 @@ pub(crate) fn serve(path: &Path) -> Result<Outcome, Failure> {
     let outcome = runtime.block_on(async {
         let admin = planned.admin.clone();
         let path = path.to_owned();
-        let supervisor = Supervisor::new(host.clone(), path, config, planned, passed)
+        let supervisor = Supervisor::new(host.clone(), path, config, planned, passed, format)
             .map_err(Failure::Environment)?;
         run(host, admin, supervisor).await
     });

@@ -7,10 +7,14 @@ mod build;
 mod compiler;
 mod dev;
 mod hosting;
+mod log;
+#[cfg(feature = "otel")]
+mod otel;
 mod replay;
 mod rlimit;
 mod service;
 mod stores;
+mod top;
 
 use anyhow::Context;
 use arguments::{Arguments, Command};
@@ -19,7 +23,6 @@ use clap::Parser;
 use std::path::Path;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// The program is wrong: it cannot be loaded, or its start failed.
 const EXIT_PROGRAM: u8 = 1;
@@ -38,11 +41,14 @@ fn main() -> ExitCode {
             Err(_) => ExitCode::from(EXIT_ENVIRONMENT),
         };
     }
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    let export = match log::Export::start() {
+        Ok(export) => export,
+        Err(error) => {
+            anstream::eprintln!("error: {error:#}");
+            return ExitCode::from(EXIT_ENVIRONMENT);
+        }
+    };
+    log::install(arguments.log_format(), export.as_ref());
     match rlimit::raise_files() {
         Ok(limit) => tracing::debug!(limit, "open files"),
         Err(error) => tracing::warn!(%error, "the limit of open files cannot be raised"),
@@ -60,6 +66,7 @@ fn main() -> ExitCode {
         }
     };
     aro_host::flush();
+    // What is exported lives until here, and then sends what is left.
     code
 }
 
@@ -74,9 +81,10 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Serve {
             config: Some(config),
             ..
-        } => return hosting::serve(config),
+        } => return hosting::serve(config, arguments.log_format()),
         Command::CheckConfig { path } => return hosting::check(path),
         Command::Replay { event, app } => return replay::replay(event, app.as_deref()),
+        Command::Top { target } => return top::run(target),
         Command::Remote(remote) => return admin::client::run(remote),
         Command::Serve {
             path: Some(path),

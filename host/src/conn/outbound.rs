@@ -250,6 +250,12 @@ impl Outbound {
         self.state.lock().closing > Closing::Finish
     }
 
+    /// Bytes and messages that are queued or being written.
+    pub(crate) fn depth(&self) -> (usize, usize) {
+        let state = self.state.lock();
+        (state.bytes, state.messages)
+    }
+
     /// Bytes queued or being written.
     #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {

@@ -16,6 +16,9 @@ use crate::event::Chain;
 use crate::failure::Failure;
 use crate::net::buffer::Chunk;
 use crate::net::websocket::Kind;
+use crate::observe::executions::Ending;
+use crate::observe::limit::Limit;
+use crate::observe::watch;
 use crate::record::occasion::Occasion;
 use aro_wit::manifest::{FeatureSet as Entry, Manifest};
 use parking_lot::Mutex;
@@ -175,9 +178,16 @@ impl FeatureSet {
     /// Runs it for an event and reports a failure on the console: a handler cannot fail whoever caused the event.
     pub(crate) async fn handle(&self, cause: Cause, call: Call) {
         if let Err(failure) = self.run(cause, call).await {
-            let text = failure.in_handler(&self.scope.manifest, self.entry());
-            self.scope.tenant.console.write(Stream::Error, &text);
+            self.report(&failure);
         }
+    }
+
+    /// Says on the console that an execution has failed.
+    pub(crate) fn report(&self, failure: &Failure) {
+        let of = (&*self.scope.manifest, self.entry());
+        let text = failure.in_handler(of.0, of.1);
+        let console = &self.scope.tenant.console;
+        console.fail(Stream::Error, &text, of, failure);
     }
 
     /// Runs it for an event.
@@ -240,25 +250,30 @@ impl FeatureSet {
             Cause::Event(chain) => chain.depth(),
             Cause::Connection(_) | Cause::Request | Cause::LifeCycle => 0,
         };
-        let _permit = tenant.permits.acquire(depth).await;
-        tenant.counters.events.add(1);
-        let outcome = match self.take(allowance).await {
-            Ok(guest) => {
-                self.execute_in(guest, cause, allowance, occasion, call)
-                    .await
-            }
-            Err(failure) => Err(failure),
+        let _permit = match tenant.permits.try_acquire(depth) {
+            Some(permit) => permit,
+            None => tenant.wait_for_permit(depth).await,
         };
-        if outcome.is_err() {
-            tenant.counters.events_failed.add(1);
-        }
-        outcome
+        let watch = watch::Watch::begin(&self.scope, &cause);
+        let event = watch.event;
+        let mut execution = pin!(async {
+            let guest = self.take(allowance).await?;
+            self.execute_in(guest, (cause, event), allowance, occasion, call)
+                .await
+        });
+        // Pinned where it is: to hand it to `tracing` would be to move all of it with every event.
+        let outcome = poll_fn(|cx| {
+            let _inside = watch.span.enter();
+            execution.as_mut().poll(cx)
+        });
+        let outcome = outcome.await;
+        watch.end(outcome)
     }
 
     async fn execute_in<T: Told, F>(
         &self,
         mut guest: Box<Guest>,
-        cause: Cause,
+        (cause, event): (Cause, u64),
         allowance: Allowance,
         occasion: Option<Box<Occasion>>,
         call: impl AsyncFnOnce(&mut Guest) -> wasmtime::Result<Result<T, F>>,
@@ -266,7 +281,8 @@ impl FeatureSet {
     where
         Failure: From<F>,
     {
-        guest.store.data_mut().begin(cause, allowance.cpu_time_max);
+        let state = guest.store.data_mut();
+        state.begin(cause, event, allowance.cpu_time_max);
         if occasion.is_some() {
             self.record(&mut guest);
         }
@@ -290,6 +306,7 @@ impl FeatureSet {
             Err(elapsed) => Err(Failure::of_host(
                 guest.store.data().suspended_at,
                 elapsed.to_string(),
+                Ending::Limited(Limit::WallTime),
             )),
         };
         if let Some((occasion, recording)) = recording {
@@ -324,17 +341,16 @@ impl FeatureSet {
         // A component may run code of its own while it is instantiated: the limits hold for that too.
         let cause = match self.within(allowance, pin!(self.instantiate())).await {
             Ok(Ok(guest)) => return Ok(guest),
-            Ok(Err(cause)) => cause,
-            Err(elapsed) => elapsed.to_string(),
+            Ok(Err(refused)) => refused,
+            Err(elapsed) => (elapsed.to_string(), Ending::Limited(Limit::WallTime)),
         };
-        Err(Failure::of_host(
-            None,
-            format!("no instance could be made: {cause}"),
-        ))
+        let (cause, ending) = cause;
+        let cause = format!("no instance could be made: {cause}");
+        Err(Failure::of_host(None, cause, ending))
     }
 
     /// A fresh instance, or in a few words why there is none.
-    async fn instantiate(&self) -> Result<Box<Guest>, String> {
+    async fn instantiate(&self) -> Result<Box<Guest>, (String, Ending)> {
         self.scope.tenant.counters.instances_made.add(1);
         let mut store = Store::new(
             self.component.engine(),
@@ -359,7 +375,10 @@ impl FeatureSet {
         store.set_epoch_deadline(SLICE_TICKS);
         let instance = match self.component.instantiate_async(&mut store).await {
             Ok(instance) => instance,
-            Err(error) => return Err(trap::failure_of(&error, store.data()).cause),
+            Err(error) => {
+                let failure = trap::failure_of(&error, store.data());
+                return Err((failure.cause, failure.ending));
+            }
         };
         Ok(Box::new(Guest {
             store,

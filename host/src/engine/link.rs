@@ -53,6 +53,7 @@ pub(super) fn define(
         name::PUBLISHED => published::define,
         name::REPOSITORIES => repositories::define,
         name::PARAMETERS => surroundings::define_parameters,
+        name::METRICS => surroundings::define_metrics,
         name::ENVIRONMENT => surroundings::define_environment,
         name::INPUT => surroundings::define_input,
         name::SLEEP => surroundings::define_sleep,

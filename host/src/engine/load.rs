@@ -10,6 +10,7 @@ use crate::config::{ContractChecks, RuntimeCode, Settings, SettingsError};
 use crate::grants::Grants;
 use crate::life::Life;
 use crate::net::http::{Contracts, contracts};
+use crate::observe::executions::Executions;
 use crate::route::Routes;
 use crate::store::StateError;
 use crate::tenant::Tenant;
@@ -112,13 +113,16 @@ pub enum LoadError {
     },
 }
 
+/// A component, linked, and what it exports.
+type Part = (InstancePre<GuestState>, Exports);
+
 /// A program that is compiled and linked for one tenant. It holds machine code and no instance.
 pub(crate) struct Code {
     pub(crate) manifest: Arc<Manifest>,
     /// What its components import, and what they ask for within that.
     pub(crate) abilities: BTreeSet<String>,
     /// In manifest order.
-    parts: Vec<(InstancePre<GuestState>, Exports)>,
+    parts: Vec<Part>,
     /// Machine code that other programs share while this one has it.
     _shared: (Vec<Arc<Component>>, Option<Arc<Module>>),
     /// Against which requests and responses are checked, where the operator wants that.
@@ -145,8 +149,10 @@ impl Code {
         life: &Arc<Life>,
         routes: &Weak<Routes>,
     ) -> Vec<Arc<FeatureSet>> {
-        let parts = self.parts.iter().enumerate();
-        let feature_set = |(index, (component, exports)): (usize, &(InstancePre<_>, Exports))| {
+        let records = tenant.counters.records.follow(&self.manifest);
+        let parts = self.parts.iter().zip(records).enumerate();
+        let feature_set = |(index, (part, executions)): (usize, (&Part, Arc<Executions>))| {
+            let (component, exports) = part;
             let scope = Scope {
                 tenant: Arc::clone(tenant),
                 life: Arc::clone(life),
@@ -155,6 +161,7 @@ impl Code {
                 index,
                 clock: self.clock.clone(),
                 digest: self.digest,
+                executions,
             };
             Arc::new(FeatureSet::new(scope, component.clone(), *exports))
         };

@@ -6,6 +6,8 @@ use super::turns::Turn;
 use crate::conn::Connection;
 use crate::event::Chain;
 use crate::life::Life;
+use crate::observe::executions::{Ending, Executions};
+use crate::observe::limit::Limit;
 use crate::record::recording::Recording;
 use crate::record::replay::Replay;
 use crate::route::Routes;
@@ -14,6 +16,7 @@ use crate::tenant::Tenant;
 use aro_wit::manifest::{FeatureSet, Manifest};
 use parking_lot::Mutex;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use wasmtime::{ResourceLimiter, Result};
@@ -31,6 +34,8 @@ pub(crate) struct Scope {
     pub(crate) clock: Clock,
     /// Of the artifact; only where its events are recorded.
     pub(crate) digest: Option<[u8; 32]>,
+    /// What its executions are counted in.
+    pub(crate) executions: Arc<Executions>,
 }
 
 impl Scope {
@@ -61,6 +66,8 @@ pub(crate) struct GuestState {
     pub(crate) execution: Option<u64>,
     /// The statement that was running when the guest last gave the executor back.
     pub(crate) suspended_at: Option<u32>,
+    /// Number of the event that is being handled.
+    pub(crate) event: u64,
     cpu_ticks: u64,
     cpu_time_max: Duration,
     /// What is recorded of the execution, or answers it.
@@ -90,6 +97,8 @@ impl GuestState {
             bytes_max: scope.tenant.settings.limits.memory_bytes_max,
             denied: false,
             grown_bytes: 0,
+            held_bytes: 0,
+            tenant: Arc::clone(&scope.tenant),
         };
         Self {
             scope,
@@ -98,6 +107,7 @@ impl GuestState {
             memory,
             execution: None,
             suspended_at: None,
+            event: 0,
             cpu_ticks: 0,
             cpu_time_max,
             watch: Watch::None,
@@ -106,7 +116,7 @@ impl GuestState {
     }
 
     /// Makes an instance ready for its next event.
-    pub(crate) fn begin(&mut self, cause: Cause, cpu_time_max: Duration) {
+    pub(crate) fn begin(&mut self, cause: Cause, event: u64, cpu_time_max: Duration) {
         self.cpu_time_max = cpu_time_max;
         (self.connection, self.chain) = match cause {
             Cause::Connection(connection) => (Some(connection), None),
@@ -114,6 +124,7 @@ impl GuestState {
             Cause::Request | Cause::LifeCycle => (None, None),
         };
         self.memory.denied = false;
+        self.event = event;
         self.execution = None;
         self.suspended_at = None;
         self.cpu_ticks = 0;
@@ -208,6 +219,18 @@ pub(crate) enum Refused {
     Recorded(String),
 }
 
+impl Refused {
+    /// How it ends the execution.
+    pub(super) fn ending(&self) -> Ending {
+        match self {
+            Self::CpuTime { .. } => Ending::Limited(Limit::CpuTime),
+            Self::Message { .. } => Ending::Limited(Limit::MessageBytes),
+            Self::Publish(error) => error.limit().map_or(Ending::Failed, Ending::Limited),
+            Self::Random { .. } | Self::NoRandom | Self::Recorded(_) => Ending::Failed,
+        }
+    }
+}
+
 /// Bounds an instance's memory and remembers that it wanted more.
 #[derive(Debug)]
 pub(crate) struct MemoryLimiter {
@@ -216,6 +239,17 @@ pub(crate) struct MemoryLimiter {
     pub(crate) denied: bool,
     /// What has been granted beyond the initial memory since the instance was made.
     pub(crate) grown_bytes: usize,
+    /// All that has been granted.
+    held_bytes: usize,
+    /// Whose memory it is.
+    tenant: Arc<Tenant>,
+}
+
+impl Drop for MemoryLimiter {
+    fn drop(&mut self) {
+        let memory = &self.tenant.counters.memory;
+        memory.fetch_sub(self.held_bytes, Ordering::Relaxed);
+    }
 }
 
 /// Elements of one table.
@@ -232,6 +266,12 @@ impl ResourceLimiter for MemoryLimiter {
         // The first request, from nothing, is the initial memory.
         if allowed && current > 0 {
             self.grown_bytes += desired - current;
+        }
+        if allowed {
+            let more = desired.saturating_sub(current);
+            self.held_bytes += more;
+            let memory = &self.tenant.counters.memory;
+            memory.fetch_add(more, Ordering::Relaxed);
         }
         self.denied |= !allowed;
         Ok(allowed)

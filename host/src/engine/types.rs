@@ -40,12 +40,7 @@ impl From<WitFailure> for Failure {
             WitFailureKind::Expression => FailureKind::Expression,
             WitFailureKind::Runtime => FailureKind::Runtime,
         };
-        Self {
-            statement: failure.statement,
-            kind,
-            cause: failure.cause,
-            trace: failure.trace,
-        }
+        Self::of_program(failure.statement, kind, failure.cause, failure.trace)
     }
 }
 
@@ -81,12 +76,7 @@ impl From<WitTestFailure> for Failure {
             WitTestFailureKind::Runtime => FailureKind::Runtime,
             WitTestFailureKind::Assertion => FailureKind::Assertion,
         };
-        Self {
-            statement: failure.statement,
-            kind,
-            cause: failure.cause,
-            trace: failure.trace,
-        }
+        Self::of_program(failure.statement, kind, failure.cause, failure.trace)
     }
 }
 

@@ -148,7 +148,7 @@ async fn open(
         tenant.sockets.leave(id);
         return Err(error.into());
     }
-    tenant.counters.connections_opened.add(1);
+    slot.opened();
     if tenant.is_in(Phase::Closing) {
         connection.outbound.close(Closing::Flush);
     }

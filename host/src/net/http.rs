@@ -13,11 +13,14 @@ use crate::engine::feature_set::{FeatureSet, HttpResponse, Request};
 use crate::engine::state::Scope;
 use crate::failure::Failure;
 use crate::life::Claim;
+use crate::net::counted::Counted;
 use crate::net::listener;
 use crate::net::listener::succession;
 use crate::net::tls::{self, TlsError};
 use crate::net::transport::Transport;
 use crate::net::websocket::{self, Upgrade};
+use crate::observe::limit::Limit;
+use crate::observe::traffic::Protocol;
 use crate::route::Routes;
 use crate::tenant::{Phase, Slot, Tenant};
 use body::ReadError;
@@ -177,11 +180,10 @@ pub(crate) fn stop(tenant: &Tenant) {
 
 /// Starts the task of a new connection, or closes it at once when the tenant has too many.
 fn admit(tenant: &Arc<Tenant>, server: &Arc<Server>, stream: TcpStream, remote: SocketAddr) {
-    let Some(slot) = Slot::inbound(tenant) else {
-        tenant.counters.connections_refused.add(1);
+    let Some(slot) = Slot::inbound(tenant, Protocol::Http) else {
         return;
     };
-    tenant.counters.connections_opened.add(1);
+    slot.opened();
     let (tenant, server) = (Arc::clone(tenant), Arc::clone(server));
     let tasks = tenant.tasks.clone();
     tasks.spawn(async move {
@@ -218,7 +220,8 @@ async fn serve(
         let (tenant, agreed) = (Arc::clone(tenant), Arc::clone(&agreed));
         async move { Ok::<Answer, Infallible>(answer(&tenant, request, &agreed).await) }
     });
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    let connection =
+        builder.serve_connection_with_upgrades(TokioIo::new(Counted::new(stream, tenant)), service);
     let mut connection = std::pin::pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -362,15 +365,20 @@ async fn operation(
     }
     // Taken before the body is read: bodies are what requests hold.
     let Ok(_permit) = tenant.http_requests.try_acquire() else {
+        tenant.counters.hit(Limit::HttpRequests);
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
     };
     let read = body::read(incoming, &head.headers, &tenant.settings.limits).await;
     let body = match read {
         Ok(body) => body,
         Err(ReadError::TooLarge) => {
+            tenant.counters.hit(Limit::HttpBodyBytes);
             return refusal(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
         }
-        Err(ReadError::TooSlow) => return refusal(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
+        Err(ReadError::TooSlow) => {
+            tenant.counters.hit(Limit::HttpBodyTime);
+            return refusal(StatusCode::REQUEST_TIMEOUT, "Request Timeout");
+        }
         Err(ReadError::Broken) => return refusal(StatusCode::BAD_REQUEST, "Bad Request"),
     };
     let is_strict = tenant.settings.contract == ContractChecks::Strict;
@@ -454,7 +462,7 @@ fn promised(tenant: &Tenant, found: &Found, response: HttpResponse) -> Answer {
 
 /// RFC 6585 4: the tenant has more events than it may.
 fn too_many(tenant: &Tenant, wait: Duration) -> Answer {
-    tenant.counters.rate_limited.add(1);
+    tenant.counters.hit(Limit::EventsPerSecond);
     let mut answer = refusal(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     answer
@@ -506,9 +514,7 @@ fn response_of(response: HttpResponse) -> Answer {
 fn failed(tenant: &Tenant, feature_set: &FeatureSet, failure: &Failure) -> Answer {
     let manifest = feature_set.manifest();
     let entry = feature_set.entry();
-    tenant
-        .console
-        .write(Stream::Error, &failure.in_handler(manifest, entry));
+    feature_set.report(failure);
     let text = if tenant.settings.terse_errors {
         failure.sentence(entry)
     } else {

@@ -12,8 +12,10 @@ use crate::conn::{Connection, Origin};
 use crate::console::Stream;
 use crate::grants;
 use crate::life::{Claim, Life};
+use crate::observe::limit::Limit;
+use crate::observe::traffic::Protocol;
 use crate::tenant::{Phase, Slot, Tenant};
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::Ordering;
@@ -297,7 +299,7 @@ pub(super) fn bind(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListe
     let socket = socket2::Socket::new(
         Domain::for_address(address),
         Type::STREAM,
-        Some(Protocol::TCP),
+        Some(socket2::Protocol::TCP),
     )?;
     socket.set_reuse_address(true)?;
     if reuse_port {
@@ -355,8 +357,7 @@ pub(super) fn admit(
     stream: Transport,
     remote: SocketAddr,
 ) {
-    let Some(slot) = Slot::inbound(tenant) else {
-        tenant.counters.connections_refused.add(1);
+    let Some(slot) = Slot::inbound(tenant, Protocol::Tcp) else {
         return;
     };
     let origin = Origin::Inbound {
@@ -368,7 +369,7 @@ pub(super) fn admit(
     let build = |id| Socket::Connection(Arc::new(Connection::new(id, origin, queue)));
     match tenant.sockets.enter(build) {
         Ok(Socket::Connection(connection)) => {
-            tenant.counters.connections_opened.add(1);
+            slot.opened();
             // The listener or the program may have been closed since the peer was accepted, and have missed it.
             if !listener.is_open() {
                 connection.outbound.close(Closing::Flush);
@@ -379,7 +380,7 @@ pub(super) fn admit(
         }
         Ok(Socket::Listener(_)) => {}
         Err(error) => {
-            tenant.counters.connections_refused.add(1);
+            tenant.counters.hit(Limit::Connections);
             tracing::warn!(tenant = %tenant.id, %error, "connection refused");
         }
     }

@@ -10,6 +10,8 @@ use super::websocket::{Received, Session, Silence};
 use crate::conn::outbound::{Closing, Segment};
 use crate::conn::{Connection, Origin};
 use crate::console::Stream;
+use crate::observe::limit::Limit;
+use crate::observe::traffic::Lane;
 use crate::route::{self, Event};
 use crate::tenant::{Phase, Slot, Tenant, WebSocketSlot};
 use bytes::Bytes;
@@ -170,7 +172,8 @@ impl Task {
                     self.half_open = Some(Box::new(interval));
                     self.deliver(Event::Finished).await;
                 }
-                Poll::Ready(Ok(_)) => {
+                Poll::Ready(Ok(count)) => {
+                    self.lane().received.add(count as u64);
                     if let Some(end) = self.deliver_chunk(buffer.chunk()).await {
                         return end;
                     }
@@ -202,6 +205,11 @@ impl Task {
         }
     }
 
+    /// Where its bytes are counted.
+    fn lane(&self) -> &Lane {
+        self.tenant.counters.traffic.of(self.slots.0.protocol())
+    }
+
     /// Whether what has been received may still be handled.
     fn takes_more(&self) -> bool {
         !self.connection.outbound.is_closing() && !self.tenant.is_in(Phase::Draining)
@@ -227,6 +235,9 @@ impl Task {
                     self.deliver(Event::Message { kind, data }).await;
                 }
                 Some(Received::End { reason }) => {
+                    if session.is_too_long {
+                        self.tenant.counters.hit(Limit::WebSocketMessageBytes);
+                    }
                     self.reason = Some(reason);
                     self.connection.outbound.close(Closing::Flush);
                     return Some(End::Program);
@@ -253,6 +264,7 @@ impl Task {
                         connection.remote()
                     );
                     self.tenant.console.write(Stream::Error, &text);
+                    self.tenant.counters.hit(Limit::FrameBytes);
                     self.failure = Some(Box::new(SocketError {
                         code: "frame-too-long",
                         error,
@@ -354,7 +366,10 @@ impl Task {
         }
         let bytes = match written {
             0 => taken.bytes,
-            _ => self.connection.outbound.written(written, &mut self.done),
+            _ => {
+                self.lane().sent.add(written as u64);
+                self.connection.outbound.written(written, &mut self.done)
+            }
         };
         self.done.shrink_to(SEGMENTS_KEPT_MAX);
         if blocked {
@@ -416,7 +431,7 @@ impl Task {
         let tenant = Arc::clone(&self.tenant);
         let connection = Arc::clone(&self.connection);
         if matches!(event, Event::Data(_) | Event::Message { .. }) && tenant.rate.take().is_err() {
-            tenant.counters.rate_limited.add(1);
+            tenant.counters.hit(Limit::EventsPerSecond);
             self.drive(pin!(tenant.rate.wait())).await;
         }
         self.drive(pin!(route::deliver(&tenant, &connection, event)))

@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -79,10 +80,42 @@ pub(crate) struct Target {
     tenant: String,
     /// Where the host has its admin interface.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9900")]
-    admin: SocketAddr,
+    pub(crate) admin: SocketAddr,
     /// File with its token; without one it is read from ARO_ADMIN_TOKEN.
     #[arg(long, value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
+}
+
+impl Target {
+    /// The token of the interface.
+    pub(crate) fn token(&self) -> anyhow::Result<Token> {
+        Token::read(self.admin_token_file.as_deref())
+    }
+}
+
+/// Where a host is asked again and again.
+pub(crate) struct Session {
+    address: SocketAddr,
+    token: Token,
+}
+
+impl Session {
+    pub(crate) fn new(address: SocketAddr, token: Token) -> Self {
+        Self { address, token }
+    }
+
+    /// What the host tells under a path; none if there is nothing, or something else.
+    pub(crate) async fn status<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> anyhow::Result<Option<T>> {
+        let asked = ask(self.address, &self.token, Method::GET, path, Vec::new());
+        let (status, answer) = asked.await?;
+        if status == StatusCode::UNAUTHORIZED {
+            return Err(anyhow!("the token is not that of the host"));
+        }
+        Ok(serde_json::from_value(answer).ok())
+    }
 }
 
 /// Asks a running host, and prints what it answers.

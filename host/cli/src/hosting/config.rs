@@ -2,6 +2,7 @@
 
 use super::limits::LimitsTable;
 use super::routes::{self, ListenerTable, PlannedListener, RouteTable, Through};
+use crate::arguments::LogFormatKind;
 use crate::compiler;
 use anyhow::{Context, bail};
 use aro_host::{
@@ -53,6 +54,8 @@ pub(super) struct AdminTable {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HostTable {
+    /// How lines are written: `text` or `json`.
+    log_format: Option<LogFormatKind>,
     /// Instances that run at once, divided by weight among tenants that do not say how many they want.
     instances: Option<usize>,
     /// Directory of compiled code, or `false` for none.
@@ -166,6 +169,11 @@ pub(super) struct Tenant {
 }
 
 impl Config {
+    /// How lines are to be written.
+    pub(super) fn log_format(&self) -> Option<LogFormatKind> {
+        self.host.log_format
+    }
+
     /// Reads the file. Mistakes name it, the line and the key.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)

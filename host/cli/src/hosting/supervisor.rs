@@ -5,7 +5,7 @@ use super::routes::PlannedListener;
 use crate::activation::Passed;
 use crate::{Failure, read};
 use anyhow::{Context, bail};
-use aro_host::{Host, Outcome, Program, SharedListener, TenantId};
+use aro_host::{Host, LogFormat, Outcome, Program, SharedListener, TenantId};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,6 +23,8 @@ pub(crate) struct Supervisor {
     seats: Mutex<BTreeMap<TenantId, Arc<Seat>>>,
     /// Held while the configuration is read again; what it said last.
     config: tokio::sync::Mutex<Config>,
+    /// How lines are written.
+    format: LogFormat,
     /// A program has ended.
     changed: Notify,
     stopping: watch::Sender<bool>,
@@ -53,6 +55,7 @@ impl Supervisor {
         config: Config,
         planned: Planned,
         mut passed: Vec<Passed>,
+        format: LogFormat,
     ) -> anyhow::Result<Arc<Self>> {
         let mut listeners = BTreeMap::new();
         for planned in planned.listeners {
@@ -69,6 +72,7 @@ impl Supervisor {
             listeners: Mutex::new(listeners),
             seats: Mutex::default(),
             config: tokio::sync::Mutex::new(config),
+            format,
             changed: Notify::new(),
             stopping: watch::Sender::new(false),
         };
@@ -86,6 +90,7 @@ impl Supervisor {
             Some(opened.listener.address())
         };
         tenant.settings.http_through = address(&tenant.through.http);
+        tenant.settings.log_format = self.format;
         tenant.settings.tcp_through = address(&tenant.through.tcp);
         let id = tenant.id.clone();
         let seat = Seat {

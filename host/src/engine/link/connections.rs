@@ -13,6 +13,7 @@ use crate::engine::trap;
 use crate::engine::types::{WitFilter, WitMessageKind, WitSendError, WitSocket};
 use crate::net::listener;
 use crate::net::websocket::{CloseReason, Kind};
+use crate::observe::limit::Limit;
 use crate::store::datum::Datum;
 use bytes::Bytes;
 use std::cell::OnceCell;
@@ -140,7 +141,10 @@ async fn send_wait(
     store.set_epoch_deadline(SLICE_TICKS);
     Ok(match sent {
         Ok(Ok(())) => (Ok(()),),
-        Ok(Err(Refusal::Full)) | Err(_) => (Err(WitSendError::Full),),
+        Ok(Err(Refusal::Full)) | Err(_) => {
+            store.data().scope.tenant.counters.hit(Limit::SendWait);
+            (Err(WitSendError::Full),)
+        }
         Ok(Err(Refusal::Closed)) => (Err(WitSendError::Closed),),
     })
 }
@@ -281,7 +285,7 @@ impl<'a> FanOut<'a> {
             Err(Refusal::Closed) => {}
             Err(Refusal::Full) => {
                 let tenant = &self.state.scope.tenant;
-                tenant.counters.slow_peers.add(1);
+                tenant.counters.hit(Limit::QueueBytes);
                 if tenant.settings.slow_peer == SlowPeer::Disconnect {
                     connection.outbound.close(Closing::Abort);
                 }

@@ -5,7 +5,8 @@ use crate::engine::clock::SLICE_TICKS;
 use crate::engine::state::{GuestState, Scope};
 use crate::engine::trap;
 use crate::event::{self, Chain};
-use crate::timer::{self, Repeat};
+use crate::observe::limit::Limit;
+use crate::timer::{self, Repeat, TimerError};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::component::{WasmList, WasmStr};
@@ -55,7 +56,11 @@ fn raised(store: &StoreContextMut<'_, GuestState>, subject: WasmStr) -> Result<R
         return Ok(None);
     }
     let max = tenant.settings.limits.event_depth_max;
-    Ok(Some(Chain::extend(state.chain.as_ref(), &subject, max)))
+    let chain = Chain::extend(state.chain.as_ref(), &subject, max);
+    if chain.is_err() {
+        tenant.counters.hit(Limit::EventDepth);
+    }
+    Ok(Some(chain))
 }
 
 async fn deliver(
@@ -81,6 +86,9 @@ pub(super) fn define_timers(interface: &mut Interface<'_>) -> Result<()> {
             let interval = Duration::from_millis(milliseconds);
             let scope = &store.data().scope;
             let started = timer::schedule(&scope.tenant, &scope.life, &event, interval, repeat);
+            if let Err(TimerError::TooMany { .. }) = started {
+                scope.tenant.counters.hit(Limit::Timers);
+            }
             Ok((started.map_err(|error| error.to_string()),))
         },
     )?;

@@ -6,7 +6,8 @@ use crate::conn::id::SocketId;
 use crate::engine::state::GuestState;
 use crate::engine::types::{WitFraming, WitListenOptions, WitSocket};
 use crate::net::frame::Framing;
-use crate::net::listener::{self, Request};
+use crate::net::listener::{self, ListenError, Request};
+use crate::observe::limit::Limit;
 use wasmtime::component::WasmStr;
 use wasmtime::{Result, StoreContextMut};
 
@@ -45,6 +46,9 @@ fn listen(
         half_close: options.half_close,
     };
     let opened = listener::listen(tenant, &scope.life, request);
+    if let Err(ListenError::TooMany { .. }) = opened {
+        tenant.counters.hit(Limit::Listeners);
+    }
     Ok((opened
         .map(SocketId::halves)
         .map_err(|error| error.to_string()),))

@@ -1,10 +1,11 @@
-//! `aro:program/parameters`, `aro:program/environment`, `aro:console/input`, `aro:timers/sleep`.
+//! `aro:program/parameters`, `aro:program/environment`, `aro:program/metrics`, `aro:console/input`, `aro:timers/sleep`.
 
 use super::wait::{block, wait};
 use super::{Interface, Pending};
 use crate::engine::state::GuestState;
 use crate::engine::types::WitAmount;
 use crate::input::{self, Amount};
+use crate::report::program;
 use std::time::Duration;
 use wasmtime::component::WasmStr;
 use wasmtime::{Result, StoreContextMut};
@@ -29,6 +30,17 @@ pub(super) fn define_environment(interface: &mut Interface<'_>) -> Result<()> {
         let grants = &store.data().scope.tenant.settings.grants;
         Ok((grants.environment.all(),))
     })
+}
+
+pub(super) fn define_metrics(interface: &mut Interface<'_>) -> Result<()> {
+    interface.func_wrap(
+        "read",
+        |store: StoreContextMut<'_, GuestState>, (format,): (WasmStr,)| {
+            let format = format.to_str(&store)?;
+            let tenant = &store.data().scope.tenant;
+            Ok((program::text(tenant, &format),))
+        },
+    )
 }
 
 pub(super) fn define_sleep(interface: &mut Interface<'_>) -> Result<()> {

@@ -7,6 +7,7 @@ use crate::net::listener::succession;
 use crate::net::shared::{Guest, shown_for, without_port};
 use crate::net::transport::Transport;
 use crate::net::websocket::{self, Upgrade};
+use crate::observe::traffic::Protocol;
 use crate::tenant::{Phase, Slot, Tenant};
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderName, HeaderValue};
@@ -198,11 +199,10 @@ impl Visit {
         if slots.len() >= TENANTS_MAX {
             return Err(CROWDED);
         }
-        let Some(slot) = Slot::inbound(tenant) else {
-            tenant.counters.connections_refused.add(1);
+        let Some(slot) = Slot::inbound(tenant, Protocol::Http) else {
             return Err(UNAVAILABLE);
         };
-        tenant.counters.connections_opened.add(1);
+        slot.opened();
         slots.push(slot);
         Ok(())
     }

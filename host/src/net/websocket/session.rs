@@ -19,6 +19,8 @@ const READ_BYTES: usize = 1 << 10;
 #[derive(Debug)]
 pub(crate) struct Session {
     context: WebSocketContext,
+    /// Whether a message was longer than it may be.
+    pub(crate) is_too_long: bool,
     silence: SilenceClock,
 }
 
@@ -45,6 +47,7 @@ impl Session {
             .max_frame_size(max);
         Self {
             context: WebSocketContext::new(Role::Server, Some(config)),
+            is_too_long: false,
             silence: SilenceClock::new(limits),
         }
     }
@@ -79,7 +82,10 @@ impl Session {
                     });
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                Err(Error::Capacity(error)) => (CloseReason::TOO_BIG, error.to_string()),
+                Err(Error::Capacity(error)) => {
+                    self.is_too_long = true;
+                    (CloseReason::TOO_BIG, error.to_string())
+                }
                 Err(Error::Utf8(_)) => (CloseReason::NOT_TEXT, "a text is not UTF-8".to_owned()),
                 Err(error) => (CloseReason::PROTOCOL, error.to_string()),
             };
