@@ -109,7 +109,13 @@ impl Session {
         &self,
         path: &str,
     ) -> anyhow::Result<Option<T>> {
-        let asked = ask(self.address, &self.token, Method::GET, path, Vec::new());
+        let asked = ask(
+            self.address,
+            Some(&self.token),
+            Method::GET,
+            path,
+            Vec::new(),
+        );
         let (status, answer) = asked.await?;
         if status == StatusCode::UNAUTHORIZED {
             return Err(anyhow!("the token is not that of the host"));

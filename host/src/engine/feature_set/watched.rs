@@ -86,7 +86,7 @@ impl FeatureSet {
             Err(failure) => return (replay, format!("failed: {}", failure.cause)),
         };
         let state = guest.store.data_mut();
-        state.begin(Cause::LifeCycle, allowance.cpu_time_max);
+        state.begin(Cause::LifeCycle, 0, allowance.cpu_time_max);
         state.watch = Watch::Replay(Box::new(replay));
         guest.store.set_epoch_deadline(SLICE_TICKS);
         let running = guest.run_again(self, occasion);
