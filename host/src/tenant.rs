@@ -12,6 +12,7 @@ use crate::net::buffer::BufferPool;
 use crate::net::connect::ConnectError;
 use crate::net::http::Server;
 use crate::net::http::client::Client;
+use crate::net::http::client::stream::Streams;
 use crate::observe::Counters;
 use crate::permit::Permits;
 use crate::rate::Rate;
@@ -100,6 +101,8 @@ pub(crate) struct Tenant {
     pub(crate) http: Mutex<Vec<Arc<Server>>>,
     /// Connections of requests to others.
     pub(crate) client: Client,
+    /// Streams that it follows.
+    pub(crate) client_streams: Streams,
     pub(crate) channels: Channels,
     /// One permit for each name that is being resolved.
     pub(crate) resolutions: Arc<Semaphore>,
@@ -160,6 +163,7 @@ impl Tenant {
             sockets: SocketTable::new(),
             http: Mutex::default(),
             client: Client::new(limits.request_connections_max),
+            client_streams: Streams::default(),
             channels: Channels::new(ChannelLimits {
                 channels_max: limits.channels_max,
                 name_bytes_max: limits.channel_name_bytes_max,

@@ -51,6 +51,7 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
         H::BroadcastWebSockets | H::CloseWebSocket | H::ConfigureWebSockets => {
             super::websocket::helper(function)
         }
+        H::CurrentStream | H::BroadcastEventStreams => super::event_stream::helper(function),
         H::Send => part(
             &[I32; 4],
             &[I32],
@@ -178,7 +179,8 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
         | H::FileTouch
         | H::FileCopy
         | H::FileMove
-        | H::FileRemove => super::file::helper(function),
+        | H::FileRemove
+        | H::ServeFile => super::file::helper(function),
         H::Emit => part(
             &[I32; 3],
             &[I32],
@@ -202,7 +204,7 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
             &["int", "raise"],
             &[],
         ),
-        H::Request | H::Probe => super::client::helper(function),
+        H::Request | H::Probe | H::Follow | H::OpenWebSocket => super::client::helper(function),
         H::StopServer => part(&[], &[], &[(name::HTTP_SERVER, "stop")], &[], &[]),
         H::Now => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["date"], &[]),
         H::CurrentTime => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["iso"], &[]),
@@ -246,6 +248,7 @@ pub(super) struct Body<'a> {
 }
 
 impl Body<'_> {
+    #[expect(clippy::too_many_lines, reason = "a table, one row for each helper")]
     fn write(&mut self, function: HostFunction) {
         use HostFunction as H;
         match function {
@@ -257,9 +260,13 @@ impl Body<'_> {
             | H::Unsubscribe
             | H::PublishChannel
             | H::CountChannel => self.socket(function),
-            H::BroadcastWebSockets | H::CloseWebSocket | H::ConfigureWebSockets => {
-                self.websocket(function)
-            }
+            H::BroadcastWebSockets
+            | H::CloseWebSocket
+            | H::ConfigureWebSockets
+            | H::CurrentStream
+            | H::BroadcastEventStreams
+            | H::Follow
+            | H::OpenWebSocket => self.of_http(function),
             H::Send => self.send(),
             H::Broadcast => self.broadcast(),
             H::CloseListener => self.halves().import(name::LISTENERS, "close"),
@@ -294,7 +301,8 @@ impl Body<'_> {
             | H::FileTouch
             | H::FileCopy
             | H::FileMove
-            | H::FileRemove => self.file(function),
+            | H::FileRemove
+            | H::ServeFile => self.file(function),
             H::Emit => self.emit(),
             H::Schedule => self.schedule(),
             H::CancelTimer => self.locals(2).import(name::EVENT_TIMERS, "cancel"),
@@ -317,6 +325,20 @@ impl Body<'_> {
                 .import(name::RANDOM, "get-random-u64")
                 .runtime("uuid"),
         };
+    }
+
+    /// WebSockets and streams of events, at both ends.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the caller passes functions of WebSockets and streams only"
+    )]
+    fn of_http(&mut self, function: HostFunction) -> &mut Self {
+        use HostFunction as H;
+        match function {
+            H::CurrentStream | H::BroadcastEventStreams => self.event_stream(function),
+            H::Follow | H::OpenWebSocket => self.opening(function),
+            _ => self.websocket(function),
+        }
     }
 
     fn http(&mut self, function: HostFunction) -> &mut Self {

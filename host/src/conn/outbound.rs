@@ -63,6 +63,16 @@ impl Segment {
             Payload::Shared(bytes) => bytes,
         }
     }
+
+    /// The same bytes for somebody who keeps them beyond this.
+    pub(crate) fn share(&mut self) -> Bytes {
+        let bytes = match &mut self.payload {
+            Payload::Owned(bytes) => Bytes::from(std::mem::take(bytes)),
+            Payload::Shared(bytes) => return bytes.clone(),
+        };
+        self.payload = Payload::Shared(bytes.clone());
+        bytes
+    }
 }
 
 #[derive(Debug)]
@@ -166,6 +176,8 @@ impl Outbound {
     pub(crate) fn close(&self, closing: Closing) {
         let mut state = self.state.lock();
         state.closing = state.closing.max(closing);
+        // Whoever cannot write has not looked since it was woken for what it cannot write.
+        state.woken &= closing != Closing::Abort;
         state.notify(Wake::Task);
         drop(state);
         self.room.notify_waiters();
@@ -238,6 +250,11 @@ impl Outbound {
     /// Whether the connection is to end.
     pub(crate) fn is_closing(&self) -> bool {
         self.state.lock().closing != Closing::No
+    }
+
+    /// Whether the connection is to end at once.
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.state.lock().closing == Closing::Abort
     }
 
     /// Bytes queued or being written.

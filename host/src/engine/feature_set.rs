@@ -13,6 +13,7 @@ use crate::conn::Connection;
 use crate::console::Stream;
 use crate::event::Chain;
 use crate::failure::Failure;
+use crate::files::ServedFile;
 use crate::net::buffer::Chunk;
 use crate::net::websocket::Kind;
 use aro_wit::manifest::{FeatureSet as Entry, Manifest};
@@ -50,8 +51,8 @@ pub(crate) enum Cause {
     Connection(Arc<Connection>),
     /// The last event of this chain was raised.
     Event(Arc<Chain>),
-    /// Somebody has sent a request.
-    Request,
+    /// Somebody has sent a request; the response may stay open.
+    Request(Option<Arc<Connection>>),
     /// The program starts or ends.
     LifeCycle,
 }
@@ -73,6 +74,8 @@ pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// What is sent in place of the body.
+    pub(crate) file: Option<ServedFile>,
 }
 
 /// What a feature set is run with.
@@ -178,7 +181,9 @@ impl FeatureSet {
     pub(crate) async fn run(&self, cause: Cause, call: Call) -> Result<(), Failure> {
         let limits = &self.scope.tenant.settings.limits;
         let allowance = match &cause {
-            Cause::Connection(_) | Cause::Event(_) | Cause::Request => Allowance::of_event(limits),
+            Cause::Connection(_) | Cause::Event(_) | Cause::Request(_) => {
+                Allowance::of_event(limits)
+            }
             Cause::LifeCycle => Allowance::of_end(limits),
         };
         self.execute(cause, allowance, async |guest| {
@@ -202,10 +207,14 @@ impl FeatureSet {
         .await
     }
 
-    /// Runs it for a request.
-    pub(crate) async fn request(&self, request: Request) -> Result<HttpResponse, Failure> {
+    /// Runs it for a request, whose response may stay open as `stream`.
+    pub(crate) async fn request(
+        &self,
+        request: Request,
+        stream: Option<Arc<Connection>>,
+    ) -> Result<HttpResponse, Failure> {
         let allowance = Allowance::of_event(&self.scope.tenant.settings.limits);
-        self.execute(Cause::Request, allowance, async |guest| {
+        self.execute(Cause::Request(stream), allowance, async |guest| {
             let operation =
                 guest.function(|functions| &mut functions.operation, self.exports.operation)?;
             let request = WitRequest {
@@ -217,10 +226,12 @@ impl FeatureSet {
                 body: request.body,
             };
             let (answer,) = operation.call_async(&mut guest.store, (request,)).await?;
+            let state = guest.store.data_mut().response.take();
             Ok(answer.map(|response| HttpResponse {
                 status: response.status,
                 headers: response.headers,
                 body: response.body,
+                file: state.and_then(|state| state.file),
             }))
         })
         .await
@@ -250,7 +261,7 @@ impl FeatureSet {
         let tenant = &self.scope.tenant;
         let depth = match &cause {
             Cause::Event(chain) => chain.depth(),
-            Cause::Connection(_) | Cause::Request | Cause::LifeCycle => 0,
+            Cause::Connection(_) | Cause::Request(_) | Cause::LifeCycle => 0,
         };
         let _permit = tenant.permits.acquire(depth).await;
         tenant.counters.events.add(1);
@@ -383,6 +394,7 @@ impl FeatureSet {
         // An idle instance must not keep a connection alive.
         guest.store.data_mut().connection = None;
         guest.store.data_mut().chain = None;
+        guest.store.data_mut().response = None;
         if self.scope.tenant.idle.fetch_add(1, Ordering::AcqRel) < idle_instances_max(settings) {
             let mut idle = self.idle.lock();
             if idle.len() < settings.limits.idle_instances_max {

@@ -7,6 +7,7 @@ mod client;
 mod connections;
 mod console;
 mod directory;
+mod event_streams;
 mod events;
 mod files;
 mod listeners;
@@ -50,7 +51,9 @@ pub(super) fn define(linker: &mut Linker<GuestState>, import: &str) -> Result<bo
         interface::INPUT => surroundings::define_input,
         interface::SLEEP => surroundings::define_sleep,
         interface::FILES_READING => files::define_reading,
+        interface::FILES_SERVING => files::define_serving,
         interface::FILES_WRITING => files::define_writing,
+        interface::EVENT_STREAMS => event_streams::define,
         interface::WALL_CLOCK => standard::define_wall_clock,
         interface::RANDOM => standard::define_random,
         _ => return Ok(false),

@@ -317,10 +317,12 @@ fn granted(
 ) -> Result<(), LoadError> {
     let mut needs = entry.needs.iter().filter(|need| need.interface == import);
     let (need, what, flag) = match import {
-        interface::FILES_READING | interface::FILES_WRITING if grants.directories.is_empty() => {
+        interface::FILES_READING | interface::FILES_WRITING | interface::FILES_SERVING
+            if grants.directories.is_empty() =>
+        {
             let what = match import {
-                interface::FILES_READING => "reads files",
-                _ => "changes files",
+                interface::FILES_WRITING => "changes files",
+                _ => "reads files",
             };
             (needs.next(), what.to_owned(), "--dir PATH".to_owned())
         }

@@ -9,7 +9,7 @@ use std::io::ErrorKind;
 use std::result::Result as Outcome;
 use std::sync::Arc;
 use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
-use wasmtime::{Result, StoreContextMut};
+use wasmtime::{AsContextMut, Result, StoreContextMut};
 
 type Store<'a> = StoreContextMut<'a, GuestState>;
 
@@ -133,6 +133,36 @@ pub(super) fn define_writing(interface: &mut LinkerInstance<'_, GuestState>) -> 
     )?;
     interface.func_wrap_async("remove", |store: Store<'_>, (path,): (WasmStr,)| {
         one(store, path, REMOVE, Files::remove)
+    })
+}
+
+pub(super) fn define_serving(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+    interface.func_wrap_async("respond-with", respond_with)
+}
+
+fn respond_with<'a>(store: Store<'a>, (path,): (WasmStr,)) -> Pending<'a, (Outcome<(), String>,)> {
+    let path = owned(&store, path);
+    let files = Arc::clone(&store.data().scope.tenant.files);
+    Box::new(async move {
+        let path = path?;
+        let mut store = store;
+        let work = move || {
+            files
+                .serve(&path)
+                .map_err(|refused| READ.say(&refused, &path, &path))
+        };
+        let opened = match block(store.as_context_mut(), work).await? {
+            Ok(file) => file,
+            Err(error) => return Ok((Err(error),)),
+        };
+        let response = store.data_mut().response.as_mut();
+        Ok((match response {
+            Some(response) => {
+                response.file = Some(opened);
+                Ok(())
+            }
+            None => Err("only the answer to a request can be a file".to_owned()),
+        },))
     })
 }
 
