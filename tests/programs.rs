@@ -6,7 +6,7 @@
 //! The expectation is standard output; where there is more to expect, lines `--- stderr ---` and `--- exit 1 ---` begin the other parts. Beside it, `arguments.txt` or `<name>.args` holds what follows `--` on the command line, one argument a line; `environment.txt` or `<name>.env` lines `NAME=value`; `input.txt` or `<name>.in` the standard input. Expectations are written by hand from the specification: nothing here writes them.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use harness::{binary, repository};
+use harness::{binary, caches, repository};
 use libtest_mimic::{Arguments, Failed, Trial};
 use std::fmt::Write as _;
 use std::io::{Read, Write as _};
@@ -102,6 +102,7 @@ fn run(host: &Path, case: &Case) -> Result<(), Failed> {
         .arg("run")
         .arg(&case.program)
         .current_dir(scratch.path())
+        .env("XDG_CACHE_HOME", caches())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());

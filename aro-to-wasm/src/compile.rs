@@ -1,8 +1,8 @@
 //! A whole program to one `app.wasm`.
 
 use aro_wit::manifest::{
-    FORMAT, FeatureSet as Entry, Manifest, NOTIFICATION_SENT, Origin, STATE_CHANGED, Trigger,
-    repository_changed, repository_evicted,
+    FILE_CREATED, FILE_DELETED, FILE_MODIFIED, FORMAT, FeatureSet as Entry, KEY_PRESSED, Manifest,
+    NOTIFICATION_SENT, Origin, STATE_CHANGED, Trigger, repository_changed, repository_evicted,
 };
 use indexmap::{IndexMap, IndexSet};
 
@@ -17,11 +17,12 @@ use crate::ir::Role;
 use crate::lower::{Facts, Job, lower};
 use crate::nested::{self, ComponentError};
 use crate::program::{
-    FeatureSet, GuardCondition, Program, SocketEvent, Trigger as Kind, WebSocketEvent,
+    FeatureSet, FileEvent, GuardCondition, Program, SocketEvent, Trigger as Kind, WebSocketEvent,
 };
 use crate::repositories;
 use crate::runtime::Runtime;
 use crate::source::{Lines, SourceFile};
+use crate::sources;
 use crate::syntax::ast::Target;
 use crate::syntax::walk;
 use crate::template::FOLDER;
@@ -41,6 +42,8 @@ pub struct Input {
     pub stores: Vec<SourceFile>,
     /// Hand-written components as file stem and bytes, in name order.
     pub components: Vec<(String, Vec<u8>)>,
+    /// Whether the program tells its statements and what they bind, by way of `aro:debug/trace`, which hosts provide to replays only.
+    pub traced: bool,
 }
 
 /// What came of it.
@@ -100,6 +103,7 @@ enum Build {
 }
 
 fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
+    let sources = (build == Build::Program).then(|| sources::section(&input));
     let crate::Checked {
         program,
         mut files,
@@ -123,19 +127,13 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
     };
     let mut facts = facts(&program, &files, templates);
     facts.api = api.as_ref();
+    facts.is_traced = input.traced;
     if build == Build::Tests {
-        facts.tested = program
-            .feature_sets
-            .iter()
-            .map(|set| (crate::lower::plain_name(&set.syntax.name), &set.syntax))
-            .collect();
+        let sets = program.feature_sets.iter().map(|set| &set.syntax);
+        let named = sets.map(|set| (crate::lower::plain_name(&set.name), set));
+        facts.tested = named.collect();
     }
-    for set in &program.feature_sets {
-        linker.set(set, build, &facts);
-    }
-    if build == Build::Program {
-        linker.nest(input.components, api.as_ref())?;
-    }
+    linker.program(&program, input.components, build, &facts)?;
     let Linker {
         contract,
         runtime,
@@ -164,7 +162,12 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
         websockets: program.uses_websockets,
         repositories: repositories::declare(&program, &input.stores),
     };
-    let bytes = artifact::emit(&components, &manifest, &contract, &runtime);
+    let bytes = artifact::emit(
+        &components,
+        &manifest,
+        sources.as_deref(),
+        (&contract, &runtime),
+    );
     Ok(Compiled {
         artifact: Some(Artifact { bytes, manifest }),
         diagnostics,
@@ -185,6 +188,22 @@ struct Linker {
 }
 
 impl Linker {
+    fn program(
+        &mut self,
+        program: &Program,
+        components: Vec<(String, Vec<u8>)>,
+        build: Build,
+        facts: &Facts<'_>,
+    ) -> Result<(), RefusedComponent> {
+        for set in &program.feature_sets {
+            self.set(set, build, facts);
+        }
+        if build == Build::Program {
+            self.nest(components, facts.api)?;
+        }
+        Ok(())
+    }
+
     fn set(&mut self, set: &FeatureSet, build: Build, facts: &Facts<'_>) {
         match (build, job(set, facts.api)) {
             (Build::Tests, _) if set.trigger == Kind::Test => {
@@ -372,6 +391,7 @@ fn facts<'a>(
         listeners: program.resources.iter().map(String::as_str).collect(),
         links: program.links.iter().map(String::as_str).collect(),
         has_websockets: program.uses_websockets,
+        is_traced: false,
         has_sockets: !program.resources.is_empty()
             || program
                 .feature_sets
@@ -405,6 +425,7 @@ fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigg
         Kind::Tcp(event) | Kind::Socket(Some(event)) => match event {
             SocketEvent::Connected => (Role::TcpConnected, Trigger::TcpConnected),
             SocketEvent::Data => (Role::TcpData, Trigger::TcpData),
+            SocketEvent::Finished => (Role::TcpFinished, Trigger::TcpFinished),
             SocketEvent::Disconnected => (Role::TcpDisconnected, Trigger::TcpDisconnected),
         },
         Kind::WebSocket {
@@ -412,6 +433,15 @@ fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigg
             path,
         } => websocket_job(*event, path.clone()),
         Kind::Domain(event) => (Role::Event, Trigger::Event(event.clone())),
+        Kind::File(Some(event)) => {
+            let subject = match event {
+                FileEvent::Created => FILE_CREATED,
+                FileEvent::Modified => FILE_MODIFIED,
+                FileEvent::Deleted => FILE_DELETED,
+            };
+            (Role::Event, Trigger::Event(subject.to_owned()))
+        }
+        Kind::KeyPress => (Role::Event, Trigger::Event(KEY_PRESSED.to_owned())),
         Kind::Notification => (Role::Event, Trigger::Event(NOTIFICATION_SENT.to_owned())),
         Kind::State {
             field,
@@ -500,7 +530,7 @@ fn not_compiled(set: &FeatureSet) -> Option<Diagnostic> {
         // Actions are compiled into their callers; tests are no part of the program.
         Kind::Action | Kind::Test => return None,
         // The checker has said that its name selects no event.
-        Kind::Socket(None) | Kind::WebSocket { event: None, .. } => return None,
+        Kind::Socket(None) | Kind::File(None) | Kind::WebSocket { event: None, .. } => return None,
         Kind::None => {
             return Some(
                 Diagnostic::new(Code::NeverRun, set.syntax.header, format!("nothing runs `{}`", set.syntax.name))

@@ -54,6 +54,8 @@ pub(crate) enum Role {
     TcpConnected,
     /// `aro:net/tcp-data`: two halves of the socket, address and length of the data.
     TcpData,
+    /// `aro:net/tcp-finished`: two halves of the socket.
+    TcpFinished,
     /// `aro:net/tcp-disconnected`: two halves of the socket, address and length of the reason.
     TcpDisconnected,
     /// `aro:net/websocket-connected`: two halves of the socket.
@@ -81,7 +83,7 @@ impl Role {
         match self {
             Role::Start | Role::Test => &[],
             Role::End => &[Flag, Flag, Flag],
-            Role::TcpConnected | Role::WebSocketConnected => &[Long, Long],
+            Role::TcpConnected | Role::TcpFinished | Role::WebSocketConnected => &[Long, Long],
             Role::TcpData | Role::TcpDisconnected | Role::WebSocketDisconnected => {
                 &[Long, Long, Flag, Flag]
             }
@@ -381,6 +383,12 @@ pub(crate) enum HostFunction {
     CloseListener,
     /// (socket value): closes a connection
     CloseConnection,
+    /// (index): tells that a statement begins
+    TraceStatement,
+    /// (name text, value): tells that a name is bound
+    TraceBound,
+    /// (socket value): ends our direction of a connection
+    FinishConnection,
     /// (socket value) → map of facts, or null
     Describe,
     /// (name text) → socket, or unbound
@@ -409,6 +417,8 @@ pub(crate) enum HostFunction {
     Environment,
     /// () → map
     EnvironmentAll,
+    /// (format text) → text
+    Metrics,
     /// () → map
     Parameters,
     /// (amount flag) → text, zero at the end of the input, minus one and a message after a failure
@@ -437,6 +447,10 @@ pub(crate) enum HostFunction {
     FileMove,
     /// (path slice) → 1, or 0 and a message
     FileRemove,
+    /// (path slice) → 1, or 0 and a message
+    FileWatch,
+    /// ()
+    FileUnwatch,
     /// (subject text, payload) → 1, or 0 and a message
     Emit,
     /// (event text, interval value, milliseconds of its unit, once flag, message text for an interval that is no number) → seconds, or zero and a message

@@ -15,6 +15,7 @@ pub mod program;
 mod repositories;
 mod runtime;
 pub mod source;
+pub mod sources;
 pub mod syntax;
 mod template;
 

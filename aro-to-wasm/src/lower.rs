@@ -13,6 +13,7 @@ mod fold;
 mod scope;
 mod sentence;
 mod statement;
+mod trace;
 mod trigger;
 mod websocket;
 
@@ -52,6 +53,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) has_state_handlers: bool,
     /// Whether it has WebSockets.
     pub(crate) has_websockets: bool,
+    /// Whether it tells its steps, for a replay.
+    pub(crate) is_traced: bool,
     /// Whether the program has sockets at all.
     pub(crate) has_sockets: bool,
     /// Templates by their path in the folder of templates, with their place among the files.
@@ -149,11 +152,12 @@ pub(crate) fn lower(set: &FeatureSet, job: Job, facts: &Facts<'_>) -> Lowered {
         shared.unit.functions.push(function);
         next += 1;
     }
-    shared
-        .unit
-        .functions
-        .iter_mut()
-        .for_each(crate::optimise::optimise);
+    for function in &mut shared.unit.functions {
+        if facts.is_traced {
+            trace::tell_statements(&mut function.body);
+        }
+        crate::optimise::optimise(function);
+    }
     Lowered {
         unit: shared.unit,
         statements: shared.statements,
@@ -339,6 +343,7 @@ impl<'s, 'a> Body<'s, 'a> {
             | Role::Event
             | Role::TcpConnected
             | Role::TcpData
+            | Role::TcpFinished
             | Role::TcpDisconnected
             | Role::WebSocketConnected
             | Role::WebSocketMessage

@@ -41,6 +41,7 @@ pub enum ComponentError {
 const HANDLERS: &[Trigger] = &[
     Trigger::TcpConnected,
     Trigger::TcpData,
+    Trigger::TcpFinished,
     Trigger::TcpDisconnected,
     Trigger::WebSocketConnected(None),
     Trigger::WebSocketMessage(None),

@@ -25,6 +25,16 @@ pub mod data {
     });
 }
 
+pub mod finished {
+    wit_bindgen::generate!({
+        path: ["../wit/log", "../wit/net", "world"],
+        world: "aro:guest/finished",
+        generate_all,
+        pub_export_macro: true,
+        export_macro_name: "export_finished",
+    });
+}
+
 pub mod disconnected {
     wit_bindgen::generate!({
         path: ["../wit/log", "../wit/net", "../wit/http", "world"],

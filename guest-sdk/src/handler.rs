@@ -25,6 +25,15 @@ pub trait TcpHandler {
         Ok(())
     }
 
+    /// The peer has sent its last byte and still receives: only on connections that were opened with `half_close`. Export with [`export_tcp_finished!`](crate::export_tcp_finished).
+    ///
+    /// # Errors
+    /// What the host is to log.
+    fn finished(connection: Connection) -> Result<(), Failure> {
+        let _ = connection;
+        Ok(())
+    }
+
     /// The connection is gone. Export with [`export_tcp_disconnected!`](crate::export_tcp_disconnected).
     ///
     /// # Errors
@@ -115,6 +124,14 @@ macro_rules! export_tcp_data {
     ($handler:ty) => {
         extern crate alloc as __aro_alloc;
         $crate::__export_event!($handler as TcpHandler, data, tcp_data, export_data, data(data: __aro_alloc::vec::Vec<u8>));
+    };
+}
+
+/// Exports [`TcpHandler::finished`] of a type.
+#[macro_export]
+macro_rules! export_tcp_finished {
+    ($handler:ty) => {
+        $crate::__export_event!($handler as TcpHandler, finished, tcp_finished, export_finished, finished());
     };
 }
 

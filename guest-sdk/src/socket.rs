@@ -71,6 +71,8 @@ pub struct ListenOptions<'a> {
     pub frame_bytes_max: u32,
     /// Whether other processes may share the port.
     pub reuse_port: bool,
+    /// Whether peers that finish sending go on receiving, and [`TcpHandler::finished`](crate::TcpHandler::finished) tells of them.
+    pub half_close: bool,
 }
 
 impl Default for ListenOptions<'_> {
@@ -80,6 +82,7 @@ impl Default for ListenOptions<'_> {
             framing: Framing::Raw,
             frame_bytes_max: 0,
             reuse_port: false,
+            half_close: false,
         }
     }
 }
@@ -93,6 +96,8 @@ pub struct ConnectOptions {
     pub frame_bytes_max: u32,
     /// How long it may take; 0 for the operator's default.
     pub timeout_milliseconds: u32,
+    /// Whether a peer that finishes sending goes on receiving, and [`TcpHandler::finished`](crate::TcpHandler::finished) tells of it.
+    pub half_close: bool,
 }
 
 impl Default for ConnectOptions {
@@ -101,6 +106,7 @@ impl Default for ConnectOptions {
             framing: Framing::Raw,
             frame_bytes_max: 0,
             timeout_milliseconds: 0,
+            half_close: false,
         }
     }
 }
@@ -172,6 +178,7 @@ impl Connection {
             framing,
             frame_bytes_max: options.frame_bytes_max,
             timeout: options.timeout_milliseconds,
+            half_close: options.half_close,
         };
         outbound::connect(host, port, name, options).map(Self)
     }
@@ -187,6 +194,11 @@ impl Connection {
     /// Removes the connection from a channel.
     pub fn unsubscribe(self, channel: Channel<'_>) {
         channels::unsubscribe(self.0, channel.0);
+    }
+
+    /// Ends our direction after its queue is flushed: the peer reads to an end of stream and may send on. A WebSocket is closed.
+    pub fn finish(self) {
+        connections::finish(self.0);
     }
 
     /// Closes the connection after its queue is flushed.
@@ -211,6 +223,7 @@ impl Listener {
             framing: options.framing,
             frame_bytes_max: options.frame_bytes_max,
             reuse_port: options.reuse_port,
+            half_close: options.half_close,
         };
         listeners::listen(port, name, &options).map(Self)
     }

@@ -76,6 +76,8 @@ pub struct InvalidWasm(BinaryReaderError);
 /// The parts of a valid artefact.
 #[derive(Debug)]
 pub(crate) struct Artifact<'a> {
+    /// All of it.
+    pub(crate) file: &'a [u8],
     pub(crate) manifest: Manifest,
     /// The value runtime; absent when no feature set was compiled from ARO.
     pub(crate) runtime: Option<&'a [u8]>,
@@ -124,6 +126,7 @@ pub(crate) fn dissect<'a>(
         });
     }
     Ok(Artifact {
+        file,
         manifest,
         runtime: parts.runtime,
         components: parts.components,

@@ -3,7 +3,8 @@
 use crate::console::ConsoleSink;
 use crate::grants::{Grants, Parameters};
 use crate::net::tls;
-use std::net::IpAddr;
+use crate::observe::log::LogFormat;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,6 +26,10 @@ pub struct Settings {
     pub socket_port_override: Option<u16>,
     /// Replaces the port of the HTTP server, whatever the program says (runtime.md 4.1.1).
     pub http_port_override: Option<u16>,
+    /// Address of the shared listener through which the HTTP server is reached; it opens no port of its own then.
+    pub http_through: Option<SocketAddr>,
+    /// The same for the first listener that a program opens.
+    pub tcp_through: Option<SocketAddr>,
     /// Whether a failed request is answered with the sentence of its statement only, without values and places.
     pub terse_errors: bool,
     /// What of the contract of a program is looked at.
@@ -37,6 +42,8 @@ pub struct Settings {
     pub prefix: Prefix,
     /// What every line of the console begins with; empty for nothing.
     pub line_prefix: String,
+    /// How lines of the console are written.
+    pub log_format: LogFormat,
     /// How much the tenant may compute where several want to, in proportion to the others.
     pub weight: u32,
     /// What programs may reach of the machine.
@@ -51,8 +58,14 @@ pub struct Settings {
     pub parameters: Parameters,
     /// How much of a value runtime is compiled.
     pub runtime_code: RuntimeCode,
+    /// Where Wasm becomes machine code.
+    pub compile_in: CompileIn,
+    /// Directory of compiled code, which is made where it is missing; without one, or with one that others can write to, every start compiles.
+    pub code_cache: Option<PathBuf>,
     /// Directory of the data files of repositories; without one they end with the process.
     pub data: Option<PathBuf>,
+    /// Directory in which events are recorded, so that they can be run again; none records nothing.
+    pub record: Option<PathBuf>,
     /// Files that repositories are written back to (runtime.md 7.7).
     pub store_files: Vec<StoreFile>,
 }
@@ -84,6 +97,15 @@ pub enum RuntimeCode {
     Shared,
     /// What the program calls: a program starts sooner, and shares no machine code with others.
     Needed,
+}
+
+/// Where Wasm becomes machine code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CompileIn {
+    /// In the host's own process: for programs that are trusted not to make compiling slow or large.
+    Process,
+    /// In a child, which has the limits of [`ArtifactLimits`] and is ended after each program. It is this executable file, called with `compile-parts --memory-bytes BYTES --cpu-seconds SECONDS`; it limits itself and calls [`compile_parts`](crate::compile_parts) with its input and output. It must be built from the same sources as the host.
+    Child(PathBuf),
 }
 
 /// A file that a repository is written back to.
@@ -170,6 +192,8 @@ pub struct Limits {
     pub subscriptions_max: usize,
     /// Open listeners.
     pub listeners_max: usize,
+    /// Directories that a program watches.
+    pub watched_directories_max: usize,
     /// Bytes queued for one connection.
     pub queue_bytes_max: usize,
     /// Messages queued for one connection.
@@ -222,6 +246,10 @@ pub struct Limits {
     pub answer_bytes_max: usize,
     /// Bytes of all repositories and published variables.
     pub state_bytes_max: usize,
+    /// What host functions answer during one event, as far as it is recorded.
+    pub record_event_bytes_max: usize,
+    /// All recorded events; the oldest make room.
+    pub record_bytes_max: usize,
     /// Published variables.
     pub published_max: usize,
     /// One console line; the rest is cut off.
@@ -260,6 +288,7 @@ impl Default for Limits {
             channel_name_bytes_max: 256,
             subscriptions_max: 256,
             listeners_max: 64,
+            watched_directories_max: 16,
             queue_bytes_max: 1 << 20,
             queue_messages_max: 16_384,
             queue_low_bytes: 256 << 10,
@@ -286,6 +315,8 @@ impl Default for Limits {
             repositories_max: 1000,
             answer_bytes_max: 16 << 20,
             state_bytes_max: 256 << 20,
+            record_event_bytes_max: 1 << 20,
+            record_bytes_max: 256 << 20,
             published_max: 1000,
             console_line_bytes_max: 64 << 10,
             input_bytes_max: 16 << 20,
@@ -309,6 +340,14 @@ pub struct ArtifactLimits {
     pub memories_per_component_max: u64,
     /// Tables of one nested component.
     pub tables_per_component_max: u64,
+    /// Address space of a process that compiles, its own code included.
+    pub compile_memory_bytes_max: u64,
+    /// CPU time in which the parts of one program are compiled, in whole seconds.
+    pub compile_cpu_time_max: Duration,
+    /// Time in which the parts of one program are compiled.
+    pub compile_wall_time_max: Duration,
+    /// Files of compiled code; the ones that were not used for longest are deleted first.
+    pub code_cache_bytes_max: u64,
 }
 
 impl Default for ArtifactLimits {
@@ -319,6 +358,10 @@ impl Default for ArtifactLimits {
             functions_max: 200_000,
             memories_per_component_max: 2,
             tables_per_component_max: 4,
+            compile_memory_bytes_max: 2 << 30,
+            compile_cpu_time_max: Duration::from_secs(60),
+            compile_wall_time_max: Duration::from_secs(120),
+            code_cache_bytes_max: 1 << 30,
         }
     }
 }
@@ -405,11 +448,14 @@ impl Settings {
             bind,
             socket_port_override: None,
             http_port_override: None,
+            http_through: None,
+            tcp_through: None,
             terse_errors: true,
             websocket_origins: Vec::new(),
             console: ConsoleSink::Process(crate::console::Overflow::DropNewest),
             prefix: Prefix::FeatureSet,
             line_prefix: String::new(),
+            log_format: LogFormat::Text,
             weight: 1,
             grants: Grants::default(),
             tls: None,
@@ -418,7 +464,10 @@ impl Settings {
             authorities: Vec::new(),
             parameters: Parameters::default(),
             runtime_code: RuntimeCode::Shared,
+            compile_in: CompileIn::Process,
+            code_cache: None,
             data: None,
+            record: None,
             store_files: Vec::new(),
         }
     }
@@ -529,6 +578,9 @@ impl Limits {
         within("request_connections_max", connections, CONNECTIONS_POSSIBLE)?;
         within("request_answer_bytes_max", answer, MEMORY_POSSIBLE)?;
         within("websockets_max", self.websockets_max, CONNECTIONS_POSSIBLE)?;
+        let (event, all) = (self.record_event_bytes_max, self.record_bytes_max);
+        within("record_event_bytes_max", event, usize::MAX)?;
+        within("record_bytes_max", all, usize::MAX)?;
         within(
             "http_requests_max",
             self.http_requests_max,

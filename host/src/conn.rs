@@ -5,6 +5,7 @@ pub(crate) mod id;
 pub(crate) mod outbound;
 pub(crate) mod table;
 
+use crate::net::connect::{Request, target};
 use crate::net::event_stream;
 use crate::net::frame::{Framing, HEAD_BYTES};
 use crate::net::listener::Listener;
@@ -45,15 +46,17 @@ pub(crate) struct Link {
     framing: Framing,
     /// Path of the URL, where it is a WebSocket.
     websocket: Option<String>,
+    half_close: bool,
 }
 
 impl Origin {
-    pub(crate) fn outbound(name: &str, target: &str, port: u16, framing: Framing) -> Self {
+    pub(crate) fn outbound(request: &Request) -> Self {
         Self::Outbound(Box::new(Link {
-            name: name.to_owned(),
-            target: target.to_owned(),
-            port,
-            framing,
+            name: request.name.clone(),
+            target: target(request),
+            port: request.port,
+            framing: request.framing,
+            half_close: request.half_close,
             websocket: None,
         }))
     }
@@ -64,6 +67,7 @@ impl Origin {
             target,
             port,
             framing: Framing::Raw,
+            half_close: false,
             websocket: Some(path),
         }))
     }
@@ -182,6 +186,15 @@ impl Connection {
         }
     }
 
+    /// Whether it outlives the end of what its peer sends.
+    pub(crate) fn keeps_half(&self) -> bool {
+        match &self.origin {
+            Origin::Inbound { listener, .. } => listener.half_close,
+            Origin::Outbound(link) => link.half_close,
+            Origin::WebSocket(_) | Origin::EventStream(_) => false,
+        }
+    }
+
     /// Queues a copy of `data` without waiting.
     pub(crate) fn send(&self, data: &[u8], kind: Kind, wake: Wake) -> Result<(), Refusal> {
         if let Some(message) = self.rewritten(data, kind) {
@@ -225,6 +238,15 @@ impl Connection {
             self.outbound.close_with(&reason.frame());
         } else {
             self.outbound.close(Closing::Flush);
+        }
+    }
+
+    /// Ends our direction after everything queued has been written. A WebSocket closes both at once (RFC 6455 5.5.1).
+    pub(crate) fn finish(&self) {
+        if self.is_websocket() {
+            self.close(CloseReason::NORMAL);
+        } else {
+            self.outbound.close(Closing::Finish);
         }
     }
 

@@ -1,5 +1,9 @@
 //! Program output: whole lines, written by a thread of its own so that a reader who has stopped reading never blocks an executor.
 
+use crate::config::Settings;
+use crate::failure::Failure;
+use crate::observe::log::{LogFormat, Record};
+use aro_wit::manifest::{FeatureSet, Manifest};
 use parking_lot::{Condvar, Mutex};
 use std::borrow::Cow;
 use std::io::Write;
@@ -81,21 +85,35 @@ impl Captured {
 #[derive(Debug, Clone)]
 pub(crate) struct Console {
     sink: ConsoleSink,
-    /// What every line begins with.
+    /// What every line of text begins with.
     prefix: Arc<str>,
+    pub(crate) format: LogFormat,
+    tenant: Arc<str>,
 }
 
 impl Console {
-    pub(crate) fn new(sink: ConsoleSink, prefix: &str) -> Self {
+    pub(crate) fn new(settings: &Settings, tenant: &str) -> Self {
         Self {
-            sink,
-            prefix: prefix.into(),
+            sink: settings.console.clone(),
+            prefix: settings.line_prefix.as_str().into(),
+            format: settings.log_format,
+            tenant: tenant.into(),
         }
+    }
+
+    /// A line of the host itself about the tenant.
+    fn record(&self, stream: Stream) -> Record {
+        let level = match stream {
+            Stream::Output => "info",
+            Stream::Error => "error",
+        };
+        Record::new(level, "host", &self.tenant)
     }
 
     /// The line as it is written: behind the prefix, also where a program has written several at once.
     fn prefixed<'a>(&self, line: &'a str) -> Cow<'a, str> {
-        if self.prefix.is_empty() {
+        // A record names its tenant.
+        if self.prefix.is_empty() || self.format == LogFormat::Json {
             return Cow::Borrowed(line);
         }
         let lines = line.split('\n');
@@ -121,7 +139,33 @@ impl Console {
     }
 
     /// Writes a line of the host itself: dropped rather than waited for.
-    pub(crate) fn write(&self, stream: Stream, line: &str) {
+    pub(crate) fn write(&self, stream: Stream, text: &str) {
+        match self.format {
+            LogFormat::Text => self.put(stream, text),
+            LogFormat::Json => self.put(stream, &self.record(stream).end(text)),
+        }
+    }
+
+    /// Writes what is said of a failed execution; `text` is what people read.
+    pub(crate) fn fail(
+        &self,
+        stream: Stream,
+        text: &str,
+        of: (&Manifest, &FeatureSet),
+        failure: &Failure,
+    ) {
+        match self.format {
+            LogFormat::Text => self.put(stream, text),
+            LogFormat::Json => {
+                let record = self.record(Stream::Error).failure(of, failure);
+                // What people read in many lines the record has as fields.
+                let message = text.lines().next().unwrap_or_default();
+                self.put(stream, &record.end(message));
+            }
+        }
+    }
+
+    fn put(&self, stream: Stream, line: &str) {
         match &self.sink {
             ConsoleSink::Process(_) => {
                 writer(stream).push(&self.prefixed(line), Overflow::DropNewest);

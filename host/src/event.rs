@@ -3,6 +3,7 @@
 use crate::console::Stream;
 use crate::engine::feature_set::{Call, Cause};
 use crate::engine::state::Scope;
+use crate::observe::limit::Limit;
 use crate::route::Routes;
 use crate::tenant::Tenant;
 use futures_util::future::join_all;
@@ -160,7 +161,11 @@ fn detached_all(audience: &impl Audience, subject: &str, count: usize) -> Option
     let tenant = audience.tenant();
     let permit = Arc::clone(&tenant.detached).try_acquire_owned().ok();
     if permit.is_none() {
-        tenant.counters.events_dropped.add(count as u64);
+        tenant
+            .counters
+            .limits
+            .of(Limit::DetachedEvents)
+            .add(count as u64);
         let max = tenant.settings.limits.detached_events_max;
         let what = match count {
             1 => format!("event {subject} is dropped"),

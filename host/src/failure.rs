@@ -1,5 +1,7 @@
 //! What a failed execution says to the people who run the program (runtime.md 2.7).
 
+use crate::observe::executions::Ending;
+use crate::observe::faults::Circumstances;
 use aro_wit::manifest::{FeatureSet, Manifest, Statement};
 use std::fmt::Write;
 
@@ -25,11 +27,32 @@ pub(crate) struct Failure {
     pub(crate) cause: String,
     /// Names that the statement mentions, with their text.
     pub(crate) trace: Vec<(String, String)>,
+    /// How it ended the execution.
+    pub(crate) ending: Ending,
+    /// The event that it ended; none until the execution is over.
+    pub(crate) circumstances: Option<Box<Circumstances>>,
 }
 
 impl Failure {
+    /// A failure that the program found.
+    pub(crate) fn of_program(
+        statement: Option<u32>,
+        kind: FailureKind,
+        cause: String,
+        trace: Vec<(String, String)>,
+    ) -> Self {
+        Self {
+            statement,
+            kind,
+            cause,
+            trace,
+            ending: Ending::Failed,
+            circumstances: None,
+        }
+    }
+
     /// A failure that the host found: a limit, a trap.
-    pub(crate) fn of_host(statement: Option<u32>, cause: String) -> Self {
+    pub(crate) fn of_host(statement: Option<u32>, cause: String, ending: Ending) -> Self {
         let kind = if statement.is_some() {
             FailureKind::Action
         } else {
@@ -40,14 +63,20 @@ impl Failure {
             kind,
             cause,
             trace: Vec::new(),
+            ending,
+            circumstances: None,
         }
+    }
+
+    /// The statement that failed, if it is known.
+    pub(crate) fn statement_in<'a>(&self, feature_set: &'a FeatureSet) -> Option<&'a Statement> {
+        let index = usize::try_from(self.statement?).ok()?;
+        feature_set.statements.get(index)
     }
 
     /// The full description, without a prefix.
     pub(crate) fn describe(&self, manifest: &Manifest, feature_set: &FeatureSet) -> String {
-        let statement = self
-            .statement
-            .and_then(|index| feature_set.statements.get(usize::try_from(index).ok()?));
+        let statement = self.statement_in(feature_set);
         let mut text = match (self.kind, statement) {
             (FailureKind::Action, Some(statement)) => {
                 format!("Runtime Error: {}", statement.sentence)
@@ -80,9 +109,7 @@ impl Failure {
 
     /// The first line of the description, without values and places.
     pub(crate) fn sentence(&self, feature_set: &FeatureSet) -> String {
-        let statement = self
-            .statement
-            .and_then(|index| feature_set.statements.get(usize::try_from(index).ok()?));
+        let statement = self.statement_in(feature_set);
         match (self.kind, statement) {
             (FailureKind::Action, Some(statement)) => statement.sentence.clone(),
             _ => format!("Cannot answer as {}.", feature_set.name),
@@ -119,6 +146,7 @@ fn line(text: &mut String, label: &str, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::observe::limit::Limit;
     use aro_wit::manifest::{FORMAT, Origin, Statement, Trigger};
 
     fn program() -> Manifest {
@@ -153,12 +181,8 @@ mod tests {
     }
 
     fn failure(kind: FailureKind, cause: &str) -> Failure {
-        Failure {
-            statement: Some(0),
-            kind,
-            cause: cause.into(),
-            trace: vec![("user".into(), "\"ann\"".into())],
-        }
+        let trace = vec![("user".into(), "\"ann\"".into())];
+        Failure::of_program(Some(0), kind, cause.into(), trace)
     }
 
     #[test]
@@ -194,10 +218,8 @@ mod tests {
     #[test]
     fn handler_errors_start_with_their_own_words() {
         let manifest = program();
-        let failure = Failure {
-            statement: None,
-            ..Failure::of_host(None, "needs more than 64 MiB of memory".into())
-        };
+        let cause = "needs more than 64 MiB of memory".into();
+        let failure = Failure::of_host(None, cause, Ending::Limited(Limit::Memory));
         insta::assert_snapshot!(failure.in_handler(&manifest, &manifest.feature_sets[0]), @"
         Handler error: needs more than 64 MiB of memory
           Feature: getUser

@@ -2,6 +2,7 @@
 
 mod entry;
 mod glob;
+pub(crate) mod monitor;
 mod place;
 
 use crate::config::Limits;

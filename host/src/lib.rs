@@ -17,6 +17,7 @@ mod net;
 mod observe;
 mod permit;
 mod rate;
+mod record;
 mod release;
 mod report;
 mod route;
@@ -27,15 +28,25 @@ mod timer;
 
 pub use artifact::{ArtifactError, InvalidWasm};
 pub use config::{
-    ArtifactLimits, ContractChecks, Isolation, Limits, Prefix, RuntimeCode, Settings,
+    ArtifactLimits, CompileIn, ContractChecks, Isolation, Limits, Prefix, RuntimeCode, Settings,
     SettingsError, SlowPeer, StoreFile, TlsIdentity,
 };
 pub use console::{Captured, ConsoleSink, Overflow, Stream, flush};
-pub use engine::{EngineError, EngineStartError, LoadError};
+pub use engine::{CompileError, EngineError, EngineStartError, LoadError, compile_parts};
 pub use grants::{Environment, Grants, Outbound, Parameters, Ports, TargetError, Targets};
+pub use net::shared::{
+    HostPattern, PathPrefix, PatternError, ShareError, SharedListener, SharedProtocol, SharedRoute,
+    SharedSettings,
+};
 pub use observe::Observed;
+pub use observe::durations::{Durations, quantile};
+pub use observe::executions::FeatureSetStatus;
+pub use observe::faults::Fault;
+pub use observe::log::{LogFormat, timestamp};
+pub use observe::traffic::ProtocolStatus;
+pub use record::replay::{Line, RecordedEvent, ReplayError, Replayed, replay};
 pub use release::{Consent, DeployError, Release};
-pub use report::TenantStatus;
+pub use report::{ProcessStatus, QueueStatus, TenantDetail, TenantStatus};
 pub use serve::{Entries, Host, HostError, Outcome, Program, TestOutcome};
 pub use store::{SeedError, StateError, StoreOpenError};
 pub use tenant::{TenantId, TenantIdError};

@@ -7,6 +7,7 @@
 use crate::conn::id::SocketId;
 use crate::engine::feature_set::Response;
 use crate::failure::Failure;
+use crate::files::monitor::Monitors;
 use crate::net::websocket::Configuration;
 use crate::route::Routes;
 use crate::tenant::Tenant;
@@ -60,6 +61,8 @@ pub(crate) struct Life {
     pub(crate) succeeds: bool,
     /// Timers that its start has started.
     pub(crate) timers: Timers,
+    /// Directories that its start watches.
+    pub(crate) monitors: Monitors,
     pub(crate) claims: Mutex<Claims>,
     /// What it has said of its WebSockets.
     pub(crate) websocket: Mutex<Configuration>,
@@ -78,6 +81,7 @@ impl Life {
         let life = Self {
             succeeds,
             timers: Timers::default(),
+            monitors: Monitors::default(),
             claims: Mutex::default(),
             websocket: Mutex::default(),
             port_override_used: AtomicBool::new(false),

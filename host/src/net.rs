@@ -2,12 +2,14 @@
 
 pub(crate) mod buffer;
 pub(crate) mod connect;
+pub(crate) mod counted;
 pub(crate) mod event_stream;
 pub(crate) mod frame;
 pub(crate) mod http;
 pub(crate) mod listener;
 mod report;
 mod resolve;
+pub(crate) mod shared;
 pub(crate) mod tcp;
 pub(crate) mod tls;
 pub(crate) mod transport;

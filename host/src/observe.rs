@@ -1,6 +1,20 @@
-//! What the host counts. Plain counters that never wait; an exporter reads them.
+//! What the host counts and tells of its tenants: every counter, limit, protocol and log field has its name here or in a file of this folder.
+//!
+//! Counting neither waits, nor allocates, nor looks anything up: what an event counts into is found when its program is loaded. Names become text when somebody asks.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+pub(crate) mod durations;
+pub(crate) mod executions;
+pub(crate) mod faults;
+pub(crate) mod limit;
+pub(crate) mod log;
+pub(crate) mod traffic;
+pub(crate) mod watch;
+
+use executions::Records;
+use faults::Faults;
+use limit::{Limit, LimitHits};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use traffic::Traffic;
 
 /// A number that only grows.
 #[derive(Debug, Default)]
@@ -11,7 +25,7 @@ impl Counter {
         self.0.fetch_add(amount, Ordering::Relaxed);
     }
 
-    fn value(&self) -> u64 {
+    pub(crate) fn value(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 }
@@ -19,23 +33,26 @@ impl Counter {
 /// Counters of one tenant.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    pub(crate) connections_opened: Counter,
-    pub(crate) connections_refused: Counter,
-    pub(crate) slow_peers: Counter,
     pub(crate) accept_errors: Counter,
-    pub(crate) events: Counter,
-    pub(crate) events_failed: Counter,
     pub(crate) instances_made: Counter,
     pub(crate) sends_to_closed: Counter,
-    pub(crate) events_dropped: Counter,
-    pub(crate) rate_limited: Counter,
+    pub(crate) limits: LimitHits,
+    pub(crate) traffic: Traffic,
+    pub(crate) records: Records,
+    pub(crate) faults: Faults,
+    /// Events that wait for an instance.
+    pub(crate) waiting: AtomicUsize,
+    /// Linear memory of all instances, in bytes.
+    pub(crate) memory: AtomicUsize,
+    /// Numbers of events that have been given.
+    event_numbers: AtomicU64,
 }
 
 /// The counters at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Observed {
-    /// Connections accepted.
+    /// Connections accepted or opened.
     pub connections_opened: u64,
     /// Connections closed at once because the tenant had too many.
     pub connections_refused: u64,
@@ -43,7 +60,7 @@ pub struct Observed {
     pub slow_peers: u64,
     /// Times the system refused to accept a connection.
     pub accept_errors: u64,
-    /// Executions of feature sets.
+    /// Executions of feature sets that have ended.
     pub events: u64,
     /// Those that failed.
     pub events_failed: u64,
@@ -58,18 +75,30 @@ pub struct Observed {
 }
 
 impl Counters {
+    /// Somebody has met a limit.
+    pub(crate) fn hit(&self, limit: Limit) {
+        self.limits.of(limit).add(1);
+    }
+
+    /// A number for an event; counts from 1.
+    pub(crate) fn event_number(&self) -> u64 {
+        self.event_numbers.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
     pub(crate) fn observe(&self) -> Observed {
+        let (events, events_failed) = self.records.totals();
+        let limit = |limit| self.limits.of(limit).value();
         Observed {
-            connections_opened: self.connections_opened.value(),
-            connections_refused: self.connections_refused.value(),
-            slow_peers: self.slow_peers.value(),
+            connections_opened: self.traffic.opened(),
+            connections_refused: limit(Limit::Connections),
+            slow_peers: limit(Limit::QueueBytes),
             accept_errors: self.accept_errors.value(),
-            events: self.events.value(),
-            events_failed: self.events_failed.value(),
+            events,
+            events_failed,
             instances_made: self.instances_made.value(),
             sends_to_closed: self.sends_to_closed.value(),
-            events_dropped: self.events_dropped.value(),
-            rate_limited: self.rate_limited.value(),
+            events_dropped: limit(Limit::DetachedEvents),
+            rate_limited: limit(Limit::EventsPerSecond),
         }
     }
 }

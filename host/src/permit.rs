@@ -34,19 +34,23 @@ impl Permits {
         }
     }
 
-    /// A permit for an execution that is nested `depth` events deep. Waiting is fair.
-    pub(crate) async fn acquire(&self, depth: usize) -> SemaphorePermit<'_> {
-        let level = self
-            .levels
+    fn level(&self, depth: usize) -> &Semaphore {
+        self.levels
             .get(depth)
-            .expect("an event nested deeper than there are levels is refused before");
-        match level.try_acquire() {
-            Ok(permit) => permit,
-            Err(_) => level
-                .acquire()
-                .await
-                .expect("this semaphore is never closed"),
-        }
+            .expect("an event nested deeper than there are levels is refused before")
+    }
+
+    /// A permit for an execution that is nested `depth` events deep, if there is one and nobody waits.
+    pub(crate) fn try_acquire(&self, depth: usize) -> Option<SemaphorePermit<'_>> {
+        self.level(depth).try_acquire().ok()
+    }
+
+    /// Waits for a permit, fairly.
+    pub(crate) async fn acquire(&self, depth: usize) -> SemaphorePermit<'_> {
+        self.level(depth)
+            .acquire()
+            .await
+            .expect("this semaphore is never closed")
     }
 
     /// Waits until nothing runs: nested executions run only while the outermost do.

@@ -235,6 +235,9 @@ pub(crate) async fn deploy(
             return Err(DeployError::Consent { abilities });
         }
     }
+    tenant
+        .keep_recorded(&code, &file)
+        .map_err(LoadError::from)?;
     let number = tenant.releases.enter(&code, &file);
     drop(file);
     let replaced = replace(tenant, &code).await;

@@ -22,6 +22,8 @@ pub(crate) enum Event {
         kind: Kind,
         data: Arc<[u8]>,
     },
+    /// The peer has sent its last byte.
+    Finished,
     Disconnected(Arc<str>),
 }
 
@@ -57,6 +59,7 @@ impl WebSocketHandler {
             | Trigger::Test
             | Trigger::TcpConnected
             | Trigger::TcpData
+            | Trigger::TcpFinished
             | Trigger::TcpDisconnected
             | Trigger::Event(_)
             | Trigger::Operation(_) => return None,
@@ -77,7 +80,7 @@ impl WebSocketHandler {
                 WebSocketEvent::Binary => *kind == Kind::Binary,
                 WebSocketEvent::Connected | WebSocketEvent::Disconnected => false,
             },
-            Event::Data(_) => false,
+            Event::Data(_) | Event::Finished => false,
         };
         is_of_event && self.path.as_ref().is_none_or(|wanted| wanted == path)
     }
@@ -94,6 +97,7 @@ pub(crate) struct Routes {
     pub(crate) end_error: Option<Arc<FeatureSet>>,
     connected: Vec<Arc<FeatureSet>>,
     data: Vec<Arc<FeatureSet>>,
+    finished: Vec<Arc<FeatureSet>>,
     disconnected: Vec<Arc<FeatureSet>>,
     websockets: Vec<WebSocketHandler>,
     events: HashMap<String, Vec<Arc<FeatureSet>>>,
@@ -139,6 +143,7 @@ impl Routes {
             end_error: first(Trigger::EndError),
             connected: all(Trigger::TcpConnected),
             data: all(Trigger::TcpData),
+            finished: all(Trigger::TcpFinished),
             disconnected: all(Trigger::TcpDisconnected),
             feature_sets,
             life,
@@ -163,9 +168,15 @@ impl Routes {
         match event {
             Event::Connected => &self.connected,
             Event::Data(_) => &self.data,
+            Event::Finished => &self.finished,
             Event::Disconnected(_) => &self.disconnected,
             Event::Message { .. } => &[],
         }
+    }
+
+    /// Whether a program that keeps connections half open is told when to close them.
+    pub(crate) fn handles_finished(&self) -> bool {
+        !self.finished.is_empty()
     }
 
     /// Whether a handler names this path for WebSockets.
@@ -221,6 +232,7 @@ fn call(event: Event) -> Call {
         Event::Connected => Call::Connected,
         Event::Data(data) => Call::Data { data },
         Event::Message { kind, data } => Call::Message { kind, data },
+        Event::Finished => Call::Finished,
         Event::Disconnected(reason) => Call::Disconnected { reason },
     }
 }

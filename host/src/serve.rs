@@ -9,10 +9,11 @@ use crate::engine::feature_set::{Call, Cause, FeatureSet, Response};
 use crate::engine::{Engine, EngineStartError, LoadError};
 use crate::failure::{Failure, FailureKind};
 use crate::life::{Life, Progress};
+use crate::net::shared::{Places, ShareError, SharedListener, SharedSettings};
 use crate::net::websocket::CloseReason;
 use crate::observe::Observed;
 use crate::release::{self, Consent, DeployError, Release};
-use crate::report::{self, TenantStatus};
+use crate::report::{self, TenantDetail, TenantStatus};
 use crate::route::Routes;
 use crate::store::write_back;
 use crate::tenant::{Phase, Tenant, TenantId};
@@ -51,6 +52,8 @@ struct Shared {
     engine: Arc<Engine>,
     settings: Arc<Settings>,
     tenants: Mutex<BTreeMap<TenantId, Arc<Tenant>>>,
+    /// Where routes of shared listeners lead.
+    places: Arc<Places>,
 }
 
 impl Host {
@@ -66,6 +69,7 @@ impl Host {
                 engine: Arc::new(engine),
                 settings: Arc::new(settings),
                 tenants: Mutex::default(),
+                places: Arc::default(),
             }),
         })
     }
@@ -111,10 +115,13 @@ impl Host {
         let tenant = Tenant::new(id.clone(), &settings, &artifact.manifest, turns)?;
         let tenant = Arc::new(tenant);
         let code = Arc::new(self.shared.engine.load(artifact, &settings)?);
+        tenant.keep_recorded(&code, file)?;
         let number = tenant.releases.enter(&code, file);
         tenant.releases.ran(number);
         let mut tenants = self.shared.tenants.lock();
         loaded(&tenants)?;
+        let place = self.shared.places.of(&id);
+        place.tenant.store(Some(Arc::clone(&tenant)));
         tenants.insert(id, Arc::clone(&tenant));
         drop(tenants);
         Ok(Program {
@@ -122,6 +129,19 @@ impl Host {
             first: Some(code.routes(&tenant, Life::new(&tenant, false))),
             tenant,
         })
+    }
+
+    /// Opens a listener that several tenants are reached through. It takes connections at once, and leads nowhere until it has routes. `socket` is one that listens already, in the place of one for the address.
+    ///
+    /// # Errors
+    /// [`ShareError`] if it cannot listen, or cannot be secured.
+    pub fn share(
+        &self,
+        settings: SharedSettings,
+        socket: Option<std::net::TcpListener>,
+    ) -> Result<SharedListener, ShareError> {
+        let limits = self.shared.settings.limits.clone();
+        SharedListener::open(settings, limits, Arc::clone(&self.shared.places), socket)
     }
 
     /// Whether the engine was made large enough for what a further tenant may use. Its pool is divided, so that no tenant can take instances from another.
@@ -205,7 +225,17 @@ impl Host {
     /// What has been counted, for Prometheus.
     #[must_use]
     pub fn metrics(&self) -> String {
-        report::metrics(&self.all())
+        let tenants = self.all();
+        let details = tenants.iter().map(|one| TenantDetail::of(one)).collect();
+        report::metrics(details)
+    }
+
+    /// What more there is to know of a tenant.
+    ///
+    /// # Errors
+    /// [`DeployError::NoTenant`] if it has no program.
+    pub fn detail(&self, id: &TenantId) -> Result<TenantDetail, DeployError> {
+        Ok(TenantDetail::of(&*self.tenant(id)?))
     }
 
     fn all(&self) -> Vec<Arc<Tenant>> {
@@ -549,6 +579,7 @@ impl Program {
             tracing::warn!(tenant = %self.tenant.id, "connections still open at the end");
         }
         write_back::flush(&self.tenant).await;
+        self.tenant.end_recording().await;
     }
 }
 
@@ -567,6 +598,7 @@ impl Drop for Program {
         routes.life.end();
         routes.let_go();
         self.tenant.routes.store(None);
+        self.host.shared.places.leave(&self.tenant.id);
         self.host.shared.tenants.lock().remove(&self.tenant.id);
     }
 }

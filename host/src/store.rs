@@ -14,6 +14,7 @@ mod tests;
 pub(crate) mod write_back;
 
 use crate::config::Settings;
+use crate::observe::limit::Limit;
 use aro_wit::manifest::Manifest;
 use durable::{DataFile, Record};
 use published::Published;
@@ -28,6 +29,7 @@ const DATA_FILE_EXTENSION: &str = "redb";
 /// The state of one tenant.
 #[derive(Debug)]
 pub(crate) struct State {
+    budget: Arc<Budget>,
     pub(crate) published: Published,
     pub(crate) repositories: Repositories,
 }
@@ -58,6 +60,15 @@ pub enum StateError {
     /// The rows that the program brings along cannot be stored.
     #[error(transparent)]
     Seed(#[from] SeedError),
+    /// Events cannot be recorded where they are to be.
+    #[error("events cannot be recorded in {}", directory.display())]
+    Record {
+        /// Where.
+        directory: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
 }
 
 impl State {
@@ -71,7 +82,7 @@ impl State {
         let budget = Arc::new(Budget::new(limits.state_bytes_max));
         let mut repositories =
             Repositories::new(Arc::clone(&budget), limits, &manifest.repositories);
-        let published = Published::new(budget, limits.published_max);
+        let published = Published::new(Arc::clone(&budget), limits.published_max);
         match &settings.data {
             None => {
                 seed(&repositories, manifest, |_| false)?;
@@ -84,6 +95,7 @@ impl State {
             }
         }
         Ok(Self {
+            budget,
             published,
             repositories,
         })
@@ -91,6 +103,11 @@ impl State {
 }
 
 impl State {
+    /// Bytes of all repositories and published variables.
+    pub(crate) fn bytes(&self) -> usize {
+        self.budget.used.load(Ordering::Relaxed)
+    }
+
     /// Makes the state fit another version of the program: indexes what it searches by, and stores the rows that it brings along for repositories that nobody has used yet.
     pub(crate) async fn follow(&self, manifest: &Manifest) -> Result<(), StateError> {
         let repositories = &self.repositories;
@@ -162,6 +179,23 @@ pub(crate) enum StoreError {
     Disk { reason: String },
     #[error("the system gives no random bytes")]
     Random,
+}
+
+impl StoreError {
+    /// The limit that was met.
+    pub(crate) fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Rows { .. } => Some(Limit::RepositoryRows),
+            Self::Repositories { .. } => Some(Limit::Repositories),
+            Self::Bytes { .. } => Some(Limit::StateBytes),
+            Self::Answer { .. } => Some(Limit::AnswerBytes),
+            Self::Malformed(_)
+            | Self::Setting { .. }
+            | Self::NoSetting { .. }
+            | Self::Disk { .. }
+            | Self::Random => None,
+        }
+    }
 }
 
 /// The bytes that a tenant's state may take.

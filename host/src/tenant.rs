@@ -6,16 +6,22 @@ use crate::conn::outbound::{Outbound, QueueLimits};
 use crate::conn::table::SocketTable;
 use crate::console::Console;
 use crate::engine::clock::TICK;
+use crate::engine::load::Code;
 use crate::engine::turns::{Share, Turns};
 use crate::files::Files;
+use crate::files::monitor::Monitors;
 use crate::net::buffer::BufferPool;
 use crate::net::connect::ConnectError;
 use crate::net::http::Server;
 use crate::net::http::client::Client;
 use crate::net::http::client::stream::Streams;
+use crate::net::listener::Listener;
 use crate::observe::Counters;
+use crate::observe::limit::Limit;
+use crate::observe::traffic::Protocol;
 use crate::permit::Permits;
 use crate::rate::Rate;
+use crate::record::{Bounds, Recorder};
 use crate::release::Releases;
 use crate::route::Routes;
 use crate::store::{State, StateError};
@@ -26,8 +32,8 @@ use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::time::Duration;
-use tokio::sync::{Notify, Semaphore};
+use std::time::{Duration, SystemTime};
+use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -99,6 +105,10 @@ pub(crate) struct Tenant {
     pub(crate) sockets: SocketTable,
     /// Open HTTP servers.
     pub(crate) http: Mutex<Vec<Arc<Server>>>,
+    /// Those of them that are reached through shared listeners, and take requests.
+    pub(crate) http_attached: AtomicUsize,
+    /// The listener that is reached through a shared one.
+    pub(crate) tcp_attached: ArcSwapOption<Listener>,
     /// Connections of requests to others.
     pub(crate) client: Client,
     /// Streams that it follows.
@@ -111,6 +121,8 @@ pub(crate) struct Tenant {
     websockets: AtomicUsize,
     pub(crate) state: State,
     pub(crate) counters: Counters,
+    /// Who records its events, if somebody does.
+    pub(crate) recorder: Option<Recorder>,
     pub(crate) permits: Permits,
     /// What it may compute beside others.
     pub(crate) share: Share,
@@ -122,6 +134,8 @@ pub(crate) struct Tenant {
     /// One of those permits has been given back.
     pub(crate) settled: Notify,
     pub(crate) timers: Timers,
+    /// Directories that its handlers watch.
+    pub(crate) monitors: Monitors,
     /// The program is asked to end.
     pub(crate) stopping: CancellationToken,
     /// Entered with [`Phase::Draining`].
@@ -140,7 +154,25 @@ pub(crate) struct Tenant {
     /// The versions of its program.
     pub(crate) releases: Releases,
     pub(crate) tasks: TaskTracker,
+    /// When it was made.
+    pub(crate) begun: SystemTime,
     phase: AtomicU8,
+}
+
+/// The recorder of a tenant, in a directory of its own within that of all.
+fn recorder(id: &TenantId, settings: &Settings) -> Result<Option<Recorder>, StateError> {
+    let Some(directory) = &settings.record else {
+        return Ok(None);
+    };
+    let directory = directory.join(&*id.0);
+    let bounds = Bounds {
+        event_bytes_max: settings.limits.record_event_bytes_max,
+        bytes_max: settings.limits.record_bytes_max as u64,
+    };
+    match Recorder::open(&directory, bounds) {
+        Ok(recorder) => Ok(Some(recorder)),
+        Err(source) => Err(StateError::Record { directory, source }),
+    }
 }
 
 impl Tenant {
@@ -154,14 +186,15 @@ impl Tenant {
         let limits = &settings.limits;
         Ok(Self {
             state: State::open(&id.0, settings, manifest)?,
-            id,
-            console: Console::new(settings.console.clone(), &settings.line_prefix),
+            console: Console::new(settings, &id.0),
             share: Share::new(turns, settings.weight),
             rate: Rate::new(limits.events_per_second_max),
             idle: AtomicUsize::new(0),
             files: Arc::new(Files::new(&settings.grants.directories, limits)),
             sockets: SocketTable::new(),
             http: Mutex::default(),
+            http_attached: AtomicUsize::new(0),
+            tcp_attached: ArcSwapOption::empty(),
             client: Client::new(limits.request_connections_max),
             client_streams: Streams::default(),
             channels: Channels::new(ChannelLimits {
@@ -173,10 +206,12 @@ impl Tenant {
             http_requests: Semaphore::new(limits.http_requests_max),
             websockets: AtomicUsize::new(0),
             counters: Counters::default(),
+            recorder: recorder(&id, settings)?,
             permits: Permits::new(limits.instances_max, limits.event_depth_max),
             detached: Arc::new(Semaphore::new(limits.detached_events_max)),
             settled: Notify::new(),
             timers: Timers::default(),
+            monitors: Monitors::default(),
             stopping: CancellationToken::new(),
             draining: CancellationToken::new(),
             closing: CancellationToken::new(),
@@ -188,9 +223,36 @@ impl Tenant {
             sources_changed: Notify::new(),
             releases: Releases::default(),
             tasks: TaskTracker::new(),
+            begun: SystemTime::now(),
             phase: AtomicU8::new(Phase::Running as u8),
             settings: Arc::clone(settings),
+            id,
         })
+    }
+
+    /// Keeps the artifact of a version whose events are recorded.
+    pub(crate) fn keep_recorded(&self, code: &Code, file: &[u8]) -> Result<(), StateError> {
+        let (Some(recorder), Some(digest)) = (&self.recorder, &code.digest) else {
+            return Ok(());
+        };
+        recorder
+            .keep_app(digest, file)
+            .map_err(|source| StateError::Record {
+                directory: recorder.directory().to_owned(),
+                source,
+            })
+    }
+
+    /// Waits until all that was recorded is kept; nothing is recorded any more.
+    pub(crate) async fn end_recording(self: &Arc<Self>) {
+        if self.recorder.is_none() {
+            return;
+        }
+        let tenant = Arc::clone(self);
+        let ending = tokio::task::spawn_blocking(move || {
+            tenant.recorder.as_ref().map(Recorder::end);
+        });
+        drop(ending.await);
     }
 
     pub(crate) fn enter_phase(&self, phase: Phase) {
@@ -201,6 +263,13 @@ impl Tenant {
         if phase >= Phase::Closing {
             self.closing.cancel();
         }
+    }
+
+    /// Waits until the events that are under way leave room for another one at this depth.
+    pub(crate) async fn wait_for_permit(&self, depth: usize) -> SemaphorePermit<'_> {
+        self.counters.hit(Limit::Instances);
+        let _waiting = Waiting::begin(&self.counters.waiting);
+        self.permits.acquire(depth).await
     }
 
     /// Listeners and outbound connections: what can cause events as long as it is open.
@@ -251,33 +320,89 @@ impl Tenant {
     }
 }
 
+/// Counts what waits, for as long as it does.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// A connection's share of what the tenant may have; given back when dropped.
 pub(crate) struct Slot {
     tenant: Arc<Tenant>,
-    outbound: bool,
+    protocol: Protocol,
 }
 
 impl Slot {
     /// None when the tenant has too many connections.
-    pub(crate) fn inbound(tenant: &Arc<Tenant>) -> Option<Self> {
+    pub(crate) fn inbound(tenant: &Arc<Tenant>, protocol: Protocol) -> Option<Self> {
         let max = tenant.settings.limits.connections_max;
-        take(&tenant.connections, max).then(|| Self {
+        if !take(&tenant.connections, max) {
+            tenant.counters.hit(Limit::Connections);
+            return None;
+        }
+        let lane = tenant.counters.traffic.of(protocol);
+        lane.open.fetch_add(1, Ordering::Relaxed);
+        Some(Self {
             tenant: Arc::clone(tenant),
-            outbound: false,
+            protocol,
         })
+    }
+
+    /// Counts it as opened.
+    pub(crate) fn opened(&self) {
+        let lane = self.tenant.counters.traffic.of(self.protocol);
+        lane.opened.add(1);
+    }
+
+    /// Something else is spoken on the connection from now on.
+    pub(crate) fn becomes(&mut self, protocol: Protocol) {
+        let traffic = &self.tenant.counters.traffic;
+        let before = std::mem::replace(&mut self.protocol, protocol);
+        traffic.of(before).open.fetch_sub(1, Ordering::Relaxed);
+        traffic.of(protocol).open.fetch_add(1, Ordering::Relaxed);
+        traffic.of(protocol).opened.add(1);
+    }
+
+    /// What is spoken on the connection.
+    pub(crate) fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// # Errors
     /// [`ConnectError`] says of what there is too much.
     pub(crate) fn outbound(tenant: &Arc<Tenant>) -> Result<Self, ConnectError> {
-        let max = tenant.settings.limits.connections_max;
-        let mut slot = Self::inbound(tenant).ok_or(ConnectError::TooMany { max })?;
         let max = tenant.settings.limits.outbound_max;
-        slot.outbound = take(&tenant.outbound, max);
-        match slot.outbound {
-            true => Ok(slot),
-            false => Err(ConnectError::TooManyOutbound { max }),
+        if !take(&tenant.outbound, max) {
+            tenant.counters.hit(Limit::Outbound);
+            return Err(ConnectError::TooManyOutbound { max });
         }
+        Self::inbound(tenant, Protocol::Outbound).ok_or_else(|| {
+            tenant.outbound.fetch_sub(1, Ordering::AcqRel);
+            let max = tenant.settings.limits.connections_max;
+            ConnectError::TooMany { max }
+        })
+    }
+}
+
+impl Slot {
+    /// Whose share it is.
+    pub(crate) fn is_of(&self, tenant: &Arc<Tenant>) -> bool {
+        Arc::ptr_eq(&self.tenant, tenant)
+    }
+
+    /// Whether the tenant has ended.
+    pub(crate) fn is_over(&self) -> bool {
+        self.tenant.is_in(Phase::Closing)
     }
 }
 
@@ -291,7 +416,11 @@ impl WebSocketSlot {
     /// None when the tenant has too many WebSockets.
     pub(crate) fn take(tenant: &Arc<Tenant>) -> Option<Self> {
         let max = tenant.settings.limits.websockets_max;
-        take(&tenant.websockets, max).then(|| Self {
+        if !take(&tenant.websockets, max) {
+            tenant.counters.hit(Limit::WebSockets);
+            return None;
+        }
+        Some(Self {
             tenant: Arc::clone(tenant),
         })
     }
@@ -314,7 +443,9 @@ fn take(count: &AtomicUsize, max: usize) -> bool {
 impl Drop for Slot {
     fn drop(&mut self) {
         self.tenant.connections.fetch_sub(1, Ordering::AcqRel);
-        if self.outbound {
+        let lane = self.tenant.counters.traffic.of(self.protocol);
+        lane.open.fetch_sub(1, Ordering::Relaxed);
+        if self.protocol == Protocol::Outbound {
             self.tenant.outbound.fetch_sub(1, Ordering::AcqRel);
             self.tenant.sources_changed.notify_waiters();
         }

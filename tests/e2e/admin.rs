@@ -1,6 +1,6 @@
 //! The admin interface, as its commands and as HTTP: versions are put in place and taken back, new abilities need consent, nobody without the token is told anything.
 
-use harness::{Peer, binary, compile, sources, within};
+use harness::{Peer, binary, caches, compile, sources, within};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Stdio;
@@ -30,6 +30,7 @@ fn save(directory: &Path, name: &str, statement: &str) {
 fn aro_host(directory: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(binary("aro-host"));
     command
+        .env("XDG_CACHE_HOME", caches())
         .args(arguments)
         .current_dir(directory)
         .env("ARO_SOCKET_PORT", "0")
@@ -185,8 +186,8 @@ async fn what_runs_is_told_to_those_who_have_the_token() {
     let (status, metrics) = get(admin, "/metrics", TOKEN).await;
     assert_eq!(status, "200");
     for line in [
-        "aro_host_events_total{tenant=\"default\"} ",
-        "aro_host_connections{tenant=\"default\"} 1\n",
+        "aro_host_events_total{tenant=\"default\",feature_set=\"answer\",outcome=\"done\"} 1\n",
+        "aro_host_connections{tenant=\"default\",protocol=\"tcp\"} 1\n",
         "aro_host_version{tenant=\"default\"} 6\n",
     ] {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");

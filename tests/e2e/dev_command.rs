@@ -1,6 +1,6 @@
 //! `aro-host dev` as its users meet it: a file is saved, and the next message is answered by the new version, on the same connection.
 
-use harness::{Peer, binary, within};
+use harness::{Peer, binary, caches, within};
 use std::net::Ipv4Addr;
 use std::path::Path;
 use std::process::Stdio;
@@ -16,6 +16,7 @@ struct Dev {
 impl Dev {
     fn start(directory: &Path) -> Self {
         let mut child = Command::new(binary("aro-host"))
+            .env("XDG_CACHE_HOME", caches())
             .arg("dev")
             .arg(directory)
             .env("ARO_SOCKET_PORT", "0")

@@ -1,6 +1,6 @@
 //! `--data`: what a program has been told is stored is there after the host was killed.
 
-use harness::{Random, binary, within};
+use harness::{Random, binary, caches, within};
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -54,6 +54,7 @@ struct Serving {
 impl Serving {
     fn start(program: &Path, data: &Path) -> Self {
         let mut child = Command::new(binary("aro-host"))
+            .env("XDG_CACHE_HOME", caches())
             .args(["serve", "--bind", "127.0.0.1", "--data"])
             .args([data, program])
             .env("ARO_SOCKET_PORT", "0")
@@ -159,6 +160,7 @@ fn a_damaged_data_file_is_named() {
     let file = directory.path().join("default.redb");
     std::fs::write(&file, "no rows").unwrap();
     let output = Command::new(binary("aro-host"))
+        .env("XDG_CACHE_HOME", caches())
         .args(["serve", "--bind", "127.0.0.1", "--data"])
         .args([directory.path(), &program])
         .env_remove("RUST_LOG")
@@ -183,6 +185,7 @@ fn a_store_file_that_everybody_may_write_is_written_back() {
     let before = std::fs::read_to_string(&store).unwrap();
     let run = || {
         let output = Command::new(binary("aro-host"))
+            .env("XDG_CACHE_HOME", caches())
             .args(["run", "."])
             .current_dir(directory.path())
             .env_remove("RUST_LOG")

@@ -1,7 +1,7 @@
 //! The same expression folded by the compiler, computed without boxes, and computed from values that the compiler cannot see: results and errors are equal.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use harness::binary;
+use harness::{binary, caches};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
@@ -132,6 +132,7 @@ fn output(program: &str) -> String {
     let path = folder.path().join("main.aro");
     std::fs::write(&path, program).unwrap();
     let output = Command::new(binary("aro-host"))
+        .env("XDG_CACHE_HOME", caches())
         .arg("run")
         .arg(&path)
         .output()

@@ -1,16 +1,21 @@
 //! A hand-written component beside feature sets of ARO source, in one program.
 
 use crate::artifact::nested;
-use aro_host::Outcome;
+use aro_host::{Outbound, Outcome};
 use harness::{Server, compile, directory, repository, within};
+use std::net::Ipv4Addr;
 use std::process::Command;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 const EXAMPLE: &str = "examples/rust-echo";
 const COMPONENT: &str = "components/rust-echo.wasm";
+const FEED: &str = "examples/rust-feed";
+const FEED_COMPONENT: &str = "components/rust-feed.wasm";
+/// Where the feed's source is.
+const SOURCE_PORT: u16 = 9100;
 
-/// Builds the component of an example if that has not been done.
+/// Builds a component if that has not been done.
 fn build(example: &str, component: &str) {
     if repository().join(example).join(component).is_file() {
         return;
@@ -49,6 +54,74 @@ async fn aro_greets_and_rust_echoes() {
         (stopped.outcome, stopped.error.as_str()),
         (Outcome::Success, "")
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rust_opens_a_connection_and_publishes_what_comes_to_a_channel() {
+    build(FEED, FEED_COMPONENT);
+    let nested = nested(&compile(directory(FEED)));
+    let imports: Vec<&String> = nested[1].1.iter().collect();
+    let expected = ["channels", "connections", "directory", "outbound"];
+    assert_eq!(
+        imports,
+        expected
+            .map(|name| format!("aro:net/{name}@0.1.0"))
+            .each_ref()
+    );
+
+    let server = Server::start_with(directory(FEED), |settings| {
+        settings.grants.outbound = Outbound::All;
+    })
+    .await;
+    let mut ann = server.connect().await;
+    ann.send("who\nread\njoin\n").await;
+    ann.expect("0 here\njoin, leave or who\nno source: Connection refused\n")
+        .await;
+    ann.closed().await;
+
+    let source = TcpListener::bind((Ipv4Addr::LOCALHOST, SOURCE_PORT))
+        .await
+        .unwrap();
+    let mut ann = server.connect().await;
+    ann.send("join\n").await;
+    ann.expect("you have joined\n").await;
+    let (mut feed, _) = within("the source is connected to", source.accept())
+        .await
+        .unwrap();
+    let mut bob = server.connect().await;
+    // Who has nothing more to say listens.
+    bob.finish().await;
+    bob.expect("you have joined\n").await;
+    ann.send("join\nwho\n").await;
+    ann.expect("you have joined\n2 here\n").await;
+    feed.write_all(b"one\ntw").await.unwrap();
+    for reader in [&mut ann, &mut bob] {
+        reader.expect("one\n").await;
+    }
+    ann.send("leave\nwho\n").await;
+    ann.expect("you have left\n1 here\n").await;
+    feed.write_all(b"o\n").await.unwrap();
+    bob.expect("two\n").await;
+    drop(feed);
+    bob.expect("the source has ended\n").await;
+    // A new reader has it opened again.
+    ann.send("join\n").await;
+    ann.expect("you have joined\n").await;
+    let (mut feed, _) = within("the source is connected to", source.accept())
+        .await
+        .unwrap();
+    feed.write_all(b"three\n").await.unwrap();
+    for reader in [&mut ann, &mut bob] {
+        reader.expect("three\n").await;
+    }
+    drop((ann, feed));
+    bob.expect("the source has ended\n").await;
+    let stopped = server.stop().await;
+    assert_eq!(
+        (stopped.outcome, stopped.error.as_str()),
+        (Outcome::Success, "")
+    );
+    bob.closed().await;
 }
 
 const CHECKSUM: &str = "examples/checksum";

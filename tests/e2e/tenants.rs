@@ -4,7 +4,7 @@ use aro_host::{
     Captured, ConsoleSink, Host, LoadError, Outcome, Program, Settings, Stream, TenantId,
 };
 use aro_to_wasm::Input;
-use harness::{Peer, binary, compile, sources, within};
+use harness::{Peer, binary, caches, compile, sources, within};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -155,6 +155,68 @@ async fn the_pool_is_divided_and_not_promised_twice() {
     assert!(host.load_as(id, second, &artifact).is_err());
 }
 
+/// Of eight tenants that compute without end.
+const WEIGHTS: [u32; 8] = [1, 1, 1, 1, 2, 2, 4, 4];
+/// CPU time that they use together before they are compared.
+const COMPARED: std::time::Duration = std::time::Duration::from_secs(6);
+/// How far from its part a tenant may be: time is counted in ticks, and a turn lasts for several.
+const PART_TOLERANCE: f64 = 0.35;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn eight_tenants_that_spin_get_parts_by_weight_and_a_normal_one_is_answered() {
+    let mut large = settings();
+    large.limits.instances_max = 160;
+    let host = Host::new(large).unwrap();
+    let mut spinning = Vec::new();
+    for (number, weight) in WEIGHTS.into_iter().enumerate() {
+        let change = |settings: &mut Settings| {
+            settings.weight = weight;
+            settings.limits.instances_max = 8;
+            settings.limits.cpu_time_max = harness::DEADLINE;
+        };
+        spinning.push(start(&host, &format!("spin-{number}"), COUNTING, change).await);
+    }
+    let normal = start(&host, "normal", COUNTING, |_| ()).await;
+    let done = Arc::new(AtomicBool::new(false));
+    let count = Arc::default();
+    let mut busy = Vec::new();
+    for tenant in &spinning {
+        busy.extend(keep_busy(tenant.listeners()[0], 4, &count, &done));
+    }
+    let mut peer = Peer::connect(normal.listeners()[0]).await;
+    let mut answered = 0;
+    let mut ask = async || {
+        peer.send("3\n").await;
+        assert_eq!(peer.line().await, "6");
+        answered += 1;
+    };
+    // Until all of them are at work.
+    while spinning.iter().any(|one| one.cpu_time().is_zero()) {
+        ask().await;
+    }
+    let before: Vec<_> = spinning.iter().map(Program::cpu_time).collect();
+    let used = || {
+        let pairs = spinning.iter().zip(&before);
+        let used = pairs.map(|(one, before)| (one.cpu_time() - *before).as_secs_f64());
+        used.collect::<Vec<f64>>()
+    };
+    while used().iter().sum::<f64>() < COMPARED.as_secs_f64() {
+        ask().await;
+    }
+    let used = used();
+    done.store(true, Ordering::Release);
+    for peer in busy {
+        within("the peers are done", peer).await.unwrap();
+    }
+    let told = format!("normal {answered}; seconds {used:?}");
+    let part = used.iter().sum::<f64>() / f64::from(WEIGHTS.iter().sum::<u32>());
+    for (used, weight) in used.iter().zip(WEIGHTS) {
+        let ratio = used / (part * f64::from(weight));
+        assert!((ratio - 1.0).abs() < PART_TOLERANCE, "{ratio} {told}");
+    }
+    assert!(answered >= 100, "{told}");
+}
+
 /// Tells what it finds, and leaves traces of its own for others to find.
 const NOSY: &str = r#"(Application-Start: Nosy) {
     Listen on port 9000 as <hub> with { framing: "line" }.
@@ -235,6 +297,7 @@ async fn too_many_events_wait_and_none_is_lost() {
 fn aro_host(arguments: &[&str], directory: &Path) -> Command {
     let mut command = Command::new(binary("aro-host"));
     command
+        .env("XDG_CACHE_HOME", caches())
         .args(arguments)
         .current_dir(directory)
         .stdin(Stdio::null())
@@ -315,12 +378,13 @@ app = "counting.wasm"
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_configuration_is_checked_and_explained() {
-    let good = "[defaults.grants]\nports = [9000, \"9100-9110\"]\nenv = [\"MODE\"]\nconnect = [\"*.example.org:443\"]\n[tenants.counting]\napp = \"counting.wasm\"\nweight = 3\n[tenants.nosy]\napp = \"nosy\"\nisolation = { reuse = 50 }\n[tenants.nosy.limits]\nevents_per_second = 20\n";
+    let good = "[defaults]\nrecord = \"events\"\n[defaults.grants]\nports = [9000, \"9100-9110\"]\nenv = [\"MODE\"]\nconnect = [\"*.example.org:443\"]\n[tenants.counting]\napp = \"counting.wasm\"\nweight = 3\n[tenants.nosy]\napp = \"nosy\"\nisolation = { reuse = 50 }\n[tenants.nosy.limits]\nevents_per_second = 20\n";
     let told = check(good).await;
     for part in [
         "tenant counting\n",
         "  CPU             3 of 4 parts where others want it too; 250 ms an event\n",
         "  instances       750 at once, 64 MiB each; a fresh one for every event\n",
+        "  recorded        all events, 256 MiB of them in events/counting\n",
         "  may listen on   9000, 9100-9110\n",
         "  may connect to  *.example.org:443\n",
         "  may read env    MODE\n",

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 
 /// The root of the repository.
 #[must_use]
@@ -11,6 +11,18 @@ pub fn repository() -> PathBuf {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     here.parent()
         .map_or_else(|| here.to_path_buf(), Path::to_path_buf)
+}
+
+/// Where commands that tests start keep compiled code, instead of the user's caches: `XDG_CACHE_HOME` of such a command.
+#[must_use]
+pub fn caches() -> PathBuf {
+    static CACHES: OnceLock<PathBuf> = OnceLock::new();
+    let caches = CACHES.get_or_init(|| {
+        let host = binary("aro-host");
+        let target = host.ancestors().nth(2).unwrap_or(&host);
+        target.join("tmp").join("caches")
+    });
+    caches.clone()
 }
 
 /// The binary `name` of the workspace, up to date. Cargo gives a test only the binaries of its own package, so it is asked.

@@ -17,7 +17,7 @@ pub mod seeds;
 mod server;
 mod websocket;
 
-pub use binary::{binary, repository};
+pub use binary::{binary, caches, repository};
 pub use browser::{Browser, Page};
 pub use peer::Peer;
 pub use process::{Serving, aro_host};

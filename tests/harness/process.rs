@@ -1,6 +1,6 @@
 //! The host as a process of its own, as its users run it.
 
-use crate::{binary, repository, within};
+use crate::{binary, caches, repository, within};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{ExitStatus, Stdio};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
@@ -16,6 +16,7 @@ pub fn aro_host(arguments: &[&str]) -> Command {
         .env("ARO_SOCKET_PORT", "0")
         .env("ARO_HTTP_PORT", "0")
         .env_remove("RUST_LOG")
+        .env("XDG_CACHE_HOME", caches())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

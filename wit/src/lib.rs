@@ -14,12 +14,16 @@ pub mod interface {
     pub const TEST: &str = "aro:program/test@0.1.0";
     /// What follows the program on the command line.
     pub const PARAMETERS: &str = "aro:program/parameters@0.1.0";
+    /// What a program has executed.
+    pub const METRICS: &str = "aro:program/metrics@0.1.0";
     /// Granted environment variables.
     pub const ENVIRONMENT: &str = "aro:program/environment@0.1.0";
     /// Exported by handlers of new connections.
     pub const TCP_CONNECTED: &str = "aro:net/tcp-connected@0.1.0";
     /// Exported by handlers of received bytes.
     pub const TCP_DATA: &str = "aro:net/tcp-data@0.1.0";
+    /// Exported by handlers of peers that have finished sending.
+    pub const TCP_FINISHED: &str = "aro:net/tcp-finished@0.1.0";
     /// Exported by handlers of closed connections.
     pub const TCP_DISCONNECTED: &str = "aro:net/tcp-disconnected@0.1.0";
     /// Exported by handlers of new WebSockets.
@@ -52,6 +56,8 @@ pub mod interface {
     pub const FILES_SERVING: &str = "aro:files/serving@0.1.0";
     /// Changing files and directories.
     pub const FILES_WRITING: &str = "aro:files/writing@0.1.0";
+    /// Watching directories.
+    pub const FILES_MONITORING: &str = "aro:files/monitoring@0.1.0";
     /// Published variables.
     pub const PUBLISHED: &str = "aro:state/published@0.1.0";
     /// Repositories.
@@ -72,6 +78,8 @@ pub mod interface {
     pub const EVENT_TIMERS: &str = "aro:events/timers@0.1.0";
     /// Staying until the program is to end.
     pub const LIFETIME: &str = "aro:program/lifetime@0.1.0";
+    /// What a program tells of its steps when one of its events is replayed.
+    pub const TRACE: &str = "aro:debug/trace@0.1.0";
     /// The standard wall clock.
     pub const WALL_CLOCK: &str = "wasi:clocks/wall-clock@0.2.6";
     /// The standard random source.
@@ -90,6 +98,7 @@ pub const PACKAGES: &[(&str, &str)] = &[
     ("state.wit", include_str!("../state/state.wit")),
     ("net.wit", include_str!("../net/net.wit")),
     ("events.wit", include_str!("../events/events.wit")),
+    ("debug.wit", include_str!("../debug/debug.wit")),
     ("http.wit", include_str!("../http/http.wit")),
 ];
 

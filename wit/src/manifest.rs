@@ -197,6 +197,8 @@ pub enum Trigger {
     TcpConnected,
     /// Bytes arrived.
     TcpData,
+    /// The peer of a connection has finished sending.
+    TcpFinished,
     /// A connection was closed.
     TcpDisconnected,
     /// A WebSocket was opened.
@@ -207,7 +209,7 @@ pub enum Trigger {
     WebSocketBinary(WebSocketPath),
     /// A WebSocket was closed.
     WebSocketDisconnected(WebSocketPath),
-    /// An event of this subject: the type of a domain event, [`NOTIFICATION_SENT`], [`STATE_CHANGED`], or one of [`repository_changed`] and [`repository_evicted`].
+    /// An event of this subject: the type of a domain event, [`NOTIFICATION_SENT`], [`STATE_CHANGED`], [`FILE_CREATED`], [`FILE_MODIFIED`], [`FILE_DELETED`], [`KEY_PRESSED`], or one of [`repository_changed`] and [`repository_evicted`].
     Event(String),
     /// A request for the operation of this identity.
     Operation(String),
@@ -220,6 +222,14 @@ pub type WebSocketPath = Option<String>;
 pub const NOTIFICATION_SENT: &str = "notification sent";
 /// Subject of the events of `Accept`.
 pub const STATE_CHANGED: &str = "state changed";
+/// Subject: a file has come into a watched directory.
+pub const FILE_CREATED: &str = "file created";
+/// Subject: a file in a watched directory has other contents.
+pub const FILE_MODIFIED: &str = "file modified";
+/// Subject: a file has left a watched directory, or a program has removed it.
+pub const FILE_DELETED: &str = "file deleted";
+/// Subject: a key of a keyboard. Hosts of programs that serve have none, so nothing raises it (runtime.md 3.16).
+pub const KEY_PRESSED: &str = "key pressed";
 
 /// Subject of the events of changes of a repository. It contains a space, as no type of a domain event does.
 #[must_use]
@@ -243,6 +253,7 @@ impl Trigger {
             Trigger::Test => name::TEST,
             Trigger::TcpConnected => name::TCP_CONNECTED,
             Trigger::TcpData => name::TCP_DATA,
+            Trigger::TcpFinished => name::TCP_FINISHED,
             Trigger::TcpDisconnected => name::TCP_DISCONNECTED,
             Trigger::WebSocketConnected(_) => name::WEBSOCKET_CONNECTED,
             Trigger::WebSocketMessage(_) | Trigger::WebSocketBinary(_) => name::WEBSOCKET_MESSAGE,

@@ -7,11 +7,14 @@ mod compile;
 mod compute;
 mod connections;
 mod contest;
+mod density;
 mod http;
 mod load;
 mod machine;
+mod neighbours;
 mod page;
 mod plain;
+mod redeploy;
 mod report;
 mod repository;
 mod server;
@@ -98,6 +101,24 @@ enum What {
         #[arg(long)]
         no_page: bool,
     },
+    /// A thousand tenants in one process: time to load, memory, first event.
+    Density {
+        /// Prints the result and leaves docs/benchmarks.md as it is.
+        #[arg(long)]
+        no_page: bool,
+    },
+    /// A program that is replaced 100 times while 2,000 clients talk to it.
+    Redeploy {
+        /// Prints the result and leaves docs/benchmarks.md as it is.
+        #[arg(long)]
+        no_page: bool,
+    },
+    /// A well-behaved tenant alone, and beside others that do their worst.
+    Neighbours {
+        /// Prints the result and leaves docs/benchmarks.md as it is.
+        #[arg(long)]
+        no_page: bool,
+    },
     /// The plain server, started by the benchmark.
     #[command(hide = true)]
     PlainEcho,
@@ -123,7 +144,10 @@ pub(crate) fn run(options: &Options) -> anyhow::Result<()> {
         What::Http { no_page } => http::CONTEST.run(no_page),
         What::Broadcast { no_page } => broadcast::run(no_page),
         What::Connections { no_page } => connections::run(no_page),
+        What::Density { no_page } => density::run(no_page),
         What::Tcp { no_page } => tcp(no_page),
+        What::Redeploy { no_page } => redeploy::run(no_page),
+        What::Neighbours { no_page } => neighbours::run(no_page),
         What::Compile { no_page } => compile::run(no_page),
         What::Compute { no_page } => compute::run(no_page),
         What::Repository { no_page } => repository::run(no_page),

@@ -91,6 +91,7 @@ pub fn read(path: &Path) -> Result<Input, ReadError> {
         contract,
         stores,
         components,
+        traced: false,
     })
 }
 

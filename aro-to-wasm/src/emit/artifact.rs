@@ -7,6 +7,7 @@ use wasm_encoder::{ComponentBuilder, ComponentExportKind, ComponentTypeRef, Cust
 use super::module::short_name;
 use super::wit::Contract;
 use crate::runtime::Runtime;
+use crate::sources;
 
 /// A component ready to be nested.
 #[derive(Debug)]
@@ -27,8 +28,8 @@ pub(crate) struct Nested {
 pub(crate) fn emit(
     components: &[Nested],
     manifest: &Manifest,
-    contract: &Contract,
-    runtime: &Runtime,
+    sources: Option<&[u8]>,
+    (contract, runtime): (&Contract, &Runtime),
 ) -> Vec<u8> {
     let mut builder = ComponentBuilder::default();
     let rt = builder.core_module_raw(Some(aro_wit::RUNTIME_IMPORT), runtime.bytes());
@@ -59,6 +60,12 @@ pub(crate) fn emit(
         name: SECTION.into(),
         data: manifest.to_bytes().into(),
     });
+    if let Some(sources) = sources {
+        builder.custom_section(&CustomSection {
+            name: sources::SECTION.into(),
+            data: sources.into(),
+        });
+    }
     builder.finish()
 }
 

@@ -1,11 +1,12 @@
-//! The helpers of `aro:files`. All their functions but one answer a result whose error is a sentence.
+//! The helpers of `aro:files`. All their functions but two answer a result whose error is a sentence.
 
 use wasm_encoder::ValType;
 
 use super::host::{Body, Helper};
 use crate::ir::HostFunction;
 use aro_wit::interface::{
-    FILES_READING as READING, FILES_SERVING as SERVING, FILES_WRITING as WRITING,
+    FILES_MONITORING as MONITORING, FILES_READING as READING, FILES_SERVING as SERVING,
+    FILES_WRITING as WRITING,
 };
 
 const I32: ValType = ValType::I32;
@@ -13,6 +14,8 @@ const I32: ValType = ValType::I32;
 /// What a function of `aro:files` answers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Answer {
+    /// Nothing.
+    None,
     /// A flag, and it cannot fail.
     Flag,
     /// Nothing, or a sentence.
@@ -49,6 +52,8 @@ fn row(function: HostFunction) -> Row {
         H::FileMove => (&[I32; 4], &[(WRITING, "move")], Answer::Done),
         H::FileRemove => (&[I32; 2], &[(WRITING, "remove")], Answer::Done),
         H::ServeFile => (&[I32; 2], &[(SERVING, "respond-with")], Answer::Done),
+        H::FileUnwatch => (&[], &[(MONITORING, "stop")], Answer::None),
+        H::FileWatch => (&[I32; 2], &[(MONITORING, "watch")], Answer::Done),
         other => unreachable!("{other:?} is no function of files"),
     }
 }
@@ -58,10 +63,13 @@ pub(super) fn helper(function: HostFunction) -> Helper {
     let (params, imports, answer) = row(function);
     Helper {
         params,
-        results: &[I32],
+        results: match answer {
+            Answer::None => &[],
+            Answer::Flag | Answer::Done | Answer::Contents | Answer::Encoded => &[I32],
+        },
         imports,
         runtime: match answer {
-            Answer::Flag => &[],
+            Answer::None | Answer::Flag => &[],
             Answer::Done => &["raise"],
             Answer::Contents => &["data", "raise"],
             Answer::Encoded => &["decode", "raise"],
@@ -75,13 +83,14 @@ impl Body<'_> {
     pub(super) fn file(&mut self, function: HostFunction) -> &mut Self {
         let (params, imports, answer) = row(function);
         self.locals(params.len() as u32);
-        if answer != Answer::Flag {
+        let is_plain = matches!(answer, Answer::None | Answer::Flag);
+        if !is_plain {
             self.scratch();
         }
         for (interface, name) in imports {
             self.import(interface, name);
         }
-        if answer == Answer::Flag {
+        if is_plain {
             return self;
         }
         self.load8(0).when(Some(I32)).load32(4).load32(8);
@@ -89,7 +98,7 @@ impl Body<'_> {
         match answer {
             Answer::Contents => self.load32(4).load32(8).runtime("data"),
             Answer::Encoded => self.load32(4).load32(8).runtime("decode"),
-            Answer::Flag | Answer::Done => self.number(1),
+            Answer::None | Answer::Flag | Answer::Done => self.number(1),
         };
         self.end()
     }

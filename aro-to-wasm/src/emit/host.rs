@@ -80,6 +80,15 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
             &["socket_high", "socket_low"],
             &[],
         ),
+        H::TraceStatement => part(&[I32], &[], &[(name::TRACE, "statement")], &[], &[]),
+        H::TraceBound => part(&[I32; 3], &[], &[(name::TRACE, "bound")], &["encode"], &[]),
+        H::FinishConnection => part(
+            &[I32],
+            &[],
+            &[(name::CONNECTIONS, "finish")],
+            &["socket_high", "socket_low"],
+            &[],
+        ),
         H::Describe => part(
             &[I32],
             &[I32],
@@ -159,6 +168,13 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
             &["text"],
             &[],
         ),
+        H::Metrics => part(
+            &[I32; 2],
+            &[I32],
+            &[(name::METRICS, "read")],
+            &["text"],
+            &[],
+        ),
         H::EnvironmentAll => part(&[], &[I32], &[(name::ENVIRONMENT, "all")], &["decode"], &[]),
         H::Parameters => part(&[], &[I32], &[(name::PARAMETERS, "all")], &["decode"], &[]),
         H::ReadInput => part(
@@ -180,6 +196,8 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
         | H::FileCopy
         | H::FileMove
         | H::FileRemove
+        | H::FileWatch
+        | H::FileUnwatch
         | H::ServeFile => super::file::helper(function),
         H::Emit => part(
             &[I32; 3],
@@ -248,7 +266,7 @@ pub(super) struct Body<'a> {
 }
 
 impl Body<'_> {
-    #[expect(clippy::too_many_lines, reason = "a table, one row for each helper")]
+    #[expect(clippy::too_many_lines, reason = "a table: one row for each function")]
     fn write(&mut self, function: HostFunction) {
         use HostFunction as H;
         match function {
@@ -271,6 +289,8 @@ impl Body<'_> {
             H::Broadcast => self.broadcast(),
             H::CloseListener => self.halves().import(name::LISTENERS, "close"),
             H::CloseConnection => self.halves().import(name::CONNECTIONS, "close"),
+            H::TraceStatement | H::TraceBound => self.trace(function),
+            H::FinishConnection => self.halves().import(name::CONNECTIONS, "finish"),
             H::Describe => self.describe(),
             H::Find => self.find(),
             H::StepSocket => self.step_socket(),
@@ -286,7 +306,7 @@ impl Body<'_> {
                 .locals(2)
                 .import(name::REPOSITORIES, "count")
                 .runtime("int"),
-            H::Environment => self.environment(),
+            H::Environment | H::Metrics => self.told(function),
             H::EnvironmentAll => self.decoded(name::ENVIRONMENT),
             H::Parameters => self.decoded(name::PARAMETERS),
             H::ReadInput => self.read_input(),
@@ -302,6 +322,8 @@ impl Body<'_> {
             | H::FileCopy
             | H::FileMove
             | H::FileRemove
+            | H::FileWatch
+            | H::FileUnwatch
             | H::ServeFile => self.file(function),
             H::Emit => self.emit(),
             H::Schedule => self.schedule(),
@@ -320,10 +342,7 @@ impl Body<'_> {
                 .import(name::WALL_CLOCK, "now")
                 .load64(0)
                 .runtime("iso"),
-            H::GeneratedId => self
-                .import(name::RANDOM, "get-random-u64")
-                .import(name::RANDOM, "get-random-u64")
-                .runtime("uuid"),
+            H::GeneratedId => self.generated_id(),
         };
     }
 
@@ -339,6 +358,12 @@ impl Body<'_> {
             H::Follow | H::OpenWebSocket => self.opening(function),
             _ => self.websocket(function),
         }
+    }
+
+    fn generated_id(&mut self) -> &mut Self {
+        self.import(name::RANDOM, "get-random-u64")
+            .import(name::RANDOM, "get-random-u64")
+            .runtime("uuid")
     }
 
     fn http(&mut self, function: HostFunction) -> &mut Self {
@@ -414,10 +439,23 @@ impl Body<'_> {
         self.end().locals(3).runtime("step")
     }
 
+    /// A text by its name.
+    fn told(&mut self, function: HostFunction) -> &mut Self {
+        match function == HostFunction::Metrics {
+            true => self.metrics(),
+            false => self.environment(),
+        }
+    }
+
     fn environment(&mut self) -> &mut Self {
         self.locals(2).scratch().import(name::ENVIRONMENT, "get");
         self.load8(0).when(Some(I32)).load32(4).load32(8);
         self.runtime("text").otherwise().number(0).end()
+    }
+
+    fn metrics(&mut self) -> &mut Self {
+        self.locals(2).scratch().import(name::METRICS, "read");
+        self.load32(0).load32(4).runtime("text")
     }
 
     /// A `list<u8>` without parameters, decoded.
@@ -433,6 +471,17 @@ impl Body<'_> {
         self.otherwise().load8(4).when(Some(I32));
         self.load32(8).load32(12).runtime("text");
         self.otherwise().number(0).end().end()
+    }
+
+    /// What cannot be encoded is not told.
+    fn trace(&mut self, function: HostFunction) -> &mut Self {
+        if function == HostFunction::TraceStatement {
+            return self.local(0).import(name::TRACE, "statement");
+        }
+        self.local(2).when(None);
+        self.encoded(2).when(None).otherwise();
+        self.locals(2).slice(3).import(name::TRACE, "bound");
+        self.end().end()
     }
 
     fn publish(&mut self) -> &mut Self {

@@ -26,6 +26,7 @@ const FRAME_BYTES: u32 = 20;
 const REUSE_PORT: u32 = 24;
 const TIMEOUT: u32 = 28;
 const PORT: u32 = 32;
+const HALF_CLOSE: u32 = 36;
 
 /// The parts of a helper for sockets.
 #[expect(
@@ -117,7 +118,14 @@ impl Body<'_> {
         self.tee(3).is_zero();
         self.when(Some(I32)).number(0).otherwise();
         self.field(3, PORT).name(3, 1);
-        for offset in [HOST, HOST_LENGTH, FRAMING, FRAME_BYTES, REUSE_PORT] {
+        for offset in [
+            HOST,
+            HOST_LENGTH,
+            FRAMING,
+            FRAME_BYTES,
+            REUSE_PORT,
+            HALF_CLOSE,
+        ] {
             self.field(3, offset);
         }
         self.scratch().import(LISTENERS, "listen");
@@ -131,7 +139,7 @@ impl Body<'_> {
         self.options(5, 2, CONNECT_PORT, CONNECTS | STRICT);
         self.when(Some(I32)).number(0).otherwise();
         self.local(0).local(1).field(5, PORT).name(5, 3);
-        for offset in [FRAMING, FRAME_BYTES, TIMEOUT] {
+        for offset in [FRAMING, FRAME_BYTES, TIMEOUT, HALF_CLOSE] {
             self.field(5, offset);
         }
         self.scratch().import(OUTBOUND, "connect");

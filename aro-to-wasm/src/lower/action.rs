@@ -12,6 +12,7 @@ mod event_stream;
 mod file;
 mod form;
 mod format;
+mod monitor;
 mod object;
 mod output;
 mod request;
@@ -27,6 +28,7 @@ mod time;
 mod time_wait;
 mod websocket;
 
+pub(super) use environment::METRICS_FORMAT;
 pub(super) use template::Rendering;
 
 use super::Body;
@@ -51,7 +53,7 @@ impl Body<'_, '_> {
         // Actions that give values away, and those that check, run whatever their object is.
         let binds_itself = known.role == actions::Role::Response
             || matches!(known.kind, ActionKind::Validate | ActionKind::Compare)
-            || (known.kind == ActionKind::Close && socket::close_options(action).is_some());
+            || (known.kind == ActionKind::Close && socket::closes(action));
         if !binds_itself && self.binds_directly(action, known.bare_object) {
             return;
         }

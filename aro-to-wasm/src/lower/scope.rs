@@ -3,6 +3,7 @@
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Body;
+use super::action::METRICS_FORMAT;
 use super::trigger::Implicit;
 use crate::actions::{Role as ActionRole, lookup};
 use crate::ir::{Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Role};
@@ -92,6 +93,17 @@ impl Body<'_, '_> {
                 true => scope.sockets.insert(local),
                 false => scope.sockets.remove(&local),
             };
+        }
+        self.tell_bound(name, local);
+    }
+
+    /// Tells a replay what a name is bound to.
+    pub(super) fn tell_bound(&mut self, name: &str, local: LocalId) {
+        if self.shared.facts.is_traced {
+            let name = self.text(name);
+            let told = vec![name.into(), Expr::Local(local).into()];
+            let told = Expr::host(HostFunction::TraceBound, told);
+            self.nodes.push(crate::ir::Node::Do(told));
         }
     }
 
@@ -215,6 +227,9 @@ impl Body<'_, '_> {
         if let Some(object) = self.constant_object(name) {
             return Some(object);
         }
+        if name == "metrics" {
+            return Some(self.metrics(METRICS_FORMAT));
+        }
         let function = match name {
             "now" => HostFunction::Now,
             "current-time" => HostFunction::CurrentTime,
@@ -228,7 +243,7 @@ impl Body<'_, '_> {
     pub(super) fn is_of_connection(&self) -> bool {
         let is_tcp = matches!(
             self.role,
-            Role::TcpConnected | Role::TcpData | Role::TcpDisconnected
+            Role::TcpConnected | Role::TcpData | Role::TcpFinished | Role::TcpDisconnected
         );
         is_tcp || self.is_websocket()
     }

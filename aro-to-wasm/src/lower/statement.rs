@@ -405,6 +405,7 @@ impl Body<'_, '_> {
     fn bind_fresh(&mut self, name: &str, value: Expr) {
         let local = self.keep(value, Kind::Value);
         self.declare(name, local);
+        self.tell_bound(name, local);
     }
 
     fn while_statement(&mut self, statement: &While) {

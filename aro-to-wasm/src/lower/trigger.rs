@@ -143,6 +143,7 @@ impl Body<'_, '_> {
             Role::Event => Implicit::Payload,
             Role::TcpConnected
             | Role::TcpData
+            | Role::TcpFinished
             | Role::TcpDisconnected
             | Role::WebSocketConnected
             | Role::WebSocketMessage

@@ -57,6 +57,7 @@ pub enum Trigger {
 pub enum SocketEvent {
     Connected,
     Data,
+    Finished,
     Disconnected,
 }
 
@@ -152,6 +153,7 @@ fn tcp_event(event: &str) -> Option<SocketEvent> {
     match event {
         "ClientConnected" | "socket.connected" => Some(SocketEvent::Connected),
         "DataReceived" | "socket.data" => Some(SocketEvent::Data),
+        "ClientFinished" | "socket.finished" => Some(SocketEvent::Finished),
         "ClientDisconnected" | "socket.disconnected" => Some(SocketEvent::Disconnected),
         _ => None,
     }
@@ -175,6 +177,8 @@ fn socket_event(name: &str) -> Option<SocketEvent> {
         ("data", SocketEvent::Data),
         ("message", SocketEvent::Data),
         ("received", SocketEvent::Data),
+        // Behind the reference's, so that no name changes what it means.
+        ("finish", SocketEvent::Finished),
     ];
     first(name, &rows)
 }
@@ -299,6 +303,14 @@ mod tests {
             (
                 "D: DataReceived Handler<server:chat>",
                 Trigger::Tcp(SocketEvent::Data),
+            ),
+            (
+                "F: ClientFinished Handler<client:uplink>",
+                Trigger::Tcp(SocketEvent::Finished),
+            ),
+            (
+                "Peer Finished: Socket Event Handler",
+                Trigger::Socket(Some(SocketEvent::Finished)),
             ),
             (
                 "D: socket.disconnected Handler",

@@ -11,7 +11,7 @@ const PORT_MAX: i64 = 65_535;
 /// Names of `aro:net/listeners.framing`, in its order.
 const FRAMINGS: [&str; 3] = ["raw", "line", "length32"];
 /// The options there are, as they are spelled.
-const KNOWN: &str = "port, host, name, framing, frameBytes, reusePort, timeout";
+const KNOWN: &str = "port, host, name, framing, frameBytes, reusePort, halfClose, timeout";
 
 /// How a socket is opened. The layout is read by generated code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,8 @@ pub struct Options {
     pub timeout: u32,
     /// The port.
     pub port: u32,
+    /// Whether a peer that finishes sending goes on receiving: 0 or 1.
+    pub half_close: u32,
 }
 
 /// What a statement says besides its options.
@@ -60,6 +62,7 @@ impl Options {
             reuse_port: 0,
             timeout: 0,
             port: statement.port_default,
+            half_close: 0,
         };
         match value {
             Some(Value::Map(entries)) => {
@@ -89,6 +92,9 @@ impl Options {
             }
             "reusePort" | "reuse-port" => {
                 self.reuse_port = u32::from(crate::operate::truthy(value));
+            }
+            "halfClose" | "half-close" => {
+                self.half_close = u32::from(crate::operate::truthy(value));
             }
             "timeout" => self.timeout = milliseconds(value)?,
             _ if statement.strict => {
@@ -175,6 +181,7 @@ mod tests {
             ("frameBytes", Value::Int(65_536)),
             ("host", Value::Text("::1")),
             ("reusePort", Value::Bool(true)),
+            ("half-close", Value::Bool(true)),
             ("timeout", Value::Float(0.5)),
         ]);
         let port = Some(Value::Text("7000"));
@@ -189,6 +196,7 @@ mod tests {
                 reuse_port: 1,
                 timeout: 500,
                 port: 7000,
+                half_close: 1,
             }
         );
         let port = |value| Options::read(value, LISTEN).unwrap().port;
@@ -221,7 +229,7 @@ mod tests {
         );
         assert_eq!(
             said("fraeming", Value::Text("line"), LISTEN),
-            "there is no option \"fraeming\": the options are port, host, name, framing, frameBytes, reusePort, timeout"
+            "there is no option \"fraeming\": the options are port, host, name, framing, frameBytes, reusePort, halfClose, timeout"
         );
         assert_eq!(
             said("frameBytes", Value::Int(0), LISTEN),

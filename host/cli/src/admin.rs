@@ -1,18 +1,24 @@
 //! The interface for those who operate the host: HTTP on a loopback address, with a token.
 //!
-//! `GET /healthz` and `GET /readyz` need no token. The others do: `GET /tenants`, `GET /metrics`, `GET /tenants/NAME/versions`, `POST /tenants/NAME/deploy` with an artifact as body (`?consent=yes` for abilities that the running version does not have), `POST /tenants/NAME/rollback` (`?version=NUMBER`).
+//! `GET /healthz`, `GET /readyz` and the files of the page (`GET /`) need no token. The others do: `GET /tenants`, `GET /status` and `GET /status/NAME` with what the page shows, `GET /metrics`, `GET /tenants/NAME/versions`, `POST /tenants/NAME/deploy` with an artifact as body (`?consent=yes` for abilities that the running version does not have), `POST /tenants/NAME/rollback` (`?version=NUMBER`); where a configuration is served, `POST /tenants/NAME/start`, `…/stop`, `…/restart` and `POST /reload`.
 
 pub(crate) mod client;
+mod control;
+mod page;
+pub(crate) mod status;
 
 use anyhow::{Context, bail};
 use aro_host::{Consent, DeployError, Host, Release, TenantId, TenantStatus};
+use control::Control;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
+use serde::Serialize;
 use serde_json::{Value, json};
+use status::{Detail, Whole};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -66,19 +72,25 @@ impl Token {
 }
 
 /// Serves until it is dropped.
-pub(crate) async fn serve(address: SocketAddr, token: Token, host: Host) -> anyhow::Result<()> {
+pub(crate) async fn serve(
+    address: SocketAddr,
+    token: Token,
+    host: Host,
+    control: Control,
+) -> anyhow::Result<()> {
     if !address.ip().is_loopback() {
         bail!("the admin interface listens on loopback addresses only, not on {address}");
     }
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("the admin interface cannot listen on {address}"))?;
+    status::begin();
     anstream::eprintln!("admin interface on http://{}", listener.local_addr()?);
-    tokio::spawn(accept(listener, Arc::new(token), host));
+    tokio::spawn(accept(listener, Arc::new(token), host, control));
     Ok(())
 }
 
-async fn accept(listener: TcpListener, token: Arc<Token>, host: Host) {
+async fn accept(listener: TcpListener, token: Arc<Token>, host: Host, control: Control) {
     let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
@@ -92,11 +104,11 @@ async fn accept(listener: TcpListener, token: Arc<Token>, host: Host) {
                 continue;
             }
         };
-        let (token, host) = (Arc::clone(&token), host.clone());
+        let (token, host, control) = (Arc::clone(&token), host.clone(), control.clone());
         tokio::spawn(async move {
             let service = service_fn(|request| {
-                let (token, host) = (Arc::clone(&token), host.clone());
-                async move { Ok::<Answer, Infallible>(answer(request, &token, &host).await) }
+                let (token, host, control) = (Arc::clone(&token), host.clone(), control.clone());
+                async move { Ok::<Answer, Infallible>(answer(request, &token, &host, &control).await) }
             });
             let served = hyper::server::conn::http1::Builder::new()
                 .timer(TokioTimer::new())
@@ -111,7 +123,12 @@ async fn accept(listener: TcpListener, token: Arc<Token>, host: Host) {
     }
 }
 
-async fn answer(request: Request<Incoming>, token: &Token, host: &Host) -> Answer {
+async fn answer(
+    request: Request<Incoming>,
+    token: &Token,
+    host: &Host,
+    control: &Control,
+) -> Answer {
     let path = request.uri().path().to_owned();
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     let get = request.method() == Method::GET;
@@ -125,6 +142,11 @@ async fn answer(request: Request<Incoming>, token: &Token, host: &Host) -> Answe
                 false => refused(StatusCode::SERVICE_UNAVAILABLE, "no tenant runs"),
             };
         }
+        _ if get => {
+            if let Some(file) = page::file(&path) {
+                return file;
+            }
+        }
         _ => {}
     }
     let given = request.headers().get(AUTHORIZATION);
@@ -134,7 +156,12 @@ async fn answer(request: Request<Incoming>, token: &Token, host: &Host) -> Answe
     }
     match segments[..] {
         ["tenants"] if get => told(StatusCode::OK, &tenants(host)),
-        ["metrics"] if get => text(host.metrics()),
+        ["status"] if get => told(StatusCode::OK, &Whole::of(host)),
+        ["status", name] if get => match Detail::of(host, name) {
+            Some(detail) => told(StatusCode::OK, &detail),
+            None => refused(StatusCode::NOT_FOUND, "no such tenant runs here"),
+        },
+        ["metrics"] if get => metrics(host.metrics()),
         ["tenants", name, "versions"] if get => {
             let versions = |id| host.releases(&id).map(|all| releases(&all));
             done(tenant(name).and_then(versions))
@@ -161,6 +188,10 @@ async fn answer(request: Request<Incoming>, token: &Token, host: &Host) -> Answe
                 Err(error) => done(Err(error)),
             }
         }
+        ["tenants", name, action @ ("start" | "stop" | "restart")] if post => {
+            control::order(control.as_ref(), name, action).await
+        }
+        ["reload"] if post => control::reload(control.as_ref()).await,
         _ => refused(StatusCode::NOT_FOUND, "there is nothing here"),
     }
 }
@@ -237,11 +268,21 @@ fn refused(status: StatusCode, error: &str) -> Answer {
     told(status, &json!({ "error": error }))
 }
 
-fn told(status: StatusCode, value: &Value) -> Answer {
-    let mut answer = text(format!("{value}\n"));
+fn told(status: StatusCode, value: &impl Serialize) -> Answer {
+    let json = serde_json::to_string(value).expect("names are texts and numbers are finite");
+    let mut answer = text(format!("{json}\n"));
     *answer.status_mut() = status;
     let json = hyper::header::HeaderValue::from_static("application/json");
     answer.headers_mut().insert(CONTENT_TYPE, json);
+    answer
+}
+
+/// OpenMetrics 1.0, section "Protobuf format" and before: the type that says so.
+fn metrics(metrics: String) -> Answer {
+    let mut answer = text(metrics);
+    let media = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    let media = hyper::header::HeaderValue::from_static(media);
+    answer.headers_mut().insert(CONTENT_TYPE, media);
     answer
 }
 

@@ -1,13 +1,15 @@
 //! Command-line flags and the settings they stand for.
 
 use crate::admin::Token;
-use crate::admin::client::Remote;
+use crate::admin::client::{Remote, Target};
+use crate::{compiler, hosting};
 use anyhow::Context;
 use aro_host::{
-    ConsoleSink, ContractChecks, Environment, Grants, Isolation, Outbound, Overflow, Parameters,
-    Ports, Prefix, RuntimeCode, Settings, SlowPeer, Targets, TlsIdentity,
+    CompileIn, ConsoleSink, ContractChecks, Environment, Grants, Isolation, LogFormat, Outbound,
+    Overflow, Parameters, Ports, Prefix, RuntimeCode, Settings, SlowPeer, Targets, TlsIdentity,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -42,10 +44,31 @@ pub(crate) enum Command {
     },
     #[command(flatten)]
     Remote(Remote),
+    /// Run a recorded event again, in the sandbox and with the answers that were recorded, and show what it does. Nothing of the machine is reached.
+    Replay {
+        /// A file that `--record` has written.
+        event: PathBuf,
+        /// The `app.wasm` that handled it, or its sources; by default the one beside the file.
+        #[arg(long, value_name = "PATH")]
+        app: Option<PathBuf>,
+    },
+    /// Watch a running host in the terminal: tenants, connections, rates, latencies, errors, limits.
+    Top {
+        #[command(flatten)]
+        target: Target,
+    },
     /// Check a configuration of tenants, and show what it means for each.
     CheckConfig {
         /// The file.
         path: PathBuf,
+    },
+    /// Compile for a host that started this process; for no one else.
+    #[command(hide = true)]
+    CompileParts {
+        #[arg(long)]
+        memory_bytes: u64,
+        #[arg(long)]
+        cpu_seconds: u64,
     },
     /// Serve a program on this machine only, and replace it whenever a file of it is saved; connections and state stay.
     Dev {
@@ -64,6 +87,9 @@ pub(crate) struct Options {
     /// Print console lines without the name of their feature set.
     #[arg(long)]
     no_prefix: bool,
+    /// How lines of the program and of the host are written; also by `log_format` of a configuration.
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    log_format: Option<LogFormatKind>,
     /// How long an instance lives.
     #[arg(long, value_enum, default_value_t = IsolationKind::Event)]
     isolation: IsolationKind,
@@ -130,6 +156,18 @@ pub(crate) struct Options {
     /// Directory in which repositories are kept; without it they end with the process.
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
+    /// Directory of compiled code, for faster starts [default: aro-host in the user's caches]
+    #[arg(long, value_name = "PATH", conflicts_with = "no_code_cache")]
+    code_cache: Option<PathBuf>,
+    /// Compile at every start.
+    #[arg(long)]
+    no_code_cache: bool,
+    /// Directory in which every event is recorded with all that the host answers, for `aro-host replay`. What is recorded may be secret: the files are readable by their owner only.
+    #[arg(long, value_name = "PATH")]
+    record: Option<PathBuf>,
+    /// All recorded events; the oldest make room, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 256)]
+    record_mib: usize,
     /// Parameters of the program: `--key value`, `--key=value`, `--key`.
     #[arg(last = true, value_name = "PARAMETERS")]
     parameters: Vec<String>,
@@ -160,6 +198,48 @@ enum SlowPeerKind {
     Drop,
 }
 
+/// How lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum LogFormatKind {
+    /// For people.
+    Text,
+    /// A JSON object a line: time, level, tenant, feature set, connection, number of the event, message.
+    Json,
+}
+
+impl From<LogFormatKind> for LogFormat {
+    fn from(kind: LogFormatKind) -> Self {
+        match kind {
+            LogFormatKind::Text => Self::Text,
+            LogFormatKind::Json => Self::Json,
+        }
+    }
+}
+
+impl Arguments {
+    /// How the host itself writes its lines. A configuration that cannot be read has its mistakes told later.
+    pub(crate) fn log_format(&self) -> LogFormat {
+        match &self.command {
+            Command::Serve {
+                config: Some(config),
+                options,
+                ..
+            } => options.log_format.or_else(|| hosting::log_format(config)),
+            Command::Serve { options, .. }
+            | Command::Run { options, .. }
+            | Command::Dev { options, .. } => options.log_format,
+            Command::Top { .. }
+            | Command::Remote(_)
+            | Command::Replay { .. }
+            | Command::CompileParts { .. }
+            | Command::CheckConfig { .. } => None,
+        }
+        .map(LogFormat::from)
+        .unwrap_or_default()
+    }
+}
+
 impl Options {
     /// The settings of these flags; `port` tells the texts of `ARO_SOCKET_PORT` and `ARO_HTTP_PORT`.
     pub(crate) fn settings(
@@ -170,12 +250,16 @@ impl Options {
         let (bind, overflow) = match command {
             Command::Serve { .. } => (Ipv4Addr::UNSPECIFIED, Overflow::DropNewest),
             Command::Run { .. } => (Ipv4Addr::LOCALHOST, Overflow::Wait),
-            Command::Dev { .. } | Command::CheckConfig { .. } | Command::Remote(_) => {
-                (Ipv4Addr::LOCALHOST, Overflow::DropNewest)
-            }
+            Command::Dev { .. }
+            | Command::CheckConfig { .. }
+            | Command::CompileParts { .. }
+            | Command::Replay { .. }
+            | Command::Top { .. }
+            | Command::Remote(_) => (Ipv4Addr::LOCALHOST, Overflow::DropNewest),
         };
         let mut settings = Settings::new(self.bind.unwrap_or(IpAddr::V4(bind)));
         settings.console = ConsoleSink::Process(overflow);
+        settings.log_format = self.log_format.map(LogFormat::from).unwrap_or_default();
         settings.prefix = if self.no_prefix {
             Prefix::None
         } else {
@@ -200,6 +284,12 @@ impl Options {
         settings.grants = self.grants(command)?;
         settings.parameters = Parameters::parse(&self.parameters);
         settings.data.clone_from(&self.data);
+        self.code(command, &mut settings);
+        settings.record.clone_from(&self.record);
+        settings.limits.record_bytes_max = self
+            .record_mib
+            .checked_mul(1 << 20)
+            .context("--record-mib is too large")?;
         self.web(command, &mut settings);
         if matches!(command, Command::Run { .. }) {
             // Whoever runs a program on a console decides when it has waited long enough.
@@ -226,6 +316,17 @@ impl Options {
         settings.http_port_override = number("ARO_HTTP_PORT")?;
         settings.terse_errors = matches!(command, Command::Serve { .. }) && !self.verbose_errors;
         Ok(settings)
+    }
+
+    /// Where programs are compiled, and where the result is kept.
+    fn code(&self, command: &Command, settings: &mut Settings) {
+        if matches!(command, Command::Serve { .. }) {
+            settings.compile_in = CompileIn::Child(PathBuf::from(compiler::PROGRAM));
+        }
+        if !self.no_code_cache {
+            let directory = self.code_cache.clone();
+            settings.code_cache = directory.or_else(compiler::cache_directory);
+        }
     }
 
     /// What is said of HTTP and WebSockets.

@@ -3,89 +3,106 @@
 mod config;
 mod explain;
 mod limits;
+mod routes;
+mod supervisor;
 
 use crate::admin::{self, Token};
-use crate::{Failure, event_loop, interrupted, read};
+use crate::arguments::LogFormatKind;
+use crate::service::{self, Notice};
+use crate::{Failure, activation, event_loop_with, interrupted};
 use anyhow::{Context, anyhow};
-use aro_host::{Host, Outcome, Program};
-use config::{Config, Planned};
+use aro_host::{Host, LogFormat, Outcome};
+use config::{AdminTable, Config, Planned};
 use std::path::Path;
-use tokio::sync::watch;
-use tokio::task::JoinSet;
+use std::sync::Arc;
+pub(crate) use supervisor::Supervisor;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Workers of the event loop for each processor. Guests that compute for long hold no more workers than there are processors (their turns), so that with twice as many there is always one to read, to write and to run what is short.
+const WORKERS: usize = 2;
 
 /// Checks a configuration and prints what it means.
 pub(crate) fn check(path: &Path) -> Result<Outcome, Failure> {
-    let planned = Config::read(path)
-        .and_then(|config| config.plan(path))
-        .map_err(Failure::Environment)?;
+    let (_, planned) = planned(path)?;
     anstream::print!("{}", explain::explain(&planned));
     Ok(Outcome::Success)
 }
 
-/// Serves all tenants until a signal. A tenant whose program cannot run is reported and does not keep the others from theirs.
-pub(crate) fn serve(path: &Path) -> Result<Outcome, Failure> {
-    let planned = Config::read(path)
-        .and_then(|config| config.plan(path))
-        .map_err(Failure::Environment)?;
-    let runtime = event_loop()?;
+fn planned(path: &Path) -> Result<(Config, Planned), Failure> {
+    let read = || {
+        let config = Config::read(path)?;
+        let planned = config.plan(path)?;
+        Ok((config, planned))
+    };
+    read().map_err(Failure::Environment)
+}
+
+/// How a configuration wants lines to be written; none where it does not say or cannot be read.
+pub(crate) fn log_format(path: &Path) -> Option<LogFormatKind> {
+    Config::read(path).ok()?.log_format()
+}
+
+/// Serves all tenants until a signal.
+pub(crate) fn serve(path: &Path, format: LogFormat) -> Result<Outcome, Failure> {
+    let passed = activation::take();
+    let (config, planned) = planned(path)?;
+    let runtime = event_loop_with(WORKERS)?;
     let host = Host::new(planned.host.clone())
         .context("the host cannot start")
         .map_err(Failure::Environment)?;
-    let outcome = runtime.block_on(run(host, planned));
+    let outcome = runtime.block_on(async {
+        let admin = planned.admin.clone();
+        let path = path.to_owned();
+        let supervisor = Supervisor::new(host.clone(), path, config, planned, passed, format)
+            .map_err(Failure::Environment)?;
+        run(host, admin, supervisor).await
+    });
     runtime.shutdown_background();
     outcome
 }
 
-async fn run(host: Host, planned: Planned) -> Result<Outcome, Failure> {
+async fn run(
+    host: Host,
+    admin: Option<AdminTable>,
+    supervisor: Arc<Supervisor>,
+) -> Result<Outcome, Failure> {
     let stop = interrupted().map_err(Failure::Environment)?;
-    if let Some(admin) = &planned.admin {
+    let hangup = signal(SignalKind::hangup()).context("signals cannot be received");
+    let mut hangup = hangup.map_err(Failure::Environment)?;
+    if let Some(admin) = &admin {
         let token = Token::read(admin.token_file.as_deref()).map_err(Failure::Environment)?;
-        let served = admin::serve(admin.listen, token, host.clone()).await;
+        let control = Some(Arc::clone(&supervisor));
+        let served = admin::serve(admin.listen, token, host, control).await;
         served.map_err(Failure::Environment)?;
     }
-    let (asked, stopping) = watch::channel(false);
-    let mut running = JoinSet::new();
-    for tenant in planned.tenants {
-        match load(&host, &tenant) {
-            Ok(program) => {
-                let mut stopping = stopping.clone();
-                let name = tenant.id.to_string();
-                running.spawn(async move {
-                    let asked = async move { drop(stopping.wait_for(|asked| *asked).await) };
-                    (name, program.run(asked).await)
-                });
-            }
-            Err(error) => anstream::eprintln!("error: tenant {}: {error:#}", tenant.id),
-        }
-    }
-    if running.is_empty() {
+    if supervisor.start_all().await == 0 {
         return Err(Failure::Program(anyhow!("no tenant runs")));
     }
-    let signals = tokio::spawn(async move {
-        stop.await;
-        asked.send_replace(true);
+    service::notify(Notice::Ready);
+    tokio::spawn(service::keep_alive());
+    let reloading = Arc::clone(&supervisor);
+    let reloads = tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            service::notify(Notice::Reloading);
+            match reloading.reload().await {
+                Ok(done) => done.iter().for_each(|line| anstream::eprintln!("{line}")),
+                Err(error) => anstream::eprintln!("error: nothing has changed: {error:#}"),
+            }
+            service::notify(Notice::Ready);
+        }
     });
-    let mut result = Outcome::Failure;
-    while let Some(ended) = running.join_next().await {
-        let Ok((name, outcome)) = ended else {
-            anstream::eprintln!("error: a tenant ended unexpectedly");
-            continue;
-        };
-        if !*stopping.borrow() {
-            anstream::eprintln!("tenant {name} has ended");
+    // Somebody who administers the host may start a tenant again; without one nothing would ever run again.
+    let all_ended = async {
+        supervisor.all_ended().await;
+        if admin.is_some() {
+            std::future::pending::<()>().await;
         }
-        if outcome == Outcome::Success {
-            result = Outcome::Success;
-        }
+    };
+    tokio::select! {
+        () = stop => {}
+        () = all_ended => {}
     }
-    signals.abort();
-    Ok(result)
-}
-
-fn load(host: &Host, tenant: &config::Tenant) -> anyhow::Result<Program> {
-    let file = read(&tenant.app).map_err(|failure| match failure {
-        Failure::Program(error) | Failure::Environment(error) => error,
-    })?;
-    let program = host.load_as(tenant.id.clone(), tenant.settings.clone(), &file);
-    program.with_context(|| format!("{}", tenant.app.display()))
+    reloads.abort();
+    service::notify(Notice::Stopping);
+    Ok(supervisor.shut_down().await)
 }

@@ -1,12 +1,20 @@
 //! The `aro-host` command: flags, exit codes, signals. Everything else is in the library.
 
+mod activation;
 mod admin;
 mod arguments;
 mod build;
-mod descriptors;
+mod compiler;
 mod dev;
 mod hosting;
+mod log;
+#[cfg(feature = "otel")]
+mod otel;
+mod replay;
+mod rlimit;
+mod service;
 mod stores;
+mod top;
 
 use anyhow::Context;
 use arguments::{Arguments, Command};
@@ -15,7 +23,6 @@ use clap::Parser;
 use std::path::Path;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
 /// The program is wrong: it cannot be loaded, or its start failed.
 const EXIT_PROGRAM: u8 = 1;
@@ -24,12 +31,25 @@ const EXIT_ENVIRONMENT: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
-    match descriptors::raise() {
+    if let Command::CompileParts {
+        memory_bytes,
+        cpu_seconds,
+    } = arguments.command
+    {
+        return match compiler::compile(memory_bytes, cpu_seconds) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::from(EXIT_ENVIRONMENT),
+        };
+    }
+    let export = match log::Export::start() {
+        Ok(export) => export,
+        Err(error) => {
+            anstream::eprintln!("error: {error:#}");
+            return ExitCode::from(EXIT_ENVIRONMENT);
+        }
+    };
+    log::install(arguments.log_format(), export.as_ref());
+    match rlimit::raise_files() {
         Ok(limit) => tracing::debug!(limit, "open files"),
         Err(error) => tracing::warn!(%error, "the limit of open files cannot be raised"),
     }
@@ -46,6 +66,7 @@ fn main() -> ExitCode {
         }
     };
     aro_host::flush();
+    // What is exported lives until here, and then sends what is left.
     code
 }
 
@@ -60,8 +81,10 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         Command::Serve {
             config: Some(config),
             ..
-        } => return hosting::serve(config),
+        } => return hosting::serve(config, arguments.log_format()),
         Command::CheckConfig { path } => return hosting::check(path),
+        Command::Replay { event, app } => return replay::replay(event, app.as_deref()),
+        Command::Top { target } => return top::run(target),
         Command::Remote(remote) => return admin::client::run(remote),
         Command::Serve {
             path: Some(path),
@@ -70,7 +93,9 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         }
         | Command::Run { path, options }
         | Command::Dev { path, options } => (path, options),
-        Command::Serve { path: None, .. } => return Ok(Outcome::Success),
+        Command::Serve { path: None, .. } | Command::CompileParts { .. } => {
+            return Ok(Outcome::Success);
+        }
     };
     let mut settings = options
         .settings(&arguments.command, |name| std::env::var(name).ok())
@@ -94,7 +119,7 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         // Installed before the program starts: a signal during its start must end it as well.
         let stop = interrupted().map_err(Failure::Environment)?;
         if let Some((address, token)) = admin {
-            let served = admin::serve(address, token, host.clone()).await;
+            let served = admin::serve(address, token, host.clone(), None).await;
             served.map_err(Failure::Environment)?;
         }
         let program = host
@@ -109,7 +134,14 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
 }
 
 fn event_loop() -> Result<tokio::runtime::Runtime, Failure> {
+    event_loop_with(1)
+}
+
+/// The event loop with so many workers for each processor.
+fn event_loop_with(workers: usize) -> Result<tokio::runtime::Runtime, Failure> {
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
     let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(processors * workers)
         .enable_all()
         .build();
     runtime

@@ -164,6 +164,7 @@ mod tests {
     use crate::conn::Origin;
     use crate::conn::outbound::{Outbound, QueueLimits, Wake};
     use crate::conn::table::{Socket, SocketTable};
+    use crate::net::connect::Request;
     use crate::net::frame::Framing;
     use crate::net::websocket::Kind;
 
@@ -178,7 +179,14 @@ mod tests {
             bytes_max: 100,
             messages_max: 10,
         });
-        let origin = Origin::outbound("", "host:1", 1, Framing::Raw);
+        let origin = Origin::outbound(&Request {
+            host: "host".to_owned(),
+            port: 1,
+            name: String::new(),
+            framing: Framing::Raw,
+            half_close: false,
+            time: None,
+        });
         let build = |id| Socket::Connection(Arc::new(Connection::new(id, origin, queue)));
         match table.enter(build).unwrap() {
             Socket::Connection(connection) => connection,

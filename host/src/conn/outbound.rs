@@ -37,6 +37,8 @@ pub(crate) enum Refusal {
 pub(crate) enum Closing {
     /// It is open.
     No,
+    /// Our direction only, after everything queued has been written.
+    Finish,
     /// After everything queued has been written.
     Flush,
     /// At once.
@@ -83,6 +85,7 @@ struct State {
     spare: Vec<u8>,
     closing: Closing,
     waker: Option<Waker>,
+    /// Whether the task looks at the queue without being woken again.
     woken: bool,
 }
 
@@ -176,8 +179,8 @@ impl Outbound {
     pub(crate) fn close(&self, closing: Closing) {
         let mut state = self.state.lock();
         state.closing = state.closing.max(closing);
-        // Whoever cannot write has not looked since it was woken for what it cannot write.
-        state.woken &= closing != Closing::Abort;
+        // Its end concerns a task, too, that only waits for room in the socket.
+        state.woken = false;
         state.notify(Wake::Task);
         drop(state);
         self.room.notify_waiters();
@@ -225,6 +228,11 @@ impl Outbound {
         }
     }
 
+    /// The socket takes no more, and wakes the task when it does: more in the queue is no reason to, or broadcasts to peers that do not read would wake their tasks for nothing.
+    pub(crate) fn blocked(&self) {
+        self.state.lock().woken = true;
+    }
+
     /// Accounts for `segments` whole segments that have left, and `bytes` in all; answers what is still queued.
     pub(crate) fn written(&self, bytes: usize, done: &mut Vec<Segment>) -> usize {
         let mut state = self.state.lock();
@@ -247,9 +255,15 @@ impl Outbound {
         left
     }
 
-    /// Whether the connection is to end.
+    /// Whether the connection is to end, in both directions.
     pub(crate) fn is_closing(&self) -> bool {
-        self.state.lock().closing != Closing::No
+        self.state.lock().closing > Closing::Finish
+    }
+
+    /// Bytes and messages that are queued or being written.
+    pub(crate) fn depth(&self) -> (usize, usize) {
+        let state = self.state.lock();
+        (state.bytes, state.messages)
     }
 
     /// Whether the connection is to end at once.
@@ -402,6 +416,33 @@ mod tests {
         queue.push(&[], &[0; 500], Wake::Own).unwrap();
         assert_eq!(queue.push(&[], b"x", Wake::Own), Err(Refusal::Full));
         assert_eq!(drain(&queue).1.len(), 500);
+    }
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Woken(AtomicUsize);
+
+    impl std::task::Wake for Woken {
+        fn wake(self: std::sync::Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn a_task_whose_socket_is_full_is_woken_by_its_end_only() {
+        let queue = Outbound::new(LIMITS);
+        let woken = std::sync::Arc::new(Woken::default());
+        let waker = Waker::from(std::sync::Arc::clone(&woken));
+        let count = || woken.0.load(Ordering::Relaxed);
+        queue.take(&mut VecDeque::new(), &waker);
+        queue.push(&[], b"a", Wake::Task).unwrap();
+        assert_eq!(count(), 1);
+        queue.take(&mut VecDeque::new(), &waker);
+        queue.blocked();
+        queue.push(&[], b"b", Wake::Task).unwrap();
+        assert_eq!(count(), 1);
+        queue.close(Closing::Abort);
+        assert_eq!(count(), 2);
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! A loaded feature set: its compiled component, its idle instances, and how one event is run in one of them.
 
-use super::EngineError;
+mod watched;
+
 use super::clock::SLICE_TICKS;
 use super::pool::idle_instances_max;
-use super::state::{GuestState, Scope};
+use super::state::{GuestState, Scope, Watch};
 use super::trap;
 use super::types::{
     WitFailure, WitHttpResponse, WitMessageKind, WitRequest, WitResponse, WitSocket, WitTestFailure,
@@ -16,6 +17,10 @@ use crate::failure::Failure;
 use crate::files::ServedFile;
 use crate::net::buffer::Chunk;
 use crate::net::websocket::Kind;
+use crate::observe::executions::Ending;
+use crate::observe::limit::Limit;
+use crate::observe::watch;
+use crate::record::occasion::Occasion;
 use aro_wit::manifest::{FeatureSet as Entry, Manifest};
 use parking_lot::Mutex;
 use std::future::{Future, poll_fn};
@@ -28,6 +33,7 @@ use wasmtime::component::{
     ComponentExportIndex, ComponentNamedList, Instance, InstancePre, Lift, Lower, TypedFunc,
 };
 use wasmtime::{Store, UpdateDeadline};
+use watched::Told;
 
 /// An instance whose memory has grown by more than this is not kept: memory cannot shrink, and an idle instance must be cheap.
 const IDLE_GROWN_BYTES_MAX: usize = 1 << 20;
@@ -58,7 +64,7 @@ pub(crate) enum Cause {
 }
 
 /// A request for an operation.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
@@ -84,6 +90,7 @@ pub(crate) enum Call {
     Connected,
     Data { data: Chunk },
     Message { kind: Kind, data: Arc<[u8]> },
+    Finished,
     Disconnected { reason: Arc<str> },
     Event { payload: Arc<[u8]> },
     End { error: Option<Arc<str>> },
@@ -105,6 +112,7 @@ pub(super) struct Exports {
     pub(super) test: Option<ComponentExportIndex>,
     pub(super) connected: Option<ComponentExportIndex>,
     pub(super) data: Option<ComponentExportIndex>,
+    pub(super) finished: Option<ComponentExportIndex>,
     pub(super) disconnected: Option<ComponentExportIndex>,
     pub(super) websocket_connected: Option<ComponentExportIndex>,
     pub(super) websocket_message: Option<ComponentExportIndex>,
@@ -121,6 +129,7 @@ struct Functions {
     test: Option<Test>,
     connected: Option<Connected>,
     data: Option<Data>,
+    finished: Option<Connected>,
     disconnected: Option<Disconnected>,
     websocket_connected: Option<Connected>,
     websocket_message: Option<Message>,
@@ -172,9 +181,16 @@ impl FeatureSet {
     /// Runs it for an event and reports a failure on the console: a handler cannot fail whoever caused the event.
     pub(crate) async fn handle(&self, cause: Cause, call: Call) {
         if let Err(failure) = self.run(cause, call).await {
-            let text = failure.in_handler(&self.scope.manifest, self.entry());
-            self.scope.tenant.console.write(Stream::Error, &text);
+            self.report(&failure);
         }
+    }
+
+    /// Says on the console that an execution has failed.
+    pub(crate) fn report(&self, failure: &Failure) {
+        let of = (&*self.scope.manifest, self.entry());
+        let text = failure.in_handler(of.0, of.1);
+        let console = &self.scope.tenant.console;
+        console.fail(Stream::Error, &text, of, failure);
     }
 
     /// Runs it for an event.
@@ -186,7 +202,8 @@ impl FeatureSet {
             }
             Cause::LifeCycle => Allowance::of_end(limits),
         };
-        self.execute(cause, allowance, async |guest| {
+        let occasion = self.occasion(|| Occasion::of(&cause, &call));
+        self.execute(cause, allowance, occasion, async |guest| {
             guest.call(&self.exports, call).await
         })
         .await
@@ -195,14 +212,9 @@ impl FeatureSet {
     /// Runs it as the start of the program.
     pub(crate) async fn start(&self) -> Result<Response, Failure> {
         let allowance = Allowance::of_start(&self.scope.tenant.settings.limits);
-        self.execute(Cause::LifeCycle, allowance, async |guest| {
-            let start = guest.function(|functions| &mut functions.start, self.exports.start)?;
-            let (answer,) = start.call_async(&mut guest.store, ()).await?;
-            Ok(answer.map(|response| Response {
-                status: response.status,
-                reason: response.reason,
-                fields: response.fields,
-            }))
+        let occasion = self.occasion(|| Occasion::Start);
+        self.execute(Cause::LifeCycle, allowance, occasion, async |guest| {
+            guest.start(&self.exports).await
         })
         .await
     }
@@ -214,25 +226,9 @@ impl FeatureSet {
         stream: Option<Arc<Connection>>,
     ) -> Result<HttpResponse, Failure> {
         let allowance = Allowance::of_event(&self.scope.tenant.settings.limits);
-        self.execute(Cause::Request(stream), allowance, async |guest| {
-            let operation =
-                guest.function(|functions| &mut functions.operation, self.exports.operation)?;
-            let request = WitRequest {
-                method: request.method,
-                path: request.path,
-                query: request.query,
-                headers: request.headers,
-                parameters: request.parameters,
-                body: request.body,
-            };
-            let (answer,) = operation.call_async(&mut guest.store, (request,)).await?;
-            let state = guest.store.data_mut().response.take();
-            Ok(answer.map(|response| HttpResponse {
-                status: response.status,
-                headers: response.headers,
-                body: response.body,
-                file: state.and_then(|state| state.file),
-            }))
+        let occasion = self.occasion(|| Occasion::Request(request.clone()));
+        self.execute(Cause::Request(stream), allowance, occasion, async |guest| {
+            guest.request(&self.exports, request).await
         })
         .await
     }
@@ -240,19 +236,19 @@ impl FeatureSet {
     /// Runs it as a test.
     pub(crate) async fn test(&self) -> Result<(), Failure> {
         let allowance = Allowance::of_end(&self.scope.tenant.settings.limits);
-        self.execute(Cause::LifeCycle, allowance, async |guest| {
-            let test = guest.function(|functions| &mut functions.test, self.exports.test)?;
-            let (answer,) = test.call_async(&mut guest.store, ()).await?;
-            Ok(answer)
+        let occasion = self.occasion(|| Occasion::Test);
+        self.execute(Cause::LifeCycle, allowance, occasion, async |guest| {
+            guest.test(&self.exports).await
         })
         .await
     }
 
     /// Takes an instance, runs `call` in it within its limits, and keeps it or drops it as the isolation policy says.
-    async fn execute<T, F>(
+    async fn execute<T: Told, F>(
         &self,
         cause: Cause,
         allowance: Allowance,
+        occasion: Option<Box<Occasion>>,
         call: impl AsyncFnOnce(&mut Guest) -> wasmtime::Result<Result<T, F>>,
     ) -> Result<T, Failure>
     where
@@ -263,29 +259,42 @@ impl FeatureSet {
             Cause::Event(chain) => chain.depth(),
             Cause::Connection(_) | Cause::Request(_) | Cause::LifeCycle => 0,
         };
-        let _permit = tenant.permits.acquire(depth).await;
-        tenant.counters.events.add(1);
-        let outcome = match self.take(allowance).await {
-            Ok(guest) => self.execute_in(guest, cause, allowance, call).await,
-            Err(failure) => Err(failure),
+        let _permit = match tenant.permits.try_acquire(depth) {
+            Some(permit) => permit,
+            None => tenant.wait_for_permit(depth).await,
         };
-        if outcome.is_err() {
-            tenant.counters.events_failed.add(1);
-        }
-        outcome
+        let watch = watch::Watch::begin(&self.scope, &cause);
+        let event = watch.event;
+        let mut execution = pin!(async {
+            let guest = self.take(allowance).await?;
+            self.execute_in(guest, (cause, event), allowance, occasion, call)
+                .await
+        });
+        // Pinned where it is: to hand it to `tracing` would be to move all of it with every event.
+        let outcome = poll_fn(|cx| {
+            let _inside = watch.span.enter();
+            execution.as_mut().poll(cx)
+        });
+        let outcome = outcome.await;
+        watch.end(outcome)
     }
 
-    async fn execute_in<T, F>(
+    async fn execute_in<T: Told, F>(
         &self,
         mut guest: Box<Guest>,
-        cause: Cause,
+        (cause, event): (Cause, u64),
         allowance: Allowance,
+        occasion: Option<Box<Occasion>>,
         call: impl AsyncFnOnce(&mut Guest) -> wasmtime::Result<Result<T, F>>,
     ) -> Result<T, Failure>
     where
         Failure: From<F>,
     {
-        guest.store.data_mut().begin(cause, allowance.cpu_time_max);
+        let state = guest.store.data_mut();
+        state.begin(cause, event, allowance.cpu_time_max);
+        if occasion.is_some() {
+            self.record(&mut guest);
+        }
         guest.store.set_epoch_deadline(SLICE_TICKS);
         if let Some(turn) = self.scope.tenant.share.admit().await {
             guest.store.data_mut().hold_turn(turn);
@@ -295,7 +304,8 @@ impl FeatureSet {
         if let Some(execution) = guest.store.data().execution {
             self.scope.tenant.state.published.end(execution);
         }
-        match outcome {
+        let recording = occasion.and_then(|occasion| Some((occasion, guest.recording()?)));
+        let outcome = match outcome {
             // The guest ended by itself and is in good order, whatever it says of its program.
             Ok(Ok(answer)) => {
                 self.give_back(guest);
@@ -305,8 +315,13 @@ impl FeatureSet {
             Err(elapsed) => Err(Failure::of_host(
                 guest.store.data().suspended_at,
                 elapsed.to_string(),
+                Ending::Limited(Limit::WallTime),
             )),
+        };
+        if let Some((occasion, recording)) = recording {
+            self.recorded(&occasion, recording, &outcome);
         }
+        outcome
     }
 
     /// Polls once before a timer is set, because most executions end without waiting.
@@ -335,16 +350,16 @@ impl FeatureSet {
         // A component may run code of its own while it is instantiated: the limits hold for that too.
         let cause = match self.within(allowance, pin!(self.instantiate())).await {
             Ok(Ok(guest)) => return Ok(guest),
-            Ok(Err(error)) => error.to_string(),
-            Err(elapsed) => elapsed.to_string(),
+            Ok(Err(refused)) => refused,
+            Err(elapsed) => (elapsed.to_string(), Ending::Limited(Limit::WallTime)),
         };
-        Err(Failure::of_host(
-            None,
-            format!("no instance could be made: {cause}"),
-        ))
+        let (cause, ending) = cause;
+        let cause = format!("no instance could be made: {cause}");
+        Err(Failure::of_host(None, cause, ending))
     }
 
-    async fn instantiate(&self) -> Result<Box<Guest>, EngineError> {
+    /// A fresh instance, or in a few words why there is none.
+    async fn instantiate(&self) -> Result<Box<Guest>, (String, Ending)> {
         self.scope.tenant.counters.instances_made.add(1);
         let mut store = Store::new(
             self.component.engine(),
@@ -367,11 +382,13 @@ impl FeatureSet {
             Ok(UpdateDeadline::YieldCustom(SLICE_TICKS, turn))
         });
         store.set_epoch_deadline(SLICE_TICKS);
-        let instance = self
-            .component
-            .instantiate_async(&mut store)
-            .await
-            .map_err(EngineError)?;
+        let instance = match self.component.instantiate_async(&mut store).await {
+            Ok(instance) => instance,
+            Err(error) => {
+                let failure = trap::failure_of(&error, store.data());
+                return Err((failure.cause, failure.ending));
+            }
+        };
         Ok(Box::new(Guest {
             store,
             instance,
@@ -509,6 +526,12 @@ impl Guest {
                 let socket = self.socket()?;
                 function.call_async(&mut self.store, (socket,)).await?
             }
+            Call::Finished => {
+                let function =
+                    self.function(|functions| &mut functions.finished, exports.finished)?;
+                let socket = self.socket()?;
+                function.call_async(&mut self.store, (socket,)).await?
+            }
             Call::Disconnected { reason } => {
                 let function = if self.is_websocket() {
                     self.function(
@@ -538,17 +561,66 @@ impl Guest {
         Ok(answer)
     }
 
+    async fn start(&mut self, exports: &Exports) -> wasmtime::Result<Result<Response, WitFailure>> {
+        let start = self.function(|functions| &mut functions.start, exports.start)?;
+        let (answer,) = start.call_async(&mut self.store, ()).await?;
+        Ok(answer.map(|response| Response {
+            status: response.status,
+            reason: response.reason,
+            fields: response.fields,
+        }))
+    }
+
+    async fn request(
+        &mut self,
+        exports: &Exports,
+        request: Request,
+    ) -> wasmtime::Result<Result<HttpResponse, WitFailure>> {
+        let operation = self.function(|functions| &mut functions.operation, exports.operation)?;
+        let request = WitRequest {
+            method: request.method,
+            path: request.path,
+            query: request.query,
+            headers: request.headers,
+            parameters: request.parameters,
+            body: request.body,
+        };
+        let (answer,) = operation.call_async(&mut self.store, (request,)).await?;
+        let state = self.store.data_mut().response.take();
+        Ok(answer.map(|response| HttpResponse {
+            status: response.status,
+            headers: response.headers,
+            body: response.body,
+            file: state.and_then(|state| state.file),
+        }))
+    }
+
+    async fn test(&mut self, exports: &Exports) -> wasmtime::Result<Result<(), WitTestFailure>> {
+        let test = self.function(|functions| &mut functions.test, exports.test)?;
+        let (answer,) = test.call_async(&mut self.store, ()).await?;
+        Ok(answer)
+    }
+
     fn is_websocket(&self) -> bool {
-        let connection = self.store.data().connection.as_ref();
-        connection.is_some_and(|connection| connection.is_websocket())
+        let state = self.store.data();
+        match (&state.connection, &state.watch) {
+            (Some(connection), _) => connection.is_websocket(),
+            (None, Watch::Replay(replay)) => {
+                replay.socket.is_some_and(|socket| socket.is_websocket)
+            }
+            (None, Watch::None | Watch::Recording(_)) => false,
+        }
     }
 
     /// The connection whose event is being handled.
     fn socket(&self) -> wasmtime::Result<WitSocket> {
-        let connection = self.store.data().connection.as_ref();
-        connection
-            .map(|connection| connection.id.halves())
-            .ok_or_else(|| wasmtime::Error::msg("this event belongs to no connection"))
+        let state = self.store.data();
+        let socket = match (&state.connection, &state.watch) {
+            (Some(connection), _) => Some(connection.id.halves()),
+            (None, Watch::Replay(replay)) => replay.socket.map(|socket| socket.halves),
+            (None, Watch::None | Watch::Recording(_)) => None,
+        };
+        socket.ok_or_else(|| wasmtime::Error::msg("this event belongs to no connection"))
     }
 
     fn function<P, R>(

@@ -10,6 +10,7 @@ mod directory;
 mod event_streams;
 mod events;
 mod files;
+pub(super) mod interface;
 mod listeners;
 mod outbound;
 mod published;
@@ -17,11 +18,13 @@ mod repositories;
 mod server;
 mod standard;
 mod surroundings;
+mod trace;
 mod wait;
 mod websockets;
 
 use super::state::GuestState;
-use aro_wit::interface;
+use aro_wit::interface as name;
+use interface::{Interface, Linking};
 use std::future::Future;
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -30,35 +33,43 @@ use wasmtime::Result;
 use wasmtime::component::Linker;
 
 /// Defines the interface `import`; false when there is none of that name.
-pub(super) fn define(linker: &mut Linker<GuestState>, import: &str) -> Result<bool> {
+pub(super) fn define(
+    linker: &mut Linker<GuestState>,
+    import: &str,
+    linking: Linking,
+) -> Result<bool> {
     let define = match import {
-        interface::CONSOLE => console::define,
-        interface::CHANNELS => channels::define,
-        interface::CONNECTIONS => connections::define,
-        interface::DIRECTORY => directory::define,
-        interface::EVENT_BUS => events::define_bus,
-        interface::EVENT_TIMERS => events::define_timers,
-        interface::LIFETIME => events::define_lifetime,
-        interface::HTTP_CLIENT => client::define,
-        interface::HTTP_SERVER => server::define,
-        interface::LISTENERS => listeners::define,
-        interface::OUTBOUND => outbound::define,
-        interface::WEBSOCKETS => websockets::define,
-        interface::PUBLISHED => published::define,
-        interface::REPOSITORIES => repositories::define,
-        interface::PARAMETERS => surroundings::define_parameters,
-        interface::ENVIRONMENT => surroundings::define_environment,
-        interface::INPUT => surroundings::define_input,
-        interface::SLEEP => surroundings::define_sleep,
-        interface::FILES_READING => files::define_reading,
-        interface::FILES_SERVING => files::define_serving,
-        interface::FILES_WRITING => files::define_writing,
-        interface::EVENT_STREAMS => event_streams::define,
-        interface::WALL_CLOCK => standard::define_wall_clock,
-        interface::RANDOM => standard::define_random,
+        name::CONSOLE => console::define,
+        name::CHANNELS => channels::define,
+        name::CONNECTIONS => connections::define,
+        name::DIRECTORY => directory::define,
+        name::EVENT_BUS => events::define_bus,
+        name::EVENT_TIMERS => events::define_timers,
+        name::LIFETIME => events::define_lifetime,
+        name::HTTP_CLIENT => client::define,
+        name::HTTP_SERVER => server::define,
+        name::LISTENERS => listeners::define,
+        name::OUTBOUND => outbound::define,
+        name::WEBSOCKETS => websockets::define,
+        name::PUBLISHED => published::define,
+        name::REPOSITORIES => repositories::define,
+        name::PARAMETERS => surroundings::define_parameters,
+        name::METRICS => surroundings::define_metrics,
+        name::ENVIRONMENT => surroundings::define_environment,
+        name::INPUT => surroundings::define_input,
+        name::SLEEP => surroundings::define_sleep,
+        name::FILES_READING => files::define_reading,
+        name::FILES_WRITING => files::define_writing,
+        name::FILES_SERVING => files::define_serving,
+        name::EVENT_STREAMS => event_streams::define,
+        name::FILES_MONITORING => files::define_monitoring,
+        name::WALL_CLOCK => standard::define_wall_clock,
+        name::RANDOM => standard::define_random,
+        name::TRACE if linking == Linking::Replayed => trace::define,
         _ => return Ok(false),
     };
-    define(&mut linker.instance(import)?)?;
+    let instance = linker.instance(import)?;
+    define(&mut Interface::new(instance, import, linking))?;
     Ok(true)
 }
 

@@ -2,18 +2,21 @@
 
 use super::clock::Clock;
 use super::feature_set::{Exports, FeatureSet};
+use super::link::interface::Linking;
 use super::state::{GuestState, Scope};
-use super::{Engine, EngineError, link};
+use super::{CompileError, Engine, EngineError, link, needed};
 use crate::artifact::{Artifact, ArtifactError};
-use crate::config::{ContractChecks, Settings, SettingsError};
+use crate::config::{ContractChecks, RuntimeCode, Settings, SettingsError};
 use crate::grants::Grants;
 use crate::life::Life;
 use crate::net::http::{Contracts, contracts};
+use crate::observe::executions::Executions;
 use crate::route::Routes;
 use crate::store::StateError;
 use crate::tenant::Tenant;
 use aro_wit::manifest::{FeatureSet as Entry, Manifest, Trigger};
 use aro_wit::{RUNTIME_IMPORT, interface};
+use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use wasmtime::Module;
@@ -37,15 +40,15 @@ pub enum LoadError {
     },
     /// The engine does not compile the value runtime.
     #[error("the value runtime cannot be compiled")]
-    Runtime(#[source] EngineError),
+    Runtime(#[source] CompileError),
     /// The engine does not compile a feature set.
     #[error("feature set {feature_set:?} cannot be compiled")]
     Compile {
         /// Its name.
         feature_set: String,
-        /// What the engine said.
+        /// Why not.
         #[source]
-        source: EngineError,
+        source: CompileError,
     },
     /// A feature set wants something that no host function provides.
     #[error("feature set {feature_set:?} imports {import:?}, which this host does not provide")]
@@ -110,16 +113,23 @@ pub enum LoadError {
     },
 }
 
+/// A component, linked, and what it exports.
+type Part = (InstancePre<GuestState>, Exports);
+
 /// A program that is compiled and linked for one tenant. It holds machine code and no instance.
 pub(crate) struct Code {
     pub(crate) manifest: Arc<Manifest>,
     /// What its components import, and what they ask for within that.
     pub(crate) abilities: BTreeSet<String>,
     /// In manifest order.
-    parts: Vec<(InstancePre<GuestState>, Exports)>,
+    parts: Vec<Part>,
+    /// Machine code that other programs share while this one has it.
+    _shared: (Vec<Arc<Component>>, Option<Arc<Module>>),
     /// Against which requests and responses are checked, where the operator wants that.
     contracts: Contracts,
     clock: Clock,
+    /// Of the artifact; only where its events are recorded.
+    pub(crate) digest: Option<[u8; 32]>,
 }
 
 impl Code {
@@ -139,8 +149,10 @@ impl Code {
         life: &Arc<Life>,
         routes: &Weak<Routes>,
     ) -> Vec<Arc<FeatureSet>> {
-        let parts = self.parts.iter().enumerate();
-        let feature_set = |(index, (component, exports)): (usize, &(InstancePre<_>, Exports))| {
+        let records = tenant.counters.records.follow(&self.manifest);
+        let parts = self.parts.iter().zip(records).enumerate();
+        let feature_set = |(index, (part, executions)): (usize, (&Part, Arc<Executions>))| {
+            let (component, exports) = part;
             let scope = Scope {
                 tenant: Arc::clone(tenant),
                 life: Arc::clone(life),
@@ -148,6 +160,8 @@ impl Code {
                 manifest: Arc::clone(&self.manifest),
                 index,
                 clock: self.clock.clone(),
+                digest: self.digest,
+                executions,
             };
             Arc::new(FeatureSet::new(scope, component.clone(), *exports))
         };
@@ -162,27 +176,61 @@ impl Engine {
         artifact: Artifact<'_>,
         settings: &Settings,
     ) -> Result<Code, LoadError> {
+        let linking = match settings.record {
+            Some(_) => Linking::Recorded,
+            None => Linking::Plain,
+        };
+        self.load_linked(artifact, settings, linking)
+    }
+
+    /// The same, with nothing behind its imports but what was recorded.
+    pub(crate) fn load_to_replay(
+        &self,
+        artifact: Artifact<'_>,
+        settings: &Settings,
+    ) -> Result<Code, LoadError> {
+        self.load_linked(artifact, settings, Linking::Replayed)
+    }
+
+    fn load_linked(
+        &self,
+        artifact: Artifact<'_>,
+        settings: &Settings,
+        linking: Linking,
+    ) -> Result<Code, LoadError> {
+        let recorded = linking == Linking::Recorded;
+        let digest = recorded.then(|| Sha256::digest(artifact.file).into());
         let manifest = Arc::new(artifact.manifest);
         let mut components = Vec::with_capacity(artifact.components.len());
         let mut exports = BTreeSet::new();
+        let mut session = self.compiler.session(&settings.artifact);
         for (bytes, entry) in artifact.components.iter().zip(&manifest.feature_sets) {
-            let component =
-                Component::new(&self.inner, bytes).map_err(|error| LoadError::Compile {
+            let component: Arc<Component> =
+                session.part(bytes).map_err(|source| LoadError::Compile {
                     feature_set: entry.component.clone(),
-                    source: EngineError(error),
+                    source,
                 })?;
             self.runtime_exports(&component, &mut exports);
             components.push(component);
         }
-        let runtime = artifact
+        let runtime = |bytes| {
+            let part = match self.runtime_code {
+                RuntimeCode::Needed => needed::only(bytes, &exports),
+                RuntimeCode::Shared => None,
+            };
+            session.part(part.as_deref().unwrap_or(bytes))
+        };
+        let runtime: Option<Arc<Module>> = artifact
             .runtime
-            .map(|bytes| self.runtime(bytes, &exports))
+            .map(runtime)
             .transpose()
             .map_err(LoadError::Runtime)?;
+        drop(session);
         let mut parts = Vec::with_capacity(components.len());
         for (component, entry) in components.iter().zip(&manifest.feature_sets) {
             let grants = (&settings.grants, &*manifest);
-            parts.push(self.load_feature_set(component, entry, runtime.as_ref(), grants)?);
+            let runtime = runtime.as_deref();
+            parts.push(self.load_feature_set(component, entry, runtime, grants, linking)?);
         }
         let checked = settings.contract > ContractChecks::None;
         let http = manifest.http.as_ref().filter(|_| checked);
@@ -191,8 +239,10 @@ impl Engine {
             abilities: self.abilities(&components, &manifest),
             manifest,
             parts,
+            _shared: (components, runtime),
             contracts,
             clock: self.clock(),
+            digest,
         })
     }
 
@@ -202,13 +252,16 @@ impl Engine {
         entry: &Entry,
         runtime: Option<&Module>,
         (grants, manifest): (&Grants, &Manifest),
+        linking: Linking,
     ) -> Result<(InstancePre<GuestState>, Exports), LoadError> {
         let feature_set = || entry.component.clone();
         let exports = self.exports(component, entry)?;
         let mut linker = Linker::new(&self.inner);
         let ty = component.component_type();
         for (import, item) in ty.imports(&self.inner) {
-            granted(import, entry, grants, manifest)?;
+            if linking != Linking::Replayed {
+                granted(import, entry, grants, manifest)?;
+            }
             let linked = match &item.ty {
                 ComponentItem::Module(_) if import == RUNTIME_IMPORT => {
                     let runtime = runtime.ok_or_else(|| LoadError::NoRuntime {
@@ -216,7 +269,7 @@ impl Engine {
                     })?;
                     linker.root().module(import, runtime).map(|()| true)
                 }
-                ComponentItem::ComponentInstance(_) => link::define(&mut linker, import),
+                ComponentItem::ComponentInstance(_) => link::define(&mut linker, import, linking),
                 ComponentItem::Module(_)
                 | ComponentItem::ComponentFunc(_)
                 | ComponentItem::CoreFunc(_)
@@ -250,7 +303,7 @@ impl Engine {
     }
 
     /// What the components import, which is certain, and what the manifest says of it, which is granted or refused when it is used.
-    fn abilities(&self, components: &[Component], manifest: &Manifest) -> BTreeSet<String> {
+    fn abilities(&self, components: &[Arc<Component>], manifest: &Manifest) -> BTreeSet<String> {
         let mut abilities = BTreeSet::new();
         for (component, entry) in components.iter().zip(&manifest.feature_sets) {
             let ty = component.component_type();
@@ -317,11 +370,15 @@ fn granted(
 ) -> Result<(), LoadError> {
     let mut needs = entry.needs.iter().filter(|need| need.interface == import);
     let (need, what, flag) = match import {
-        interface::FILES_READING | interface::FILES_WRITING | interface::FILES_SERVING
+        interface::FILES_READING
+        | interface::FILES_WRITING
+        | interface::FILES_SERVING
+        | interface::FILES_MONITORING
             if grants.directories.is_empty() =>
         {
             let what = match import {
                 interface::FILES_WRITING => "changes files",
+                interface::FILES_MONITORING => "watches files",
                 _ => "reads files",
             };
             (needs.next(), what.to_owned(), "--dir PATH".to_owned())
@@ -385,6 +442,7 @@ impl Exports {
             interface::TEST => &mut self.test,
             interface::TCP_CONNECTED => &mut self.connected,
             interface::TCP_DATA => &mut self.data,
+            interface::TCP_FINISHED => &mut self.finished,
             interface::WEBSOCKET_CONNECTED => &mut self.websocket_connected,
             interface::WEBSOCKET_MESSAGE => &mut self.websocket_message,
             interface::WEBSOCKET_DISCONNECTED => &mut self.websocket_disconnected,

@@ -41,7 +41,8 @@ fn slots(settings: &Settings) -> usize {
     running.saturating_add(idle).min(INSTANCES_MAX.max(running))
 }
 
-pub(super) fn config(settings: &Settings) -> Config {
+/// All that machine code depends on; the same in every process of a build.
+pub(super) fn code() -> Config {
     let mut config = Config::new();
     config
         .wasm_component_model(true)
@@ -56,8 +57,13 @@ pub(super) fn config(settings: &Settings) -> Config {
         .native_unwind_info(false)
         .memory_init_cow(true)
         .max_wasm_stack(STACK_BYTES_MAX)
-        .async_stack_size(FIBER_BYTES)
-        .allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
+        .async_stack_size(FIBER_BYTES);
+    config
+}
+
+pub(super) fn config(settings: &Settings) -> Config {
+    let mut config = code();
+    config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(settings)));
     config
 }
 

@@ -7,12 +7,17 @@ use crate::conn::Connection;
 use crate::event::Chain;
 use crate::files::ServedFile;
 use crate::life::Life;
+use crate::observe::executions::{Ending, Executions};
+use crate::observe::limit::Limit;
+use crate::record::recording::Recording;
+use crate::record::replay::Replay;
 use crate::route::Routes;
 use crate::store::published::PublishError;
 use crate::tenant::Tenant;
 use aro_wit::manifest::{FeatureSet, Manifest};
 use parking_lot::Mutex;
 use std::pin::Pin;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use wasmtime::{ResourceLimiter, Result};
@@ -28,6 +33,10 @@ pub(crate) struct Scope {
     /// Position in the manifest.
     pub(crate) index: usize,
     pub(crate) clock: Clock,
+    /// Of the artifact; only where its events are recorded.
+    pub(crate) digest: Option<[u8; 32]>,
+    /// What its executions are counted in.
+    pub(crate) executions: Arc<Executions>,
 }
 
 impl Scope {
@@ -60,10 +69,25 @@ pub(crate) struct GuestState {
     pub(crate) execution: Option<u64>,
     /// The statement that was running when the guest last gave the executor back.
     pub(crate) suspended_at: Option<u32>,
+    /// Number of the event that is being handled.
+    pub(crate) event: u64,
     cpu_ticks: u64,
     cpu_time_max: Duration,
+    /// What is recorded of the execution, or answers it.
+    pub(crate) watch: Watch,
     /// The turn that it computes with, where it needs one.
     turn: Option<TurnSlot>,
+}
+
+/// Who looks on while a guest runs.
+#[derive(Debug)]
+pub(crate) enum Watch {
+    /// Nobody.
+    None,
+    /// What passes is recorded.
+    Recording(Box<Recording>),
+    /// What was recorded answers.
+    Replay(Box<Replay>),
 }
 
 /// Shared with the wait for the next turn, which has no access to the store.
@@ -76,6 +100,8 @@ impl GuestState {
             bytes_max: scope.tenant.settings.limits.memory_bytes_max,
             denied: false,
             grown_bytes: 0,
+            held_bytes: 0,
+            tenant: Arc::clone(&scope.tenant),
         };
         Self {
             scope,
@@ -85,14 +111,16 @@ impl GuestState {
             memory,
             execution: None,
             suspended_at: None,
+            event: 0,
             cpu_ticks: 0,
             cpu_time_max,
+            watch: Watch::None,
             turn: None,
         }
     }
 
     /// Makes an instance ready for its next event.
-    pub(crate) fn begin(&mut self, cause: Cause, cpu_time_max: Duration) {
+    pub(crate) fn begin(&mut self, cause: Cause, event: u64, cpu_time_max: Duration) {
         self.cpu_time_max = cpu_time_max;
         let is_request = matches!(cause, Cause::Request(_));
         self.response = is_request.then(ResponseState::default);
@@ -103,9 +131,29 @@ impl GuestState {
             Cause::LifeCycle => (None, None),
         };
         self.memory.denied = false;
+        self.event = event;
         self.execution = None;
         self.suspended_at = None;
         self.cpu_ticks = 0;
+        self.watch = Watch::None;
+    }
+
+    /// The recording of this execution.
+    pub(crate) fn recording(&mut self) -> Option<&mut Recording> {
+        match &mut self.watch {
+            Watch::Recording(recording) => Some(recording),
+            Watch::None | Watch::Replay(_) => None,
+        }
+    }
+
+    /// What answers this execution.
+    pub(crate) fn replay(&mut self) -> Result<&mut Replay, Refused> {
+        match &mut self.watch {
+            Watch::Replay(replay) => Ok(replay),
+            Watch::None | Watch::Recording(_) => Err(Refused::Recorded(
+                "nothing was recorded of how an instance begins".to_owned(),
+            )),
+        }
     }
 
     /// Charges a guest that is about to wait, and gives its turn on: it does not compute meanwhile.
@@ -180,6 +228,21 @@ pub(crate) enum Refused {
     Random { bytes: u64, max: u64 },
     #[error("the system gives no random bytes")]
     NoRandom,
+    /// As it was refused when it was recorded.
+    #[error("{0}")]
+    Recorded(String),
+}
+
+impl Refused {
+    /// How it ends the execution.
+    pub(super) fn ending(&self) -> Ending {
+        match self {
+            Self::CpuTime { .. } => Ending::Limited(Limit::CpuTime),
+            Self::Message { .. } => Ending::Limited(Limit::MessageBytes),
+            Self::Publish(error) => error.limit().map_or(Ending::Failed, Ending::Limited),
+            Self::Random { .. } | Self::NoRandom | Self::Recorded(_) => Ending::Failed,
+        }
+    }
 }
 
 /// Bounds an instance's memory and remembers that it wanted more.
@@ -190,6 +253,17 @@ pub(crate) struct MemoryLimiter {
     pub(crate) denied: bool,
     /// What has been granted beyond the initial memory since the instance was made.
     pub(crate) grown_bytes: usize,
+    /// All that has been granted.
+    held_bytes: usize,
+    /// Whose memory it is.
+    tenant: Arc<Tenant>,
+}
+
+impl Drop for MemoryLimiter {
+    fn drop(&mut self) {
+        let memory = &self.tenant.counters.memory;
+        memory.fetch_sub(self.held_bytes, Ordering::Relaxed);
+    }
 }
 
 /// Elements of one table.
@@ -206,6 +280,12 @@ impl ResourceLimiter for MemoryLimiter {
         // The first request, from nothing, is the initial memory.
         if allowed && current > 0 {
             self.grown_bytes += desired - current;
+        }
+        if allowed {
+            let more = desired.saturating_sub(current);
+            self.held_bytes += more;
+            let memory = &self.tenant.counters.memory;
+            memory.fetch_add(more, Ordering::Relaxed);
         }
         self.denied |= !allowed;
         Ok(allowed)

@@ -2,6 +2,8 @@
 
 use super::state::{GuestState, Refused};
 use crate::failure::Failure;
+use crate::observe::executions::Ending;
+use crate::observe::limit::Limit;
 use aro_wit::manifest::FeatureSet;
 use wasmtime::{AsContext, FrameInfo, Trap, WasmBacktrace};
 
@@ -37,22 +39,24 @@ pub(super) fn failure_of(error: &wasmtime::Error, state: &GuestState) -> Failure
     let statement = error
         .downcast_ref::<WasmBacktrace>()
         .and_then(|backtrace| statement_of(backtrace, state.scope.entry()));
-    let cause = if let Some(refused) = error.downcast_ref::<Refused>() {
-        refused.to_string()
+    let (cause, ending) = if let Some(refused) = error.downcast_ref::<Refused>() {
+        (refused.to_string(), refused.ending())
     } else if state.memory.denied {
-        format!(
+        let cause = format!(
             "needs more than {} MiB of memory",
             state.memory.bytes_max >> 20
-        )
+        );
+        (cause, Ending::Limited(Limit::Memory))
     } else {
-        match error.downcast_ref::<Trap>() {
+        let cause = match error.downcast_ref::<Trap>() {
             Some(Trap::StackOverflow) => "recursed too deeply".to_owned(),
             Some(Trap::UnreachableCodeReached) => {
                 "stopped at an instruction that must not be reached".to_owned()
             }
             Some(trap) => format!("trapped: {trap}"),
             None => format!("the engine failed: {}", error.root_cause()),
-        }
+        };
+        (cause, Ending::Trapped)
     };
-    Failure::of_host(statement, cause)
+    Failure::of_host(statement, cause, ending)
 }

@@ -40,12 +40,7 @@ impl From<WitFailure> for Failure {
             WitFailureKind::Expression => FailureKind::Expression,
             WitFailureKind::Runtime => FailureKind::Runtime,
         };
-        Self {
-            statement: failure.statement,
-            kind,
-            cause: failure.cause,
-            trace: failure.trace,
-        }
+        Self::of_program(failure.statement, kind, failure.cause, failure.trace)
     }
 }
 
@@ -81,12 +76,7 @@ impl From<WitTestFailure> for Failure {
             WitTestFailureKind::Runtime => FailureKind::Runtime,
             WitTestFailureKind::Assertion => FailureKind::Assertion,
         };
-        Self {
-            statement: failure.statement,
-            kind,
-            cause: failure.cause,
-            trace: failure.trace,
-        }
+        Self::of_program(failure.statement, kind, failure.cause, failure.trace)
     }
 }
 
@@ -265,6 +255,8 @@ pub(super) struct WitListenOptions {
     pub(super) frame_bytes_max: u32,
     #[component(name = "reuse-port")]
     pub(super) reuse_port: bool,
+    #[component(name = "half-close")]
+    pub(super) half_close: bool,
 }
 
 /// `aro:net/outbound.connect-options`.
@@ -275,6 +267,8 @@ pub(super) struct WitConnectOptions {
     #[component(name = "frame-bytes-max")]
     pub(super) frame_bytes_max: u32,
     pub(super) timeout: u32,
+    #[component(name = "half-close")]
+    pub(super) half_close: bool,
 }
 
 /// `aro:net/outbound.connect-error-code`.

@@ -31,6 +31,11 @@ impl Directory {
         path_of(&self.handle, &self.real)
     }
 
+    /// Its real path when it was opened.
+    pub(super) fn real(&self) -> &Path {
+        &self.real
+    }
+
     /// An entry of it.
     pub(super) fn place(self: &Arc<Self>, name: &OsStr) -> Place {
         Place {
@@ -43,6 +48,11 @@ impl Directory {
 impl Place {
     pub(super) fn path(&self) -> PathBuf {
         self.directory.path().join(&self.name)
+    }
+
+    /// The real path of its directory when that was opened.
+    pub(super) fn parent(&self) -> &Path {
+        &self.directory.real
     }
 
     /// Facts about the entry itself, even if it is a symbolic link.

@@ -29,6 +29,8 @@ pub(crate) struct Request {
     /// Name in the directory; empty for none.
     pub(crate) name: String,
     pub(crate) framing: Framing,
+    /// Whether the connection outlives the end of what the peer sends.
+    pub(crate) half_close: bool,
     /// None for the operator's, which is also the most.
     pub(crate) time: Option<Duration>,
 }
@@ -133,12 +135,7 @@ async fn open(
         Err(_) => return Err(ConnectError::TimedOut),
     };
     let queue = tenant.queue();
-    let origin = Origin::outbound(
-        &request.name,
-        &target(request),
-        request.port,
-        request.framing,
-    );
+    let origin = Origin::outbound(request);
     let build = |id| Socket::Connection(Arc::new(Connection::new(id, origin, queue)));
     let Socket::Connection(connection) = tenant.sockets.enter(build)? else {
         return Err(ConnectError::Draining);
@@ -151,7 +148,7 @@ async fn open(
         tenant.sockets.leave(id);
         return Err(error.into());
     }
-    tenant.counters.connections_opened.add(1);
+    slot.opened();
     if tenant.is_in(Phase::Closing) {
         connection.outbound.close(Closing::Flush);
     }

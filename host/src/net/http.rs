@@ -7,6 +7,7 @@ mod cors;
 mod file;
 mod payload;
 mod routing;
+pub(super) mod shared;
 
 use crate::config::{ContractChecks, Limits};
 use crate::conn::Connection;
@@ -15,12 +16,15 @@ use crate::engine::feature_set::{FeatureSet, HttpResponse, Request};
 use crate::engine::state::Scope;
 use crate::failure::Failure;
 use crate::life::Claim;
+use crate::net::counted::Counted;
 use crate::net::event_stream::EventStream;
 use crate::net::listener;
 use crate::net::listener::succession;
 use crate::net::tls::{self, TlsError};
 use crate::net::transport::Transport;
 use crate::net::websocket::{self, Place, Upgrade};
+use crate::observe::limit::Limit;
+use crate::observe::traffic::Protocol;
 use crate::route::Routes;
 use crate::tenant::{Phase, Slot, Tenant};
 use arc_swap::ArcSwap;
@@ -120,6 +124,9 @@ pub(crate) fn start(scope: &Scope, port: Option<u16>) -> Result<u16, StartError>
     if tenant.is_in(Phase::Draining) {
         return Err(StartError::Draining);
     }
+    if let Some(address) = tenant.settings.http_through {
+        return Ok(shared::attach(tenant, life, address));
+    }
     let contract = scope.routes().and_then(|routes| routes.http.port());
     let wanted = port.or(contract).unwrap_or(DEFAULT_PORT);
     let port = match tenant.settings.http_port_override {
@@ -201,11 +208,10 @@ pub(crate) fn stop(tenant: &Tenant) {
 
 /// Starts the task of a new connection, or closes it at once when the tenant has too many.
 fn admit(tenant: &Arc<Tenant>, server: &Arc<Server>, stream: TcpStream, remote: SocketAddr) {
-    let Some(slot) = Slot::inbound(tenant) else {
-        tenant.counters.connections_refused.add(1);
+    let Some(slot) = Slot::inbound(tenant, Protocol::Http) else {
         return;
     };
-    tenant.counters.connections_opened.add(1);
+    slot.opened();
     let (tenant, server) = (Arc::clone(tenant), Arc::clone(server));
     let tasks = tenant.tasks.clone();
     tasks.spawn(async move {
@@ -229,6 +235,16 @@ struct Peer {
 }
 
 impl Peer {
+    fn new(remote: SocketAddr, port: u16, is_sequential: bool) -> Self {
+        Self {
+            remote,
+            port,
+            is_sequential,
+            agreed: Mutex::default(),
+            stream: Mutex::default(),
+        }
+    }
+
     /// Ready when the response that stays open is to end at once. Its body cannot say so while nothing of it can be written.
     fn poll_cut_off(&self) -> Poll<()> {
         let stream = self.stream.lock();
@@ -263,6 +279,34 @@ async fn serve(
     };
     // Small responses must not wait for the acknowledgement of earlier ones.
     stream.send_at_once();
+    let builder = builder(limits, is_http2);
+    let peer = Arc::new(Peer::new(remote, server.address.port(), !is_http2));
+    let service = service_fn(|request| {
+        let (tenant, peer) = (Arc::clone(tenant), Arc::clone(&peer));
+        async move { Ok::<Answer, Infallible>(answer(&tenant, request, &peer).await) }
+    });
+    let stream = TokioIo::new(Counted::new(stream, tenant));
+    let connection = builder.serve_connection_with_upgrades(stream, service);
+    let mut connection = std::pin::pin!(connection);
+    let mut is_ending = false;
+    let ended = loop {
+        tokio::select! {
+            ended = connection.as_mut() => break ended,
+            () = closed.cancelled(), if !is_ending => {
+                is_ending = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = poll_fn(|_| peer.poll_cut_off()) => return None,
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(tenant = %tenant.id, %remote, %error, "HTTP connection ended early");
+    }
+    peer.agreed.lock().take()
+}
+
+/// How HTTP is spoken within `limits`.
+fn builder(limits: &Limits, is_http2: bool) -> auto::Builder<TokioExecutor> {
     let builder = auto::Builder::new(TokioExecutor::new());
     let mut builder = if is_http2 {
         builder.http2_only()
@@ -281,34 +325,7 @@ async fn serve(
         .max_concurrent_streams(STREAMS_MAX)
         .max_header_list_size(u32::try_from(limits.http_header_bytes_max).unwrap_or(u32::MAX))
         .keep_alive_interval(limits.http_idle_time_max);
-    let peer = Arc::new(Peer {
-        remote,
-        port: server.address.port(),
-        is_sequential: !is_http2,
-        agreed: Mutex::default(),
-        stream: Mutex::default(),
-    });
-    let service = service_fn(|request| {
-        let (tenant, peer) = (Arc::clone(tenant), Arc::clone(&peer));
-        async move { Ok::<Answer, Infallible>(answer(&tenant, request, &peer).await) }
-    });
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    let mut is_ending = false;
-    let ended = loop {
-        tokio::select! {
-            ended = connection.as_mut() => break ended,
-            () = closed.cancelled(), if !is_ending => {
-                is_ending = true;
-                connection.as_mut().graceful_shutdown();
-            }
-            () = poll_fn(|_| peer.poll_cut_off()) => return None,
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(tenant = %tenant.id, %remote, %error, "HTTP connection ended early");
-    }
-    peer.agreed.lock().take()
+    builder
 }
 
 /// Secures a connection if it is to be, and finds out whether it speaks HTTP/2. Whoever connects and says nothing, or half a word, must not hold the connection for ever.
@@ -404,15 +421,20 @@ async fn operation(
     }
     // Taken before the body is read: bodies are what requests hold.
     let Ok(_permit) = tenant.http_requests.try_acquire() else {
+        tenant.counters.hit(Limit::HttpRequests);
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
     };
     let read = body::read(incoming, &head.headers, &tenant.settings.limits).await;
     let body = match read {
         Ok(body) => body,
         Err(ReadError::TooLarge) => {
+            tenant.counters.hit(Limit::HttpBodyBytes);
             return refusal(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
         }
-        Err(ReadError::TooSlow) => return refusal(StatusCode::REQUEST_TIMEOUT, "Request Timeout"),
+        Err(ReadError::TooSlow) => {
+            tenant.counters.hit(Limit::HttpBodyTime);
+            return refusal(StatusCode::REQUEST_TIMEOUT, "Request Timeout");
+        }
         Err(ReadError::Broken) => return refusal(StatusCode::BAD_REQUEST, "Bad Request"),
     };
     let is_strict = tenant.settings.contract == ContractChecks::Strict;
@@ -580,7 +602,7 @@ fn promised(tenant: &Tenant, found: &Found, response: HttpResponse) -> Answer {
 
 /// RFC 6585 4: the tenant has more events than it may.
 fn too_many(tenant: &Tenant, wait: Duration) -> Answer {
-    tenant.counters.rate_limited.add(1);
+    tenant.counters.hit(Limit::EventsPerSecond);
     let mut answer = refusal(StatusCode::TOO_MANY_REQUESTS, "Too Many Requests");
     let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
     answer
@@ -635,9 +657,7 @@ const NO_TEMPLATE: &str = "Template not found: ";
 fn failed(tenant: &Tenant, feature_set: &FeatureSet, failure: &Failure) -> Answer {
     let manifest = feature_set.manifest();
     let entry = feature_set.entry();
-    tenant
-        .console
-        .write(Stream::Error, &failure.in_handler(manifest, entry));
+    feature_set.report(failure);
     if failure.cause.starts_with(NO_TEMPLATE) {
         return json(
             StatusCode::NOT_FOUND,

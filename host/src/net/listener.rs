@@ -12,8 +12,10 @@ use crate::conn::{Connection, Origin};
 use crate::console::Stream;
 use crate::grants;
 use crate::life::{Claim, Life};
+use crate::observe::limit::Limit;
+use crate::observe::traffic::Protocol;
 use crate::tenant::{Phase, Slot, Tenant};
-use socket2::{Domain, Protocol, Type};
+use socket2::{Domain, Type};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::atomic::Ordering;
@@ -37,6 +39,8 @@ pub(crate) struct Listener {
     pub(crate) address: SocketAddr,
     /// Of its connections.
     pub(crate) framing: Framing,
+    /// Whether its connections outlive the end of what their peers send.
+    pub(crate) half_close: bool,
     /// What the program asked for; the system may have chosen the port.
     asked: SocketAddr,
     /// Whether the start of a program has opened it.
@@ -57,6 +61,8 @@ pub(crate) struct Request<'a> {
     pub(crate) framing: Framing,
     /// Whether others may listen on the same port.
     pub(crate) reuse_port: bool,
+    /// Whether connections outlive the end of what their peers send.
+    pub(crate) half_close: bool,
 }
 
 impl Listener {
@@ -94,7 +100,7 @@ pub(crate) enum ListenError {
 
 /// Opens a listener, enters it into the directory and starts accepting.
 ///
-/// The start of a version that is to replace another takes over what is open on the same address: under the same name with the same framing the listener itself, else its socket.
+/// The start of a version that is to replace another takes over what is open on the same address: under the same name with the same options the listener itself, else its socket.
 pub(crate) fn listen(
     tenant: &Arc<Tenant>,
     life: &Arc<Life>,
@@ -104,15 +110,15 @@ pub(crate) fn listen(
         return Err(ListenError::Draining);
     }
     let first = !life.port_override_used.load(Ordering::Acquire);
-    let port = match tenant.settings.socket_port_override.filter(|_| first) {
-        Some(port) => port,
-        None if tenant.settings.grants.ports.grants(request.port) => request.port,
-        None => return Err(ListenError::Port { port: request.port }),
+    let through = tenant.settings.tcp_through.filter(|_| first);
+    let asked = match through {
+        Some(address) => address,
+        None => asked(tenant, &request, first)?,
     };
-    let asked = SocketAddr::new(address(tenant.settings.bind, request.host)?, port);
     let open = succession::open_on(tenant, life, asked);
     if let Some(open) = &open {
-        let same = (open.name.as_str(), open.framing) == (request.name, request.framing);
+        let same = (open.name.as_str(), open.framing, open.half_close)
+            == (request.name, request.framing, request.half_close);
         life.port_override_used.store(true, Ordering::Release);
         let claim = if same { Claim::TakenOver } else { Claim::Spent };
         life.claims.lock().listeners.insert(open.id, claim);
@@ -127,25 +133,37 @@ pub(crate) fn listen(
         return Err(ListenError::TooMany { max });
     }
     let socket = match open.and_then(|open| open.socket.upgrade()) {
-        Some(socket) => socket,
-        None => Arc::new(
-            bind(asked, request.reuse_port).map_err(|source| ListenError::Bind {
+        Some(socket) => Some(socket),
+        None if through.is_some() => None,
+        None => Some(Arc::new(bind(asked, request.reuse_port).map_err(
+            |source| ListenError::Bind {
                 address: asked,
                 source,
-            })?,
-        ),
+            },
+        )?)),
     };
-    let listener = enter(tenant, life, &request, asked, &socket)?;
+    let listener = enter(tenant, life, &request, asked, socket.as_ref())?;
     life.port_override_used.store(true, Ordering::Release);
     let id = listener.id;
-    tenant.console.write(
-        Stream::Output,
-        &format!("Socket Server started on port {}", listener.address.port()),
-    );
-    tenant
-        .tasks
-        .spawn(run(Arc::clone(tenant), Arc::clone(life), listener, socket));
+    let text = format!("Socket Server started on port {}", listener.address.port());
+    tenant.console.write(Stream::Output, &text);
+    let (own, life) = (Arc::clone(tenant), Arc::clone(life));
+    match socket {
+        Some(socket) => drop(tenant.tasks.spawn(run(own, life, listener, socket))),
+        None => drop(tenant.tasks.spawn(run_attached(own, life, listener))),
+    }
     Ok(id)
+}
+
+/// The address that a program asks for, with the port that the operator has set for its first listener.
+fn asked(tenant: &Tenant, request: &Request<'_>, first: bool) -> Result<SocketAddr, ListenError> {
+    let settings = &tenant.settings;
+    let port = match settings.socket_port_override.filter(|_| first) {
+        Some(port) => port,
+        None if settings.grants.ports.grants(request.port) => request.port,
+        None => return Err(ListenError::Port { port: request.port }),
+    };
+    Ok(SocketAddr::new(address(settings.bind, request.host)?, port))
 }
 
 /// Enters a listener into table and directory.
@@ -154,21 +172,25 @@ fn enter(
     life: &Life,
     request: &Request<'_>,
     asked: SocketAddr,
-    socket: &Arc<TcpListener>,
+    socket: Option<&Arc<TcpListener>>,
 ) -> Result<Arc<Listener>, ListenError> {
-    let address = socket.local_addr().map_err(|source| ListenError::Bind {
-        address: asked,
-        source,
-    })?;
+    let address = match socket {
+        Some(socket) => socket.local_addr().map_err(|source| ListenError::Bind {
+            address: asked,
+            source,
+        })?,
+        None => asked,
+    };
     let build = |id| {
         Socket::Listener(Arc::new(Listener {
             id,
             name: request.name.to_owned(),
             address,
             framing: request.framing,
+            half_close: request.half_close,
             asked,
             at_start: life.is_starting(),
-            socket: Arc::downgrade(socket),
+            socket: socket.map(Arc::downgrade).unwrap_or_default(),
             closed: CancellationToken::new(),
         }))
     };
@@ -201,9 +223,35 @@ async fn run(
         listener.stop_accepting();
     }
     drop(life);
-    let admit = |stream, remote| admit(&tenant, &listener, stream, remote);
+    let admit = |stream, remote| admit(&tenant, &listener, Transport::Plain(stream), remote);
     let failed = |error: &io::Error| report::accept_failed(&tenant, &listener, error);
     accept(&tenant, &listener.closed, &socket, admit, failed).await;
+}
+
+/// Takes what a shared listener accepts for the tenant, once the life that has opened the listener is admitted.
+async fn run_attached(tenant: Arc<Tenant>, life: Arc<Life>, listener: Arc<Listener>) {
+    if life.is_admitted().await {
+        drop(life);
+        report::server_started(&tenant, &listener).await;
+        tenant.tcp_attached.store(Some(Arc::clone(&listener)));
+        listener.closed.cancelled().await;
+        tenant.tcp_attached.rcu(|attached| {
+            // A later version may have put its own in this place.
+            let is_own = |attached: &&Arc<Listener>| attached.id == listener.id;
+            match attached.as_ref().filter(is_own) {
+                Some(_) => None,
+                None => attached.clone(),
+            }
+        });
+    } else {
+        listener.stop_accepting();
+    }
+    no_longer_listening(&tenant);
+}
+
+fn no_longer_listening(tenant: &Tenant) {
+    tenant.listeners.fetch_sub(1, Ordering::AcqRel);
+    tenant.sources_changed.notify_waiters();
 }
 
 /// Stops listening and ends the listener's connections after their queues are flushed. Without effect on a listener that is gone.
@@ -251,7 +299,7 @@ pub(super) fn bind(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListe
     let socket = socket2::Socket::new(
         Domain::for_address(address),
         Type::STREAM,
-        Some(Protocol::TCP),
+        Some(socket2::Protocol::TCP),
     )?;
     socket.set_reuse_address(true)?;
     if reuse_port {
@@ -299,14 +347,17 @@ pub(super) async fn accept(
             }
         }
     }
-    tenant.listeners.fetch_sub(1, Ordering::AcqRel);
-    tenant.sources_changed.notify_waiters();
+    no_longer_listening(tenant);
 }
 
 /// Starts the task of a new connection, or closes it at once when the tenant has too many.
-fn admit(tenant: &Arc<Tenant>, listener: &Arc<Listener>, stream: TcpStream, remote: SocketAddr) {
-    let Some(slot) = Slot::inbound(tenant) else {
-        tenant.counters.connections_refused.add(1);
+pub(super) fn admit(
+    tenant: &Arc<Tenant>,
+    listener: &Arc<Listener>,
+    stream: Transport,
+    remote: SocketAddr,
+) {
+    let Some(slot) = Slot::inbound(tenant, Protocol::Tcp) else {
         return;
     };
     let origin = Origin::Inbound {
@@ -318,21 +369,18 @@ fn admit(tenant: &Arc<Tenant>, listener: &Arc<Listener>, stream: TcpStream, remo
     let build = |id| Socket::Connection(Arc::new(Connection::new(id, origin, queue)));
     match tenant.sockets.enter(build) {
         Ok(Socket::Connection(connection)) => {
-            tenant.counters.connections_opened.add(1);
+            slot.opened();
             // The listener or the program may have been closed since the peer was accepted, and have missed it.
             if !listener.is_open() {
                 connection.outbound.close(Closing::Flush);
             }
-            tenant.tasks.spawn(tcp::serve(
-                Arc::clone(tenant),
-                connection,
-                Transport::Plain(stream),
-                slot,
-            ));
+            tenant
+                .tasks
+                .spawn(tcp::serve(Arc::clone(tenant), connection, stream, slot));
         }
         Ok(Socket::Listener(_)) => {}
         Err(error) => {
-            tenant.counters.connections_refused.add(1);
+            tenant.counters.hit(Limit::Connections);
             tracing::warn!(tenant = %tenant.id, %error, "connection refused");
         }
     }

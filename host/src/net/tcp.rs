@@ -10,6 +10,8 @@ use super::websocket::{Received, Session, Side, Silence};
 use crate::conn::outbound::{Closing, Segment};
 use crate::conn::{Connection, Origin};
 use crate::console::Stream;
+use crate::observe::limit::Limit;
+use crate::observe::traffic::Lane;
 use crate::route::{self, Event};
 use crate::tenant::{Phase, Slot, Tenant, WebSocketSlot};
 use bytes::Bytes;
@@ -21,6 +23,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::AsyncWrite;
+use tokio::time::Interval;
 use tokio_util::io::poll_read_buf;
 
 /// Room for segments that an idle connection keeps.
@@ -30,7 +33,10 @@ const WRITE_SEGMENTS_MAX: usize = 64;
 /// How long we read and discard after our end of stream, so that a reset does not destroy what the peer has yet to read.
 const LINGER_TIME_MAX: Duration = Duration::from_millis(500);
 
-/// The life of one connection: connected, data …, disconnected.
+/// How often a connection whose peer only reads is looked at: a reset says nothing to whoever neither reads nor writes.
+const HALF_OPEN_CHECK_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The life of one connection: connected, data …, finished, disconnected.
 pub(crate) async fn serve(
     tenant: Arc<Tenant>,
     connection: Arc<Connection>,
@@ -78,6 +84,8 @@ async fn live(
         connection,
         stream,
         slots,
+        half_open: None,
+        has_finished: false,
         failure: None,
         reason: None,
         batch: VecDeque::new(),
@@ -128,6 +136,10 @@ struct Task {
     /// Its share of what the tenant may have.
     slots: (Slot, Option<WebSocketSlot>),
     codec: Codec,
+    /// There once the peer has finished sending: when to see whether it still reads.
+    half_open: Option<Box<Interval>>,
+    /// Whether we have finished sending.
+    has_finished: bool,
     /// What broke the connection.
     failure: Option<Box<SocketError>>,
     /// Why it ends, where that is not the usual.
@@ -156,8 +168,16 @@ impl Task {
                 .await
             {
                 Poll::Pending => {}
-                Poll::Ready(Ok(0)) => return End::Peer,
-                Poll::Ready(Ok(_)) => {
+                Poll::Ready(Ok(0)) => {
+                    if !self.stays_half_open() {
+                        return End::Peer;
+                    }
+                    let interval = tokio::time::interval(HALF_OPEN_CHECK_INTERVAL);
+                    self.half_open = Some(Box::new(interval));
+                    self.deliver(Event::Finished).await;
+                }
+                Poll::Ready(Ok(count)) => {
+                    self.lane().received.add(count as u64);
                     if let Some(end) = self.deliver_chunk(buffer.chunk()).await {
                         return end;
                     }
@@ -165,6 +185,17 @@ impl Task {
                 Poll::Ready(Err(error)) => return self.broken(&error),
             }
         }
+    }
+
+    /// Whether the end of what the peer sends is not that of the connection: the program wants that, and will be told.
+    fn stays_half_open(&self) -> bool {
+        let told = || {
+            let routes = self.tenant.routes.load();
+            routes
+                .as_ref()
+                .is_some_and(|routes| routes.handles_finished())
+        };
+        self.connection.keeps_half() && told()
     }
 
     async fn deliver_chunk(&mut self, chunk: Chunk) -> Option<End> {
@@ -176,6 +207,11 @@ impl Task {
             Codec::Frames(_) => Box::pin(self.deliver_frames(chunk)).await,
             Codec::WebSocket(_) => self.deliver_messages(&chunk).await,
         }
+    }
+
+    /// Where its bytes are counted.
+    fn lane(&self) -> &Lane {
+        self.tenant.counters.traffic.of(self.slots.0.protocol())
     }
 
     /// Whether what has been received may still be handled.
@@ -203,6 +239,9 @@ impl Task {
                     self.deliver(Event::Message { kind, data }).await;
                 }
                 Some(Received::End { reason }) => {
+                    if session.is_too_long {
+                        self.tenant.counters.hit(Limit::WebSocketMessageBytes);
+                    }
                     self.reason = Some(reason);
                     self.connection.outbound.close(Closing::Flush);
                     return Some(End::Program);
@@ -229,6 +268,7 @@ impl Task {
                         connection.remote()
                     );
                     self.tenant.console.write(Stream::Error, &text);
+                    self.tenant.counters.hit(Limit::FrameBytes);
                     self.failure = Some(Box::new(SocketError {
                         code: "frame-too-long",
                         error,
@@ -248,9 +288,12 @@ impl Task {
             Err(error) => return Poll::Ready(Next::End(self.broken(&error))),
         };
         match queue.closing {
-            Closing::No => {}
+            Closing::No | Closing::Finish => {}
             Closing::Flush => return Poll::Ready(Next::End(End::Program)),
             Closing::Abort => return Poll::Ready(Next::End(End::Broken)),
+        }
+        if self.half_open.is_some() {
+            return self.poll_half_open(cx).map(Next::End);
         }
         if queue.bytes > self.tenant.settings.limits.queue_low_bytes
             || self.tenant.is_in(Phase::Draining)
@@ -266,6 +309,20 @@ impl Task {
             Poll::Ready(Err(error)) => Poll::Ready(Next::End(self.broken(&error))),
             Poll::Pending => self.poll_silence(cx),
         }
+    }
+
+    /// Ready when we have finished, too, or the peer is gone.
+    fn poll_half_open(&mut self, cx: &mut Context<'_>) -> Poll<End> {
+        if self.has_finished {
+            return Poll::Ready(End::Peer);
+        }
+        while let Some(interval) = &mut self.half_open {
+            ready!(interval.poll_tick(cx));
+            if let Err(error) = self.stream.check() {
+                return Poll::Ready(self.broken(&error));
+            }
+        }
+        Poll::Pending
     }
 
     /// Ready when a WebSocket has been silent for too long.
@@ -290,9 +347,10 @@ impl Task {
     /// Writes as much as the socket takes now, and has the task woken for more.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> io::Result<Queue> {
         let taken = self.connection.outbound.take(&mut self.batch, cx.waker());
-        let mut written = 0;
+        let (mut written, mut blocked) = (0, false);
         while !self.batch.is_empty() {
             let Poll::Ready(bytes) = self.poll_write(cx)? else {
+                blocked = true;
                 break;
             };
             if bytes == 0 {
@@ -312,9 +370,23 @@ impl Task {
         }
         let bytes = match written {
             0 => taken.bytes,
-            _ => self.connection.outbound.written(written, &mut self.done),
+            _ => {
+                self.lane().sent.add(written as u64);
+                self.connection.outbound.written(written, &mut self.done)
+            }
         };
         self.done.shrink_to(SEGMENTS_KEPT_MAX);
+        if blocked {
+            self.connection.outbound.blocked();
+        }
+        if taken.closing == Closing::Finish
+            && bytes == 0
+            && !self.has_finished
+            && let Poll::Ready(finished) = Pin::new(&mut self.stream).poll_shutdown(cx)
+        {
+            finished?;
+            self.has_finished = true;
+        }
         Ok(Queue {
             closing: taken.closing,
             bytes,
@@ -363,7 +435,7 @@ impl Task {
         let tenant = Arc::clone(&self.tenant);
         let connection = Arc::clone(&self.connection);
         if matches!(event, Event::Data(_) | Event::Message { .. }) && tenant.rate.take().is_err() {
-            tenant.counters.rate_limited.add(1);
+            tenant.counters.hit(Limit::EventsPerSecond);
             self.drive(pin!(tenant.rate.wait())).await;
         }
         self.drive(pin!(route::deliver(&tenant, &connection, event)))

@@ -5,6 +5,8 @@ use arc_swap::ArcSwap;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::ResolvesServerCert;
+use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -54,6 +56,33 @@ pub(crate) fn server(files: &TlsIdentity) -> Result<ServerConfig, TlsError> {
         .with_single_cert(certificates, key)?;
     config.alpn_protocols = vec![HTTP2.to_vec(), b"http/1.1".to_vec()];
     Ok(config)
+}
+
+/// The same with a certificate for each name that is asked for.
+///
+/// # Errors
+/// [`TlsError`] if the provider speaks no version.
+pub(crate) fn server_with(
+    certificates: Arc<dyn ResolvesServerCert>,
+    is_http: bool,
+) -> Result<ServerConfig, TlsError> {
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(certificates);
+    if is_http {
+        config.alpn_protocols = vec![HTTP2.to_vec(), b"http/1.1".to_vec()];
+    }
+    Ok(config)
+}
+
+/// A certificate with a key that can sign for it. This blocks.
+///
+/// # Errors
+/// [`TlsError`] if a file cannot be read, or the key is not that of the certificate.
+pub(crate) fn certified(files: &TlsIdentity) -> Result<CertifiedKey, TlsError> {
+    let (certificates, key) = identity(files)?;
+    Ok(CertifiedKey::from_der(certificates, key, &provider())?)
 }
 
 /// How often it is looked whether the files of a certificate have changed.

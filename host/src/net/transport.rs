@@ -35,6 +35,11 @@ impl Transport {
         }
     }
 
+    /// What has become of the socket since it was last asked, without writing to it.
+    pub(crate) fn check(&self) -> io::Result<()> {
+        self.socket().take_error()?.map_or(Ok(()), Err)
+    }
+
     fn socket(&self) -> &TcpStream {
         match self {
             Self::Plain(stream) => stream,

@@ -2,10 +2,12 @@
 //!
 //! Once open, a WebSocket is a connection like others: the same table, the same task, the same queue.
 
+use super::counted::Counted;
 use super::tcp;
-use super::transport::Transport;
 use crate::conn::table::Socket;
 use crate::conn::{Connection, Origin};
+use crate::observe::limit::Limit;
+use crate::observe::traffic::Protocol;
 use crate::tenant::{Phase, Slot, Tenant};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
@@ -24,14 +26,14 @@ pub(crate) use session::{Received, Session, Side, Silence};
 pub(crate) async fn open(
     tenant: &Arc<Tenant>,
     upgrade: Upgrade,
-    slot: Slot,
+    mut slot: Slot,
     remote: SocketAddr,
     port: u16,
 ) {
     let stream = match upgrade
         .on
         .await
-        .map(auto::upgrade::downcast::<TokioIo<Transport>>)
+        .map(auto::upgrade::downcast::<TokioIo<Counted>>)
     {
         Ok(Ok(parts)) => parts,
         Ok(Err(_)) | Err(_) => {
@@ -52,20 +54,21 @@ pub(crate) async fn open(
             if tenant.is_in(Phase::Closing) {
                 connection.close(CloseReason::GOING_AWAY);
             }
+            slot.becomes(Protocol::WebSocket);
             let slots = (slot, upgrade.slot);
             let (tenant, stream, received) = (Arc::clone(tenant), stream.io, stream.read_buf);
             let tasks = tenant.tasks.clone();
             tasks.spawn(tcp::serve_websocket(
                 tenant,
                 connection,
-                stream.into_inner(),
+                stream.into_inner().into_inner(),
                 slots,
                 received,
             ));
         }
         Ok(Socket::Listener(_)) => {}
         Err(error) => {
-            tenant.counters.connections_refused.add(1);
+            tenant.counters.hit(Limit::Connections);
             tracing::warn!(tenant = %tenant.id, %error, "WebSocket refused");
         }
     }

@@ -1,6 +1,7 @@
 //! Published variables (runtime.md 7.9): a name, a value, who published it and for how long.
 
 use super::{Budget, StoreError};
+use crate::observe::limit::Limit;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 use std::sync::Arc;
@@ -65,6 +66,16 @@ pub(crate) enum PublishError {
     TooMany { max: usize },
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+impl PublishError {
+    /// The limit that was met.
+    pub(crate) fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::TooMany { .. } => Some(Limit::Published),
+            Self::Store(error) => error.limit(),
+        }
+    }
 }
 
 impl Published {

@@ -142,7 +142,7 @@ async fn a_start_that_fails_runs_the_end_and_prints_its_error() {
 async fn a_program_without_listeners_ends_by_itself() {
     let mut start = Part::start();
     start.body = start.body.replace(
-        "(call $listen (i32.const 0) (i32.const 1024) (i32.const 6) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 64))",
+        "(call $listen (i32.const 0) (i32.const 1024) (i32.const 6) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 64))",
         "",
     );
     let (settings, console) = settings();

@@ -5,6 +5,8 @@
 
 mod end;
 mod exchange;
+mod hostile;
+mod intruder;
 mod limits;
 mod refusal;
 mod support;

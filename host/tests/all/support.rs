@@ -114,7 +114,7 @@ impl Part {
         let body = r#"
           (data (i32.const 1024) "serverOKstartup")
           (func (export "aro:program/start@0.1.0#run") (result i32)
-            (call $listen (i32.const 0) (i32.const 1024) (i32.const 6) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 64))
+            (call $listen (i32.const 0) (i32.const 1024) (i32.const 6) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 64))
             (i32.store (i32.const 132) (i32.const 1030)) (i32.store (i32.const 136) (i32.const 2))
             (i32.store (i32.const 140) (i32.const 1032)) (i32.store (i32.const 144) (i32.const 7))
             (i32.const 128))"#;
@@ -122,7 +122,7 @@ impl Part {
             name: "Application-Start",
             triggers: vec![Trigger::Start],
             imports: &["aro:net/listeners@0.1.0"],
-            core_imports: r#"(import "aro:net/listeners@0.1.0" "listen" (func $listen (param i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#,
+            core_imports: r#"(import "aro:net/listeners@0.1.0" "listen" (func $listen (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#,
             body: body.to_owned(),
         }
     }

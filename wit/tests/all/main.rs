@@ -51,6 +51,7 @@ fn named_interfaces_are_those_of_the_packages() {
         interface::ENVIRONMENT,
         interface::TCP_CONNECTED,
         interface::TCP_DATA,
+        interface::TCP_FINISHED,
         interface::TCP_DISCONNECTED,
         interface::WEBSOCKET_CONNECTED,
         interface::WEBSOCKET_MESSAGE,
@@ -77,6 +78,7 @@ fn named_interfaces_are_those_of_the_packages() {
         interface::FILES_WRITING,
         interface::PUBLISHED,
         interface::REPOSITORIES,
+        interface::TRACE,
         interface::WALL_CLOCK,
         interface::RANDOM,
     ];
@@ -95,6 +97,7 @@ fn every_trigger_names_an_interface_with_one_function() {
         Trigger::EndError,
         Trigger::TcpConnected,
         Trigger::TcpData,
+        Trigger::TcpFinished,
         Trigger::TcpDisconnected,
         Trigger::WebSocketConnected(None),
         Trigger::WebSocketMessage(None),

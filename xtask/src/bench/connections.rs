@@ -1,6 +1,5 @@
 //! `cargo xtask bench connections`: ten thousand connections held for a minute, each with a message a second.
 
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -87,13 +86,13 @@ fn measure(title: &'static str, server: &Server) -> anyhow::Result<Measured> {
         .enable_all()
         .build()?
         .block_on(async {
-            let empty = resident(server.process())?;
+            let empty = load::resident(server.process())?;
             let mut streams = Vec::with_capacity(CONNECTIONS);
             for number in 0..CONNECTIONS {
                 streams.push(connect(server.address(), number).await?);
             }
             tokio::time::sleep(REST).await;
-            let fresh = resident(server.process())?;
+            let fresh = load::resident(server.process())?;
             let (began, before) = (Instant::now(), load::cpu_time(server.process())?);
             let mut clients = JoinSet::new();
             for (number, stream) in streams.into_iter().enumerate() {
@@ -115,7 +114,7 @@ fn measure(title: &'static str, server: &Server) -> anyhow::Result<Measured> {
             let elapsed = began.elapsed().as_secs_f64();
             let cpu = (load::cpu_time(server.process())? - before).as_secs_f64() / elapsed;
             tokio::time::sleep(REST).await;
-            let idle = resident(server.process())?;
+            let idle = load::resident(server.process())?;
             drop(kept);
             latencies.sort_unstable();
             let quantile = |permille: usize| {
@@ -181,26 +180,5 @@ async fn client(mut stream: TcpStream, from: Instant, until: Instant) -> Client 
         answered,
         failed,
         stream,
-    }
-}
-
-/// Resident memory of a process, in KiB.
-fn resident(process: u32) -> anyhow::Result<u64> {
-    let status =
-        fs::read_to_string(format!("/proc/{process}/status")).context("the server has ended")?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().next());
-    kib.context("/proc/<pid>/status has another form")?
-        .parse()
-        .context("VmRSS is a number")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::resident;
-
-    #[test]
-    fn own_process_has_memory() {
-        assert!(resident(std::process::id()).is_ok_and(|kib| kib > 100));
     }
 }

@@ -1,6 +1,7 @@
 //! The clients: connections that each keep a number of messages under way, and what is measured of the server meanwhile.
 
 use std::collections::VecDeque;
+use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::thread;
@@ -162,7 +163,7 @@ fn wait_until(instant: Instant) {
 /// User and system time of a process so far.
 pub(crate) fn cpu_time(process: u32) -> anyhow::Result<Duration> {
     let stat =
-        std::fs::read_to_string(format!("/proc/{process}/stat")).context("the server has ended")?;
+        fs::read_to_string(format!("/proc/{process}/stat")).context("the server has ended")?;
     Ok(Duration::from_secs_f64(
         ticks(&stat).context("/proc/<pid>/stat has another form")? / TICKS_PER_SECOND,
     ))
@@ -174,6 +175,17 @@ fn ticks(stat: &str) -> Option<f64> {
     let user: f64 = fields.next()?.parse().ok()?;
     let system: f64 = fields.next()?.parse().ok()?;
     Some(user + system)
+}
+
+/// Resident memory of a process, in KiB.
+pub(crate) fn resident(process: u32) -> anyhow::Result<u64> {
+    let status =
+        fs::read_to_string(format!("/proc/{process}/status")).context("the server has ended")?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|line| line.split_whitespace().next());
+    kib.context("/proc/<pid>/status has another form")?
+        .parse()
+        .context("VmRSS is a number")
 }
 
 #[cfg(test)]
@@ -188,7 +200,8 @@ mod tests {
     }
 
     #[test]
-    fn own_process_has_cpu_time() {
+    fn own_process_has_cpu_time_and_memory() {
         assert!(cpu_time(std::process::id()).is_ok());
+        assert!(resident(std::process::id()).is_ok_and(|kib| kib > 100));
     }
 }

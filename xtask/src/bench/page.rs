@@ -6,7 +6,7 @@ use anyhow::Context;
 
 use super::{PAGE, machine};
 
-const HEAD: &str = "# Benchmarks\n\nWritten by `cargo xtask bench` with `tcp`, `compile`, `compute`, `repository`, `broadcast` or `connections`, each its own section; run them to get the figures of your machine.\n";
+const HEAD: &str = "# Benchmarks\n\nWritten by `cargo xtask bench` with `tcp`, `compile`, `compute`, `repository`, `broadcast`, `connections`, `redeploy` or `neighbours`, each its own section; run them to get the figures of your machine.\n";
 /// The section that every benchmark writes, and the last one.
 const MACHINE: &str = "Machine";
 

@@ -159,6 +159,9 @@ impl Body<'_, '_> {
         if server::is_http(action) {
             return self.start_service(action);
         }
+        if super::monitor::names_monitor(action) {
+            return self.start_monitor(action);
+        }
         let Some(result) = result_noun(action).filter(|noun| is_socket_server(noun)) else {
             return self.unknown_service(action);
         };
@@ -189,6 +192,9 @@ impl Body<'_, '_> {
     pub(super) fn stop(&mut self, action: &Action) {
         if server::is_http(action) {
             return self.stop_service();
+        }
+        if super::monitor::names_monitor(action) {
+            return self.stop_monitor(action);
         }
         let Some(result) = result_noun(action).filter(|noun| is_socket_server(noun)) else {
             return self.unknown_service(action);

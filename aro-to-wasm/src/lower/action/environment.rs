@@ -10,13 +10,16 @@ use aro_wit::interface;
 const LINE: i32 = 0;
 const REST: i32 = 1;
 
+/// Format of `<metrics>` where none is named.
+pub(in crate::lower) const METRICS_FORMAT: &str = "plain";
+
 /// Columns and rows that a program sees whose output is no terminal.
 const TERMINAL: &[(&str, i64)] = &[("rows", 24), ("height", 24), ("columns", 80), ("width", 80)];
 /// What such output cannot do.
 const TERMINAL_ABILITIES: &[&str] = &["supports_color", "supports_true_color", "is_tty"];
 
 impl Body<'_, '_> {
-    /// `<env: NAME>`, `<parameter: name>`, `<stdin>` and the whole objects, unless the program has a variable of that name.
+    /// `<env: NAME>`, `<parameter: name>`, `<metrics: format>`, `<stdin>` and the whole objects, unless the program has a variable of that name.
     pub(in crate::lower) fn system_object(
         &mut self,
         noun: &Noun,
@@ -25,8 +28,10 @@ impl Body<'_, '_> {
         if let Some(count) = self.subscribers(noun) {
             return Some(count);
         }
-        if !matches!(noun.base.as_str(), "env" | "parameter" | "stdin")
-            || self.lookup(&noun.base).is_some()
+        if !matches!(
+            noun.base.as_str(),
+            "env" | "parameter" | "metrics" | "stdin"
+        ) || self.lookup(&noun.base).is_some()
         {
             return None;
         }
@@ -43,8 +48,15 @@ impl Body<'_, '_> {
             }
             ("parameter", None) => Expr::host(HostFunction::Parameters, Vec::new()),
             ("parameter", Some(name)) => self.parameter(name, missing),
+            ("metrics", format) => self.metrics(format.unwrap_or(METRICS_FORMAT)),
             (_, qualifier) => self.standard_input(noun, qualifier.unwrap_or("line")),
         })
+    }
+
+    /// What the program has executed, as text (runtime.md 8.3).
+    pub(in crate::lower) fn metrics(&mut self, format: &str) -> Expr {
+        let format = self.text(format);
+        Expr::host(HostFunction::Metrics, vec![format.into()])
     }
 
     /// The value of an environment variable, or zero.

@@ -180,10 +180,6 @@ impl Body<'_, '_> {
         let Some(result) = result_noun(action) else {
             return self.misused(action);
         };
-        let name = result.base.to_lowercase().replace('-', "");
-        if matches!(name.as_str(), "filemonitor" | "watcher") {
-            return self.not_yet(action.span, "watching files");
-        }
         let map = self.record_map(&[("serverType", &result.base)]);
         self.put(map, "success", Expr::Constant(Constant::Bool(true)));
         self.bind(&result.base, Expr::Local(map), false);

@@ -1,5 +1,6 @@
 //! Log, Return, Throw.
 
+use super::environment::METRICS_FORMAT;
 use super::{Body, object_noun, plain_with, with_object};
 use crate::ir::{Argument, Expr, FailureKind, HostFunction, Kind, LocalId, Node, Role};
 use crate::syntax::ast::{Action, ExpressionKind, Noun, Operand, Target};
@@ -46,7 +47,8 @@ impl Body<'_, '_> {
 
     /// The variable, its property, or, when it is unbound, its own name (actions.md ).
     fn log_noun(&mut self, noun: &Noun) -> Expr {
-        if noun.qualifier.is_some() {
+        let is_metrics = noun.base == "metrics" && self.lookup("metrics").is_none();
+        if noun.qualifier.is_some() || is_metrics {
             return self.noun(noun, super::Path::Step, FailureKind::Action);
         }
         let value = self.variable_or_unbound(&noun.base);
@@ -129,6 +131,7 @@ impl Body<'_, '_> {
             | Role::Event
             | Role::TcpConnected
             | Role::TcpData
+            | Role::TcpFinished
             | Role::TcpDisconnected
             | Role::WebSocketConnected
             | Role::WebSocketMessage
@@ -170,6 +173,7 @@ impl Body<'_, '_> {
             self.field("", value);
         }
         if let Some(noun) = answer.noun {
+            self.metrics_field(noun);
             let names = std::iter::once(&noun.base).chain(
                 noun.qualifier
                     .iter()
@@ -183,6 +187,17 @@ impl Body<'_, '_> {
         }
         self.default_answer();
         self.finish_response();
+    }
+
+    /// `for the <metrics: format>` answers their text as `value`.
+    fn metrics_field(&mut self, noun: &Noun) {
+        if noun.base != "metrics" || self.lookup("metrics").is_some() {
+            return;
+        }
+        let format = noun.qualifier.as_ref().map(|one| one.text.as_str());
+        let metrics = self.metrics(format.unwrap_or(METRICS_FORMAT));
+        let metrics = self.keep(metrics, Kind::Value);
+        self.field("value", metrics);
     }
 
     fn field(&mut self, prefix: &str, value: LocalId) {

@@ -9,6 +9,8 @@ use crate::syntax::ast::{Action, Expression, ExpressionKind, Name, Noun, Operand
 
 /// Name of a listener that is given none.
 const DEFAULT_NAME: &str = "socket-server";
+/// What ends where a Close does not mean the whole connection.
+const SENDING: &str = "sending";
 /// Largest port (RFC 9293 3.1).
 const PORT_MAX: i64 = 65_535;
 
@@ -209,6 +211,9 @@ impl Body<'_, '_> {
 
     /// runtime.md 6.8
     pub(super) fn close(&mut self, action: &Action) {
+        if ends_sending(action) {
+            return self.finish(action);
+        }
         let options = close_options(action);
         let Some(noun) = result_noun(action).filter(|noun| {
             noun.base != "connection" || action.object.is_none() || options.is_some()
@@ -231,6 +236,20 @@ impl Body<'_, '_> {
                 }
             }
         }
+    }
+
+    /// `Close the <connection> for the <sending>.`
+    fn finish(&mut self, action: &Action) {
+        let Some(noun) = result_noun(action) else {
+            return self.misused(action);
+        };
+        let target = match self.noun_destination(noun) {
+            Destination::Nowhere | Destination::WebSockets | Destination::EventStreams => return,
+            Destination::Listener(name) => self.find(&name),
+            Destination::Value(value) => Expr::runtime("target", vec![value.into()]),
+        };
+        let target = self.keep(target, Kind::Value);
+        self.close_if_bound(HostFunction::FinishConnection, target);
     }
 
     /// `Close the <connection> with <id>.`
@@ -270,6 +289,20 @@ pub(super) fn close_options(action: &Action) -> Option<&Expression> {
         ExpressionKind::Map(entries) if entries.iter().any(says) => Some(options),
         _ => None,
     }
+}
+
+/// Whether a Close does so whatever its object is.
+pub(super) fn closes(action: &Action) -> bool {
+    close_options(action).is_some() || ends_sending(action)
+}
+
+/// Whether a Close ends our direction of a connection only.
+fn ends_sending(action: &Action) -> bool {
+    action.object.as_ref().is_some_and(|object| {
+        let noun = operand_noun(object);
+        object.preposition == Preposition::For
+            && noun.is_some_and(|noun| noun.base == SENDING && noun.qualifier.is_none())
+    })
 }
 
 pub(super) enum Destination {

@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::fmt::Write;
 use std::net::SocketAddr;
@@ -44,6 +45,32 @@ pub(crate) enum Remote {
         #[command(flatten)]
         target: Target,
     },
+    /// Start a tenant of a configuration that has ended, with its program as the file is now.
+    Start {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// End a tenant of a configuration in order; the others go on.
+    Stop {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// End a tenant of a configuration in order, and start it again.
+    Restart {
+        #[command(flatten)]
+        target: Target,
+    },
+    /// Ask whether a host is ready, for health checks: exits with 0 if a program of it runs. Needs no token.
+    Ready {
+        /// Where the host has its admin interface.
+        #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9900")]
+        admin: SocketAddr,
+    },
+    /// Have a host read its configuration again; tenants that are as they were are not touched.
+    Reload {
+        #[command(flatten)]
+        target: Target,
+    },
 }
 
 #[derive(Debug, Args)]
@@ -53,10 +80,48 @@ pub(crate) struct Target {
     tenant: String,
     /// Where the host has its admin interface.
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9900")]
-    admin: SocketAddr,
+    pub(crate) admin: SocketAddr,
     /// File with its token; without one it is read from ARO_ADMIN_TOKEN.
     #[arg(long, value_name = "FILE")]
     admin_token_file: Option<PathBuf>,
+}
+
+impl Target {
+    /// The token of the interface.
+    pub(crate) fn token(&self) -> anyhow::Result<Token> {
+        Token::read(self.admin_token_file.as_deref())
+    }
+}
+
+/// Where a host is asked again and again.
+pub(crate) struct Session {
+    address: SocketAddr,
+    token: Token,
+}
+
+impl Session {
+    pub(crate) fn new(address: SocketAddr, token: Token) -> Self {
+        Self { address, token }
+    }
+
+    /// What the host tells under a path; none if there is nothing, or something else.
+    pub(crate) async fn status<T: DeserializeOwned>(
+        &self,
+        path: &str,
+    ) -> anyhow::Result<Option<T>> {
+        let asked = ask(
+            self.address,
+            Some(&self.token),
+            Method::GET,
+            path,
+            Vec::new(),
+        );
+        let (status, answer) = asked.await?;
+        if status == StatusCode::UNAUTHORIZED {
+            return Err(anyhow!("the token is not that of the host"));
+        }
+        Ok(serde_json::from_value(answer).ok())
+    }
 }
 
 /// Asks a running host, and prints what it answers.
@@ -76,10 +141,18 @@ pub(crate) fn run(remote: &Remote) -> Result<Outcome, Failure> {
             )
         }
         Remote::Versions { target } => (target, Method::GET, "versions".to_owned(), Vec::new()),
+        Remote::Start { target } => (target, Method::POST, "start".to_owned(), Vec::new()),
+        Remote::Stop { target } => (target, Method::POST, "stop".to_owned(), Vec::new()),
+        Remote::Restart { target } => (target, Method::POST, "restart".to_owned(), Vec::new()),
+        Remote::Reload { target } => (target, Method::POST, String::new(), Vec::new()),
+        Remote::Ready { admin } => return ready(*admin),
     };
     let token = Token::read(target.admin_token_file.as_deref()).map_err(Failure::Environment)?;
-    let path = format!("/tenants/{}/{action}", target.tenant);
-    let asked = event_loop()?.block_on(ask(target.admin, &token, method, &path, body));
+    let path = match matches!(remote, Remote::Reload { .. }) {
+        true => "/reload".to_owned(),
+        false => format!("/tenants/{}/{action}", target.tenant),
+    };
+    let asked = event_loop()?.block_on(ask(target.admin, Some(&token), method, &path, body));
     let (status, answer) = asked.map_err(Failure::Environment)?;
     if status == StatusCode::CONFLICT {
         let mut text = "the new version wants what the running one cannot do:".to_owned();
@@ -104,9 +177,19 @@ pub(crate) fn run(remote: &Remote) -> Result<Outcome, Failure> {
     Ok(Outcome::Success)
 }
 
+/// Whether the host at `admin` is ready.
+fn ready(admin: SocketAddr) -> Result<Outcome, Failure> {
+    let asked = event_loop()?.block_on(ask(admin, None, Method::GET, "/readyz", Vec::new()));
+    let (status, _) = asked.map_err(Failure::Program)?;
+    match status.is_success() {
+        true => Ok(Outcome::Success),
+        false => Err(Failure::Program(anyhow!("no program runs"))),
+    }
+}
+
 async fn ask(
     address: SocketAddr,
-    token: &Token,
+    token: Option<&Token>,
     method: Method,
     path: &str,
     body: Vec<u8>,
@@ -119,11 +202,14 @@ async fn ask(
         .await
         .with_context(unreachable)?;
     tokio::spawn(connection);
-    let request = Request::builder()
+    let mut request = Request::builder()
         .method(method)
         .uri(path)
-        .header("host", address.to_string())
-        .header("authorization", format!("Bearer {}", token.0))
+        .header("host", address.to_string());
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {}", token.0));
+    }
+    let request = request
         .body(Full::new(Bytes::from(body)))
         .context("the name of the tenant cannot be asked for")?;
     let answer = sender
@@ -140,6 +226,10 @@ async fn ask(
 }
 
 fn shown(tenant: &str, answer: &Value) -> String {
+    if let Some(done) = answer.pointer("/done").and_then(Value::as_array) {
+        let lines = done.iter().filter_map(Value::as_str);
+        return lines.map(|line| format!("{line}\n")).collect();
+    }
     let Some(versions) = answer.as_array() else {
         let version = answer
             .pointer("/version")

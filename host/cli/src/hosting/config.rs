@@ -1,9 +1,13 @@
 //! The configuration of a host: what it says, and what follows from it for each tenant.
 
 use super::limits::LimitsTable;
+use super::routes::{self, ListenerTable, PlannedListener, RouteTable, Through};
+use crate::arguments::LogFormatKind;
+use crate::compiler;
 use anyhow::{Context, bail};
 use aro_host::{
-    Environment, Grants, Isolation, Outbound, Ports, Settings, SlowPeer, Targets, TenantId,
+    CompileIn, Environment, Grants, Isolation, Outbound, Ports, Settings, SlowPeer, Targets,
+    TenantId,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -11,6 +15,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use toml::Spanned;
 
 /// Instances that run at once, where the configuration does not say.
 const INSTANCES: usize = 1000;
@@ -24,7 +29,15 @@ pub(super) struct Config {
     pub(super) admin: Option<AdminTable>,
     #[serde(default)]
     defaults: Defaults,
+    #[serde(default)]
+    listeners: BTreeMap<String, ListenerTable>,
     tenants: BTreeMap<String, TenantTable>,
+    /// The routes of tenants, apart from what else is said of them: they are exchanged without touching anybody.
+    #[serde(skip)]
+    routes: BTreeMap<String, Vec<Spanned<RouteTable>>>,
+    /// The file itself, for the numbers of its lines.
+    #[serde(skip)]
+    text: String,
 }
 
 /// The admin interface.
@@ -41,12 +54,26 @@ pub(super) struct AdminTable {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct HostTable {
+    /// How lines are written: `text` or `json`.
+    log_format: Option<LogFormatKind>,
     /// Instances that run at once, divided by weight among tenants that do not say how many they want.
     instances: Option<usize>,
+    /// Directory of compiled code, or `false` for none.
+    code_cache: Option<CodeCacheKey>,
+    /// Those of them that nobody gets yet: tenants do that are added while the host runs.
+    #[serde(default)]
+    spare_instances: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum CodeCacheKey {
+    Directory(PathBuf),
+    Wanted(bool),
 }
 
 /// What holds for every tenant that does not say otherwise.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 struct Defaults {
     bind: Option<IpAddr>,
@@ -55,11 +82,12 @@ struct Defaults {
     slow_peer: Option<SlowPeerKey>,
     verbose_errors: Option<bool>,
     data: Option<PathBuf>,
+    record: Option<PathBuf>,
     limits: LimitsTable,
     grants: GrantsTable,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, Clone, PartialEq)]
 #[serde(deny_unknown_fields)]
 struct TenantTable {
     /// An `app.wasm`, or a directory of sources.
@@ -68,6 +96,9 @@ struct TenantTable {
     socket_port: Option<u16>,
     /// Replaces the port of its HTTP server.
     http_port: Option<u16>,
+    /// How it is reached through listeners of the host.
+    #[serde(default)]
+    routes: Vec<Spanned<RouteTable>>,
     /// What its console lines begin with; its name by default.
     log_prefix: Option<String>,
     bind: Option<IpAddr>,
@@ -77,13 +108,15 @@ struct TenantTable {
     verbose_errors: Option<bool>,
     /// Directory of its data file.
     data: Option<PathBuf>,
+    /// Directory in which its events are recorded, in a folder of its name.
+    record: Option<PathBuf>,
     #[serde(default)]
     limits: LimitsTable,
     #[serde(default)]
     grants: GrantsTable,
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq)]
 #[serde(rename_all = "kebab-case")]
 enum IsolationKey {
     Event,
@@ -91,7 +124,7 @@ enum IsolationKey {
     Reuse(NonZeroU32),
 }
 
-#[derive(Debug, Clone, Copy, Deserialize)]
+#[derive(Debug, Clone, Copy, Deserialize, PartialEq)]
 #[serde(rename_all = "kebab-case")]
 enum SlowPeerKey {
     Disconnect,
@@ -99,7 +132,7 @@ enum SlowPeerKey {
 }
 
 /// What a program may reach; nothing where it is not listed.
-#[derive(Debug, Default, Clone, Deserialize)]
+#[derive(Debug, Default, Clone, Deserialize, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 struct GrantsTable {
     /// Ports to listen on: `9000`, `"9000-9010"`.
@@ -111,7 +144,7 @@ struct GrantsTable {
     directories: Option<Vec<PathBuf>>,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, PartialEq)]
 #[serde(untagged)]
 enum PortsKey {
     One(u16),
@@ -123,6 +156,7 @@ pub(super) struct Planned {
     /// What the engine is made for.
     pub(super) host: Settings,
     pub(super) tenants: Vec<Tenant>,
+    pub(super) listeners: Vec<PlannedListener>,
     pub(super) admin: Option<AdminTable>,
 }
 
@@ -131,61 +165,133 @@ pub(super) struct Tenant {
     pub(super) id: TenantId,
     pub(super) app: PathBuf,
     pub(super) settings: Settings,
+    pub(super) through: Through,
 }
 
 impl Config {
+    /// How lines are to be written.
+    pub(super) fn log_format(&self) -> Option<LogFormatKind> {
+        self.host.log_format
+    }
+
     /// Reads the file. Mistakes name it, the line and the key.
     pub(super) fn read(path: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read {}", path.display()))?;
-        toml::from_str(&text).with_context(|| path.display().to_string())
+        let mut config: Self = toml::from_str(&text).with_context(|| path.display().to_string())?;
+        config.text = text;
+        let taken = config.tenants.iter_mut().map(|(name, table)| {
+            let routes = std::mem::take(&mut table.routes);
+            (name.clone(), routes)
+        });
+        config.routes = taken.collect();
+        Ok(config)
     }
 
     /// What follows for each tenant. Relative paths begin where the file is.
-    pub(super) fn plan(self, path: &Path) -> anyhow::Result<Planned> {
+    pub(super) fn plan(&self, path: &Path) -> anyhow::Result<Planned> {
         if self.tenants.is_empty() {
             bail!("{}: there are no [tenants.NAME]", path.display());
         }
         let root = path.parent().unwrap_or(Path::new(""));
+        let mut listeners =
+            routes::listeners(&self.listeners, root).with_context(|| path.display().to_string())?;
         let mut tenants = Vec::new();
         for (name, table) in &self.tenants {
             let settings = self
                 .settings(name, table, root)
                 .with_context(|| format!("{}: [tenants.{name}]", path.display()))?;
+            let id = TenantId::new(name)?;
+            let through = self
+                .reached(&mut listeners, &id, table)
+                .with_context(|| path.display().to_string())?;
             tenants.push(Tenant {
-                id: TenantId::new(name)?,
+                id,
                 app: root.join(&table.app),
                 settings,
+                through,
             });
+        }
+        for listener in &listeners {
+            let checked = listener.check();
+            checked.with_context(|| path.display().to_string())?;
         }
         self.divide(&mut tenants, path)?;
         let mut host = Settings::new(IpAddr::V4(Ipv4Addr::LOCALHOST));
+        host.compile_in = CompileIn::Child(PathBuf::from(compiler::PROGRAM));
+        host.code_cache = match &self.host.code_cache {
+            Some(CodeCacheKey::Directory(directory)) => Some(root.join(directory)),
+            Some(CodeCacheKey::Wanted(false)) => None,
+            Some(CodeCacheKey::Wanted(true)) | None => compiler::cache_directory(),
+        };
         let all = || tenants.iter().map(|tenant| &tenant.settings.limits);
-        let instances = all().map(|limits| limits.instances_max).sum();
-        host.limits.instances_max = instances;
+        let instances: usize = all().map(|limits| limits.instances_max).sum();
+        host.limits.instances_max = instances + self.host.spare_instances;
         host.limits.memory_bytes_max = all()
             .map(|limits| limits.memory_bytes_max)
             .max()
             .unwrap_or(host.limits.memory_bytes_max);
-        let mut admin = self.admin;
+        let mut admin = self.admin.clone();
         if let Some(file) = admin.as_mut().and_then(|admin| admin.token_file.as_mut()) {
             *file = root.join(&*file);
         }
         Ok(Planned {
             host,
             tenants,
+            listeners,
             admin,
         })
+    }
+
+    /// Enters the routes of a tenant.
+    fn reached(
+        &self,
+        listeners: &mut [PlannedListener],
+        id: &TenantId,
+        table: &TenantTable,
+    ) -> anyhow::Result<Through> {
+        let line = |at: usize| {
+            let before = self.text.bytes().take(at);
+            1 + before.filter(|byte| *byte == b'\n').count()
+        };
+        let routes = self
+            .routes
+            .get(&id.to_string())
+            .map_or(&[][..], Vec::as_slice);
+        let through = routes::enter(listeners, id, routes, line)?;
+        let first = routes.first();
+        let first = first.map_or(0, |route| line(route.span().start));
+        for (key, port, is_routed) in [
+            ("http_port", table.http_port, through.http.is_some()),
+            ("socket_port", table.socket_port, through.tcp.is_some()),
+        ] {
+            if port.is_some() && is_routed {
+                bail!(
+                    "line {first}: [tenants.{id}] has routes and {key}: it is reached through listeners or has a port of its own"
+                );
+            }
+        }
+        Ok(through)
+    }
+
+    /// Whether it says the same of a tenant as another one, apart from routes.
+    pub(super) fn has_same(&self, other: &Self, id: &TenantId) -> bool {
+        let of = |config: &Self| config.tenants.get(&id.to_string()).cloned();
+        self.defaults == other.defaults && of(self).is_some_and(|own| Some(own) == of(other))
+    }
+
+    /// How many instances a tenant asks for.
+    pub(super) fn instances_of(&self, id: &TenantId) -> Option<usize> {
+        let own = self.tenants.get(&id.to_string());
+        own.and_then(|table| table.limits.instances())
+            .or(self.defaults.limits.instances())
     }
 
     /// Divides the instances of the host among tenants that do not say how many they want.
     fn divide(&self, tenants: &mut [Tenant], path: &Path) -> anyhow::Result<()> {
         let total = self.host.instances.unwrap_or(INSTANCES);
-        let asked = |tenant: &Tenant| -> Option<usize> {
-            let own = self.tenants.get(&tenant.id.to_string());
-            own.and_then(|table| table.limits.instances())
-                .or(self.defaults.limits.instances())
-        };
+        let total = total.saturating_sub(self.host.spare_instances);
+        let asked = |tenant: &Tenant| self.instances_of(&tenant.id);
         let taken: usize = tenants.iter().filter_map(asked).sum();
         let rest: Vec<u64> = tenants
             .iter()
@@ -233,6 +339,8 @@ impl Config {
         settings.line_prefix = prefix.unwrap_or_else(|| format!("{name} | "));
         let data = table.data.as_ref().or(defaults.data.as_ref());
         settings.data = data.map(|data| root.join(data));
+        let record = table.record.as_ref().or(defaults.record.as_ref());
+        settings.record = record.map(|record| root.join(record));
         defaults.limits.apply(&mut settings.limits)?;
         table.limits.apply(&mut settings.limits)?;
         settings.grants = grants(&table.grants, &defaults.grants, root)?;

@@ -1,7 +1,8 @@
 //! What a configuration means, for people.
 
 use super::config::{Planned, Tenant};
-use aro_host::{Environment, Isolation, Outbound, Ports, SlowPeer};
+use super::routes::PlannedListener;
+use aro_host::{Environment, Isolation, Outbound, Ports, SharedProtocol, SlowPeer};
 use std::fmt::Write;
 use std::path::Path;
 
@@ -9,10 +10,42 @@ use std::path::Path;
 pub(super) fn explain(planned: &Planned) -> String {
     let mut text = String::new();
     let weights: u64 = weights(planned);
+    for one in &planned.listeners {
+        listener(&mut text, one).expect("writing to a string cannot fail");
+    }
     for tenant in &planned.tenants {
         one(&mut text, tenant, weights).expect("writing to a string cannot fail");
     }
     text
+}
+
+fn listener(text: &mut String, listener: &PlannedListener) -> std::fmt::Result {
+    let settings = &listener.settings;
+    let (protocol, secured) = match (settings.protocol, settings.certificates.len()) {
+        (SharedProtocol::Http, 0) => ("HTTP", ", not secured".to_owned()),
+        (SharedProtocol::Http, 1) => ("HTTP", ", with a certificate".to_owned()),
+        (SharedProtocol::Http, count) => ("HTTP", format!(", with {count} certificates")),
+        (SharedProtocol::Tcp, _) => ("TCP", ", within TLS".to_owned()),
+    };
+    writeln!(text, "listener {}", settings.name)?;
+    writeln!(
+        text,
+        "  listens on      {}: {protocol}{secured}; {} connections",
+        settings.address, settings.connections_max
+    )?;
+    for route in listener.in_order() {
+        let path = match settings.protocol {
+            SharedProtocol::Http => route.path.to_string(),
+            SharedProtocol::Tcp => String::new(),
+        };
+        let seen = match route.strip_prefix {
+            true => format!(", which sees paths without {}", route.path),
+            false => String::new(),
+        };
+        let from = format!("{}{path}", route.host);
+        writeln!(text, "  {from:<15} leads to {}{seen}", route.tenant)?;
+    }
+    Ok(())
 }
 
 fn weights(planned: &Planned) -> u64 {
@@ -86,7 +119,21 @@ fn one(text: &mut String, tenant: &Tenant, weights: u64) -> std::fmt::Result {
         limits.state_bytes_max >> 20,
         limits.repository_rows_max
     )?;
+    recorded(text, tenant)?;
     grants(text, tenant)
+}
+
+fn recorded(text: &mut String, tenant: &Tenant) -> std::fmt::Result {
+    let Some(record) = &tenant.settings.record else {
+        return Ok(());
+    };
+    let place = record.join(tenant.id.to_string());
+    let (place, max) = (place.display(), tenant.settings.limits.record_bytes_max);
+    writeln!(
+        text,
+        "  recorded        all events, {} MiB of them in {place}",
+        max >> 20
+    )
 }
 
 fn grants(text: &mut String, tenant: &Tenant) -> std::fmt::Result {

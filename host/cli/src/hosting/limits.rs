@@ -7,7 +7,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// `limits` of the defaults or of a tenant.
-#[derive(Debug, Default, Clone, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct LimitsTable {
     cpu_ms: Option<u64>,
@@ -33,6 +33,8 @@ pub(super) struct LimitsTable {
     rows: Option<usize>,
     repositories: Option<usize>,
     state_mib: Option<usize>,
+    record_mib: Option<usize>,
+    record_event_kib: Option<usize>,
     file_mib: Option<usize>,
 }
 
@@ -74,6 +76,17 @@ impl LimitsTable {
                 *limit = given;
             }
         }
+        self.apply_bytes(limits)?;
+        // What is received without framing of its own cannot be longer than what may be asked for.
+        limits.frame_bytes_default = limits.frame_bytes_default.min(limits.frame_bytes_max);
+        if self.events_per_second.is_some() {
+            limits.events_per_second_max = self.events_per_second;
+        }
+        Ok(())
+    }
+
+    /// Those in bytes.
+    fn apply_bytes(&self, limits: &mut Limits) -> anyhow::Result<()> {
         let bytes = [
             (
                 "memory_mib",
@@ -82,6 +95,18 @@ impl LimitsTable {
                 &mut limits.memory_bytes_max,
             ),
             ("state_mib", self.state_mib, 20, &mut limits.state_bytes_max),
+            (
+                "record_mib",
+                self.record_mib,
+                20,
+                &mut limits.record_bytes_max,
+            ),
+            (
+                "record_event_kib",
+                self.record_event_kib,
+                10,
+                &mut limits.record_event_bytes_max,
+            ),
             ("file_mib", self.file_mib, 20, &mut limits.file_bytes_max),
             ("queue_kib", self.queue_kib, 10, &mut limits.queue_bytes_max),
             (
@@ -105,11 +130,6 @@ impl LimitsTable {
                     .checked_mul(unit)
                     .with_context(|| format!("limits.{key} = {given} is too large"))?;
             }
-        }
-        // What is received without framing of its own cannot be longer than what may be asked for.
-        limits.frame_bytes_default = limits.frame_bytes_default.min(limits.frame_bytes_max);
-        if self.events_per_second.is_some() {
-            limits.events_per_second_max = self.events_per_second;
         }
         Ok(())
     }

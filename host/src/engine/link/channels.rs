@@ -1,12 +1,13 @@
 //! `aro:net/channels`.
 
+use super::Interface;
 use super::connections::{FanOut, find};
 use crate::engine::state::GuestState;
 use crate::engine::types::WitSocket;
-use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
+use wasmtime::component::{WasmList, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap(
         "subscribe",
         |store: StoreContextMut<'_, GuestState>, (socket, channel): (WitSocket, WasmStr)| {

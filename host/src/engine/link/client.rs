@@ -1,7 +1,7 @@
 //! `aro:http/client`.
 
-use super::Pending;
 use super::wait::wait;
+use super::{Interface, Pending};
 use crate::conn::id::SocketId;
 use crate::engine::state::GuestState;
 use crate::engine::types::{WitAnswer, WitAsk, WitRequestCode, WitRequestError, WitSocket};
@@ -9,12 +9,11 @@ use crate::net::connect::ConnectError;
 use crate::net::http::client::{self, Request, RequestError, stream, websocket};
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::component::LinkerInstance;
 use wasmtime::{Result, StoreContextMut};
 
 type Answer = (std::result::Result<WitAnswer, WitRequestError>,);
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async("send", send)?;
     interface.func_wrap_async("open-websocket", open_websocket)?;
     interface.func_wrap("follow", follow)

@@ -1,6 +1,6 @@
 //! `aro:net/connections`.
 
-use super::{Constant, Done, Pending};
+use super::{Constant, Done, Interface, Pending};
 use crate::config::SlowPeer;
 use crate::conn::Connection;
 use crate::conn::id::SocketId;
@@ -14,16 +14,17 @@ use crate::engine::types::{WitFilter, WitMessageKind, WitSendError, WitSocket};
 use crate::net::event_stream;
 use crate::net::listener;
 use crate::net::websocket::{CloseReason, Kind};
+use crate::observe::limit::Limit;
 use crate::store::datum::Datum;
 use bytes::Bytes;
 use std::cell::OnceCell;
 use std::sync::Arc;
-use wasmtime::component::{LinkerInstance, WasmList};
+use wasmtime::component::WasmList;
 use wasmtime::{Result, StoreContextMut};
 
 type SendAnswer = (std::result::Result<(), WitSendError>,);
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async("send", send)?;
     interface.func_wrap("broadcast", broadcast)?;
     interface.func_wrap("broadcast-where", broadcast_where)?;
@@ -35,6 +36,20 @@ pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<(
                 None => {
                     let id = SocketId::from_halves(socket);
                     listener::close(&store.data().scope.tenant, id);
+                }
+            }
+            Ok(())
+        },
+    )?;
+    interface.func_wrap(
+        "finish",
+        |store: StoreContextMut<'_, GuestState>, (socket,): (WitSocket,)| {
+            match find(store.data(), socket) {
+                Some(connection) => connection.finish(),
+                None => {
+                    let which = Which::Of(SocketId::from_halves(socket));
+                    let sockets = &store.data().scope.tenant.sockets;
+                    sockets.each_connection(which, |connection| connection.finish());
                 }
             }
             Ok(())
@@ -127,7 +142,10 @@ async fn send_wait(
     store.set_epoch_deadline(SLICE_TICKS);
     Ok(match sent {
         Ok(Ok(())) => (Ok(()),),
-        Ok(Err(Refusal::Full)) | Err(_) => (Err(WitSendError::Full),),
+        Ok(Err(Refusal::Full)) | Err(_) => {
+            store.data().scope.tenant.counters.hit(Limit::SendWait);
+            (Err(WitSendError::Full),)
+        }
         Ok(Err(Refusal::Closed)) => (Err(WitSendError::Closed),),
     })
 }
@@ -276,7 +294,7 @@ impl<'a> FanOut<'a> {
             Err(Refusal::Closed) => {}
             Err(Refusal::Full) => {
                 let tenant = &self.state.scope.tenant;
-                tenant.counters.slow_peers.add(1);
+                tenant.counters.hit(Limit::QueueBytes);
                 if tenant.settings.slow_peer == SlowPeer::Disconnect {
                     connection.outbound.close(Closing::Abort);
                 }

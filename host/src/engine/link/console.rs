@@ -1,16 +1,17 @@
 //! `aro:log/console`.
 
-use super::{Constant, Done, Pending};
+use super::{Constant, Done, Interface, Pending};
 use crate::config::Prefix;
 use crate::console::Stream;
 use crate::engine::clock::SLICE_TICKS;
 use crate::engine::state::GuestState;
 use crate::engine::trap;
 use crate::engine::types::WitStream;
-use wasmtime::component::{LinkerInstance, WasmStr};
+use crate::observe::log::{LogFormat, Record};
+use wasmtime::component::WasmStr;
 use wasmtime::{Result, StoreContextMut};
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async("write", write)
 }
 
@@ -26,7 +27,7 @@ fn write<'a>(
     (stream, message): (WitStream, WasmStr),
 ) -> Pending<'a, ()> {
     let line = match message.to_str(&store) {
-        Ok(message) => line(store.data(), &message),
+        Ok(message) => line(store.data(), &stream, &message),
         Err(error) => return Box::new(async { Err(error) }),
     };
     let stream = match stream {
@@ -48,11 +49,14 @@ fn write<'a>(
 }
 
 /// The line as printed: the prefix once, the message cut at the limit (runtime.md 2.2).
-fn line(state: &GuestState, message: &str) -> String {
+fn line(state: &GuestState, stream: &WitStream, message: &str) -> String {
     let settings = &state.scope.tenant.settings;
     let shown = message
         .get(..message.floor_char_boundary(settings.limits.console_line_bytes_max))
         .unwrap_or_default();
+    if settings.log_format == LogFormat::Json {
+        return record(state, stream, shown, message.len() - shown.len());
+    }
     let mut line = match settings.prefix {
         Prefix::FeatureSet => format!("[{}] {shown}", state.scope.entry().name),
         Prefix::None => shown.to_owned(),
@@ -61,4 +65,22 @@ fn line(state: &GuestState, message: &str) -> String {
         line.push_str(&format!("… ({} bytes more)", message.len() - shown.len()));
     }
     line
+}
+
+/// The line for programs that read logs.
+fn record(state: &GuestState, stream: &WitStream, message: &str, cut: usize) -> String {
+    let level = match stream {
+        WitStream::Output => "info",
+        WitStream::Error => "error",
+    };
+    let scope = &state.scope;
+    let connection = state.connection.as_ref().map(|one| one.id.to_string());
+    let record = Record::new(level, "program", &scope.tenant.id.to_string())
+        .feature_set(scope.entry())
+        .optional("connection", connection.as_deref())
+        .number("event", state.event);
+    match cut {
+        0 => record.end(message),
+        cut => record.number("bytes_cut", cut as u64).end(message),
+    }
 }

@@ -1,14 +1,15 @@
 //! `aro:net/directory`.
 
+use super::Interface;
 use crate::conn::Origin;
 use crate::conn::id::SocketId;
 use crate::conn::table::Socket;
 use crate::engine::state::GuestState;
 use crate::engine::types::{WitDescription, WitSocket, WitSocketKind};
-use wasmtime::component::{LinkerInstance, WasmStr};
+use wasmtime::component::WasmStr;
 use wasmtime::{Result, StoreContextMut};
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap(
         "describe",
         |store: StoreContextMut<'_, GuestState>, (socket,): (WitSocket,)| {

@@ -1,13 +1,14 @@
 //! `aro:http/event-streams`.
 
+use super::Interface;
 use super::connections::{FanOut, field};
 use crate::conn::table::Which;
 use crate::engine::state::GuestState;
 use crate::engine::types::WitFilter;
-use wasmtime::component::{LinkerInstance, WasmList};
+use wasmtime::component::WasmList;
 use wasmtime::{Result, StoreContextMut};
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap(
         "current",
         |store: StoreContextMut<'_, GuestState>, (): ()| {

@@ -1,14 +1,15 @@
 //! `aro:events/bus`, `aro:events/timers` and `aro:program/lifetime`.
 
-use super::{Constant, Done, Pending};
+use super::{Constant, Done, Interface, Pending};
 use crate::engine::clock::SLICE_TICKS;
 use crate::engine::state::{GuestState, Scope};
 use crate::engine::trap;
 use crate::event::{self, Chain};
-use crate::timer::{self, Repeat};
+use crate::observe::limit::Limit;
+use crate::timer::{self, Repeat, TimerError};
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
+use wasmtime::component::{WasmList, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
 /// How long `keep` waits before it looks whether anything runs, where nothing is open that could cause an event (runtime.md 1.4.2).
@@ -27,7 +28,7 @@ impl Constant for Handled {
     const ANSWER: Answer = (Ok(()),);
 }
 
-pub(super) fn define_bus(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_bus(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async("emit", emit)
 }
 
@@ -55,7 +56,11 @@ fn raised(store: &StoreContextMut<'_, GuestState>, subject: WasmStr) -> Result<R
         return Ok(None);
     }
     let max = tenant.settings.limits.event_depth_max;
-    Ok(Some(Chain::extend(state.chain.as_ref(), &subject, max)))
+    let chain = Chain::extend(state.chain.as_ref(), &subject, max);
+    if chain.is_err() {
+        tenant.counters.hit(Limit::EventDepth);
+    }
+    Ok(Some(chain))
 }
 
 async fn deliver(
@@ -71,7 +76,7 @@ async fn deliver(
     Ok((Ok(()),))
 }
 
-pub(super) fn define_timers(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_timers(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap(
         "schedule",
         |store: StoreContextMut<'_, GuestState>,
@@ -81,6 +86,9 @@ pub(super) fn define_timers(interface: &mut LinkerInstance<'_, GuestState>) -> R
             let interval = Duration::from_millis(milliseconds);
             let scope = &store.data().scope;
             let started = timer::schedule(&scope.tenant, &scope.life, &event, interval, repeat);
+            if let Err(TimerError::TooMany { .. }) = started {
+                scope.tenant.counters.hit(Limit::Timers);
+            }
             Ok((started.map_err(|error| error.to_string()),))
         },
     )?;
@@ -96,7 +104,7 @@ pub(super) fn define_timers(interface: &mut LinkerInstance<'_, GuestState>) -> R
     )
 }
 
-pub(super) fn define_lifetime(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_lifetime(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async(
         "keep",
         |mut store: StoreContextMut<'_, GuestState>, (): ()| {
@@ -121,6 +129,7 @@ async fn keep(scope: &Scope) {
         while quiet < BATCH_CHECKS {
             let changed = tenant.sources_changed.notified();
             let timers = tenant.timers.count() + scope.life.timers.count();
+            let timers = timers + tenant.monitors.count() + scope.life.monitors.count();
             let sockets = tenant.sources();
             if sockets > 0 && timers == 0 {
                 changed.await;

@@ -1,14 +1,17 @@
 //! `aro:files`.
 
-use super::Pending;
 use super::wait::block;
-use crate::engine::state::GuestState;
+use super::{Interface, Pending};
+use crate::engine::state::{GuestState, Scope};
 use crate::engine::types::WitWanted;
+use crate::event;
+use crate::files::monitor::{self, MonitorError};
 use crate::files::{Files, Refused, Wanted};
+use aro_wit::manifest::FILE_DELETED;
 use std::io::ErrorKind;
 use std::result::Result as Outcome;
 use std::sync::Arc;
-use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
+use wasmtime::component::{WasmList, WasmStr};
 use wasmtime::{AsContextMut, Result, StoreContextMut};
 
 type Store<'a> = StoreContextMut<'a, GuestState>;
@@ -33,6 +36,10 @@ const WRITE: Words = Words {
 const LIST: Words = Words {
     missing: "Directory not found",
     failing: "Error listing",
+};
+const WATCH: Words = Words {
+    missing: "Directory not found",
+    failing: "Error watching",
 };
 const STAT: Words = Words {
     missing: "Path not found",
@@ -75,7 +82,7 @@ impl Words {
     }
 }
 
-pub(super) fn define_reading(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_reading(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async("read", |store: Store<'_>, (path,): (WasmStr,)| {
         one(store, path, READ, Files::read)
     })?;
@@ -94,7 +101,7 @@ pub(super) fn define_reading(interface: &mut LinkerInstance<'_, GuestState>) -> 
     interface.func_wrap_async("exists", exists)
 }
 
-pub(super) fn define_writing(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_writing(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async(
         "write",
         |store: Store<'_>, (path, data): (WasmStr, WasmList<u8>)| {
@@ -128,15 +135,48 @@ pub(super) fn define_writing(interface: &mut LinkerInstance<'_, GuestState>) -> 
     interface.func_wrap_async(
         "move",
         |store: Store<'_>, (source, target): (WasmStr, WasmStr)| {
-            two(store, source, target, MOVE, Files::rename)
+            let scope = Arc::clone(&store.data().scope);
+            two(store, source, target, MOVE, move |files, source, target| {
+                gone(&scope, source, || files.rename(source, target))
+            })
         },
     )?;
     interface.func_wrap_async("remove", |store: Store<'_>, (path,): (WasmStr,)| {
-        one(store, path, REMOVE, Files::remove)
+        let scope = Arc::clone(&store.data().scope);
+        one(store, path, REMOVE, move |files, path| {
+            gone(&scope, path, || files.remove(path))
+        })
     })
 }
 
-pub(super) fn define_serving(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_monitoring(interface: &mut Interface<'_>) -> Result<()> {
+    interface.func_wrap_async("watch", watch)?;
+    interface.func_wrap("stop", |store: Store<'_>, (): ()| {
+        let scope = &store.data().scope;
+        scope.tenant.monitors.stop();
+        scope.life.monitors.stop();
+        Ok(())
+    })
+}
+
+fn watch<'a>(store: Store<'a>, (path,): (WasmStr,)) -> Pending<'a, (Outcome<(), String>,)> {
+    let path = owned(&store, path);
+    let scope = Arc::clone(&store.data().scope);
+    Box::new(async move {
+        let path = path?;
+        let work = move || {
+            monitor::watch(&scope.tenant, &scope.life, &path).map_err(|error| match error {
+                MonitorError::Refused(refused) => WATCH.say(&refused, &path, &path),
+                MonitorError::TooMany { .. } | MonitorError::System(_) => {
+                    format!("{} {path}: {error}", WATCH.failing)
+                }
+            })
+        };
+        Ok((block(store, work).await?,))
+    })
+}
+
+pub(super) fn define_serving(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async("respond-with", respond_with)
 }
 
@@ -175,6 +215,21 @@ fn invalid() -> Refused {
     Refused::Io(ErrorKind::InvalidInput.into())
 }
 
+/// Removes a file with `work`, and tells handlers of files that it is gone.
+fn gone(
+    scope: &Arc<Scope>,
+    path: &str,
+    work: impl FnOnce() -> Outcome<(), Refused>,
+) -> Outcome<(), Refused> {
+    if !event::is_handled(scope, FILE_DELETED) {
+        return work();
+    }
+    let directory = scope.tenant.files.directory_of(path);
+    work()?;
+    monitor::removed(&scope.tenant, &scope.life, path, directory.as_deref());
+    Ok(())
+}
+
 /// Does something with one path.
 fn one<'a, T: Send + 'static>(
     store: Store<'a>,
@@ -197,7 +252,7 @@ fn two<'a>(
     source: WasmStr,
     target: WasmStr,
     words: Words,
-    work: fn(&Files, &str, &str) -> Outcome<(), Refused>,
+    work: impl FnOnce(&Files, &str, &str) -> Outcome<(), Refused> + Send + 'static,
 ) -> Pending<'a, (Outcome<(), String>,)> {
     let paths = owned(&store, source).and_then(|source| Ok((source, owned(&store, target)?)));
     let files = Arc::clone(&store.data().scope.tenant.files);

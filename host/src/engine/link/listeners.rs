@@ -1,15 +1,17 @@
 //! `aro:net/listeners`.
 
+use super::Interface;
 use crate::config::Limits;
 use crate::conn::id::SocketId;
 use crate::engine::state::GuestState;
 use crate::engine::types::{WitFraming, WitListenOptions, WitSocket};
 use crate::net::frame::Framing;
-use crate::net::listener::{self, Request};
-use wasmtime::component::{LinkerInstance, WasmStr};
+use crate::net::listener::{self, ListenError, Request};
+use crate::observe::limit::Limit;
+use wasmtime::component::WasmStr;
 use wasmtime::{Result, StoreContextMut};
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap("listen", listen)?;
     interface.func_wrap(
         "close",
@@ -41,8 +43,12 @@ fn listen(
         host: &host,
         framing,
         reuse_port: options.reuse_port,
+        half_close: options.half_close,
     };
     let opened = listener::listen(tenant, &scope.life, request);
+    if let Err(ListenError::TooMany { .. }) = opened {
+        tenant.counters.hit(Limit::Listeners);
+    }
     Ok((opened
         .map(SocketId::halves)
         .map_err(|error| error.to_string()),))

@@ -1,20 +1,20 @@
 //! `aro:net/outbound`.
 
-use super::Pending;
 use super::listeners::framing;
 use super::wait::wait;
+use super::{Interface, Pending};
 use crate::conn::id::SocketId;
 use crate::engine::state::GuestState;
 use crate::engine::types::{WitConnectCode, WitConnectError, WitConnectOptions, WitSocket};
 use crate::net::connect::{self, ConnectError, Request};
 use std::sync::Arc;
 use std::time::Duration;
-use wasmtime::component::{LinkerInstance, WasmStr};
+use wasmtime::component::WasmStr;
 use wasmtime::{Result, StoreContextMut};
 
 type Answer = (std::result::Result<WitSocket, WitConnectError>,);
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async("connect", connect)
 }
 
@@ -46,6 +46,7 @@ fn connect<'a>(
             port,
             name,
             framing,
+            half_close: options.half_close,
             time,
         };
         let opened = wait(store, connect::connect(&scope.tenant, &scope.life, request)).await?;

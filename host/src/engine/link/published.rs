@@ -1,12 +1,13 @@
 //! `aro:state/published`.
 
+use super::Interface;
 use crate::engine::state::{GuestState, Refused};
 use crate::store::published::{Lifetime, Reader};
 use aro_wit::manifest::Trigger;
-use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
+use wasmtime::component::{WasmList, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap("publish", publish)?;
     interface.func_wrap(
         "read",

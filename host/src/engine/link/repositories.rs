@@ -2,11 +2,12 @@
 //!
 //! A table stays locked during a search, and a long search gives the executor back in between: other workers go on, and whoever wants the same table waits without holding a thread.
 
-use super::Pending;
 use super::events::{resume, suspend};
+use super::{Interface, Pending};
 use crate::engine::state::{GuestState, Scope};
 use crate::engine::types::{WitFilter, WitOperator, WitSelection, WitStored};
-use crate::event::{self, Chain};
+use crate::event::{self, Chain, RaiseError};
+use crate::observe::limit::Limit;
 use crate::store::StoreError;
 use crate::store::change::{self, Change};
 use crate::store::datum::{Datum, encode_array};
@@ -16,7 +17,7 @@ use crate::store::repository::{Repositories, Repository, Retention, now};
 use crate::store::table::{Effect, Gone, Put, RowBytes, Selection, Table};
 use crate::tenant::Tenant;
 use std::sync::Arc;
-use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
+use wasmtime::component::{WasmList, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
 /// Rows that are looked at, or stored, before the executor gets its turn: a few milliseconds at most.
@@ -25,7 +26,7 @@ const ROWS_AT_ONCE: usize = 1024;
 type Answer<T> = (std::result::Result<T, String>,);
 type Guest<'a> = StoreContextMut<'a, GuestState>;
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async("store", store)?;
     interface.func_wrap_async("retrieve", retrieve)?;
     interface.func_wrap_async("delete", delete)?;
@@ -58,20 +59,33 @@ pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<(
 
 /// Why a host function gives up: as an answer to the program, or as the end of the execution.
 enum Stop {
-    Refused(String),
+    Refused(String, Option<Limit>),
     Trap(wasmtime::Error),
 }
 
-impl<E: std::error::Error> From<E> for Stop {
+impl<E: std::error::Error + 'static> From<E> for Stop {
     fn from(error: E) -> Self {
-        Stop::Refused(text(&error))
+        Stop::Refused(text(&error), limit(&error))
     }
 }
 
-fn answer<T>(outcome: std::result::Result<T, Stop>) -> Result<Answer<T>> {
+/// The limit that an error is about.
+fn limit(error: &(dyn std::error::Error + 'static)) -> Option<Limit> {
+    if error.is::<RaiseError>() {
+        return Some(Limit::EventDepth);
+    }
+    error.downcast_ref::<StoreError>()?.limit()
+}
+
+fn answer<T>(store: &Guest<'_>, outcome: std::result::Result<T, Stop>) -> Result<Answer<T>> {
     match outcome {
         Ok(value) => Ok((Ok(value),)),
-        Err(Stop::Refused(text)) => Ok((Err(text),)),
+        Err(Stop::Refused(text, limit)) => {
+            if let Some(limit) = limit {
+                store.data().scope.tenant.counters.hit(limit);
+            }
+            Ok((Err(text),))
+        }
         Err(Stop::Trap(error)) => Err(error),
     }
 }
@@ -95,7 +109,7 @@ fn store<'a>(
             Ok(value) => store_all(&mut store, &name, value).await,
             Err(error) => Err(StoreError::Malformed(error).into()),
         };
-        answer(stored)
+        answer(&store, stored)
     })
 }
 
@@ -261,7 +275,8 @@ fn retrieve<'a>(
 ) -> Pending<'a, Answer<Vec<u8>>> {
     Box::new(async move {
         let name = repository.to_str(&store)?.into_owned();
-        answer(retrieve_rows(&mut store, &name, groups, selection).await)
+        let rows = retrieve_rows(&mut store, &name, groups, selection).await;
+        answer(&store, rows)
     })
 }
 
@@ -306,7 +321,8 @@ fn delete<'a>(
 ) -> Pending<'a, Answer<Vec<u8>>> {
     Box::new(async move {
         let name = repository.to_str(&store)?.into_owned();
-        answer(delete_rows(&mut store, &name, groups).await)
+        let deleted = delete_rows(&mut store, &name, groups).await;
+        answer(&store, deleted)
     })
 }
 
@@ -360,7 +376,8 @@ async fn delete_rows(
 fn clear<'a>(mut store: Guest<'a>, (repository,): (WasmStr,)) -> Pending<'a, Answer<()>> {
     Box::new(async move {
         let name = repository.to_str(&store)?.into_owned();
-        answer(clear_rows(&mut store, &name).await)
+        let cleared = clear_rows(&mut store, &name).await;
+        answer(&store, cleared)
     })
 }
 

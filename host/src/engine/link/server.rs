@@ -1,11 +1,11 @@
 //! `aro:http/server`.
 
+use super::Interface;
 use crate::engine::state::GuestState;
 use crate::net::http;
-use wasmtime::component::LinkerInstance;
 use wasmtime::{Result, StoreContextMut};
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap(
         "start",
         |store: StoreContextMut<'_, GuestState>, (port,): (Option<u16>,)| {

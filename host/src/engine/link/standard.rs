@@ -2,10 +2,10 @@
 //!
 //! Implemented here in a few lines each: the context that wasmtime-wasi needs in every store would cost allocations with every fresh instance.
 
+use super::Interface;
 use crate::engine::state::{GuestState, Refused};
 use crate::engine::types::WitDatetime;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use wasmtime::component::LinkerInstance;
 use wasmtime::{Result, StoreContextMut};
 
 /// Random bytes given at once.
@@ -13,7 +13,7 @@ const RANDOM_BYTES_MAX: u64 = 64 << 10;
 /// What the system clock can tell apart.
 const CLOCK_RESOLUTION: Duration = Duration::from_nanos(1);
 
-pub(super) fn define_wall_clock(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_wall_clock(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap("now", |_: StoreContextMut<'_, GuestState>, (): ()| {
         // A clock set before 1970 reads as 1970: the interface has no earlier time.
         Ok((datetime(
@@ -35,7 +35,7 @@ fn datetime(time: Duration) -> WitDatetime {
     }
 }
 
-pub(super) fn define_random(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_random(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap(
         "get-random-bytes",
         |_: StoreContextMut<'_, GuestState>, (bytes,): (u64,)| {

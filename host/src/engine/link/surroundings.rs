@@ -1,22 +1,23 @@
-//! `aro:program/parameters`, `aro:program/environment`, `aro:console/input`, `aro:timers/sleep`.
+//! `aro:program/parameters`, `aro:program/environment`, `aro:program/metrics`, `aro:console/input`, `aro:timers/sleep`.
 
-use super::Pending;
 use super::wait::{block, wait};
+use super::{Interface, Pending};
 use crate::engine::state::GuestState;
 use crate::engine::types::WitAmount;
 use crate::input::{self, Amount};
+use crate::report::program;
 use std::time::Duration;
-use wasmtime::component::{LinkerInstance, WasmStr};
+use wasmtime::component::WasmStr;
 use wasmtime::{Result, StoreContextMut};
 
-pub(super) fn define_parameters(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_parameters(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap("all", |store: StoreContextMut<'_, GuestState>, (): ()| {
         let settings = &store.data().scope.tenant.settings;
         Ok((settings.parameters.encoded(),))
     })
 }
 
-pub(super) fn define_environment(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_environment(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap(
         "get",
         |store: StoreContextMut<'_, GuestState>, (name,): (WasmStr,)| {
@@ -31,7 +32,18 @@ pub(super) fn define_environment(interface: &mut LinkerInstance<'_, GuestState>)
     })
 }
 
-pub(super) fn define_sleep(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_metrics(interface: &mut Interface<'_>) -> Result<()> {
+    interface.func_wrap(
+        "read",
+        |store: StoreContextMut<'_, GuestState>, (format,): (WasmStr,)| {
+            let format = format.to_str(&store)?;
+            let tenant = &store.data().scope.tenant;
+            Ok((program::text(tenant, &format),))
+        },
+    )
+}
+
+pub(super) fn define_sleep(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async("sleep", sleep)
 }
 
@@ -40,7 +52,7 @@ fn sleep<'a>(store: StoreContextMut<'a, GuestState>, (milliseconds,): (u64,)) ->
     Box::new(async move { wait(store, tokio::time::sleep(time)).await })
 }
 
-pub(super) fn define_input(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define_input(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap_async("read", read)
 }
 

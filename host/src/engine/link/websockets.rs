@@ -1,14 +1,15 @@
 //! `aro:net/websockets`.
 
+use super::Interface;
 use super::connections::{FanOut, field, find};
 use crate::conn::table::Which;
 use crate::engine::state::GuestState;
 use crate::engine::types::{WitFilter, WitMessageKind, WitSocket};
 use crate::net::websocket::CloseReason;
-use wasmtime::component::{LinkerInstance, WasmList, WasmStr};
+use wasmtime::component::{WasmList, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
-pub(super) fn define(interface: &mut LinkerInstance<'_, GuestState>) -> Result<()> {
+pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
     interface.func_wrap("broadcast", broadcast)?;
     interface.func_wrap("close", close)
 }

@@ -50,6 +50,7 @@ pub(crate) fn connection_of(
     let same = connection.listener().is_none()
         && connection.remote() == connect::target(request)
         && connection.framing() == request.framing
+        && connection.keeps_half() == request.half_close
         && connection.is_open();
     same.then_some(connection)
 }

@@ -20,6 +20,8 @@ const READ_BYTES: usize = 1 << 10;
 pub(crate) struct Session {
     context: WebSocketContext,
     side: Side,
+    /// Whether a message was longer than it may be.
+    pub(crate) is_too_long: bool,
     silence: SilenceClock,
 }
 
@@ -59,6 +61,7 @@ impl Session {
             .max_frame_size(max);
         Self {
             context: WebSocketContext::new(role, Some(config)),
+            is_too_long: false,
             side,
             silence: SilenceClock::new(limits),
         }
@@ -98,7 +101,10 @@ impl Session {
                     });
                 }
                 Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return None,
-                Err(Error::Capacity(error)) => (CloseReason::TOO_BIG, error.to_string()),
+                Err(Error::Capacity(error)) => {
+                    self.is_too_long = true;
+                    (CloseReason::TOO_BIG, error.to_string())
+                }
                 Err(Error::Utf8(_)) => (CloseReason::NOT_TEXT, "a text is not UTF-8".to_owned()),
                 Err(error) => (CloseReason::PROTOCOL, error.to_string()),
             };

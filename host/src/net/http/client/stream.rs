@@ -9,6 +9,7 @@ use crate::life::Life;
 use crate::net::transport::Transport;
 use crate::net::websocket::{Received, Session, Side, Silence};
 use crate::net::{connect, frame, report};
+use crate::observe::limit::Limit;
 use crate::store::datum::Datum;
 use crate::store::seed;
 use crate::tenant::{Phase, Slot, Tenant};
@@ -121,6 +122,7 @@ pub(crate) fn follow(
             port,
             name: event.to_string(),
             framing: frame::Framing::Raw,
+            half_close: false,
             time: None,
         },
         target,
@@ -373,7 +375,7 @@ impl Following {
     async fn deliver(&self, payload: Datum) {
         let tenant = &self.tenant;
         if tenant.rate.take().is_err() {
-            tenant.counters.rate_limited.add(1);
+            tenant.counters.hit(Limit::EventsPerSecond);
             tenant.rate.wait().await;
         }
         if let Some(permit) = event::detached(tenant, self.chain.subject()) {

@@ -49,6 +49,7 @@ pub(crate) async fn open(
         port: target.port,
         name: name.to_owned(),
         framing: Framing::Raw,
+        half_close: false,
         time: request.time,
     };
     let path = target.origin_form.path().to_owned();
@@ -102,7 +103,7 @@ async fn enter(
         tenant.sockets.leave(id);
         return Err(full(error));
     }
-    tenant.counters.connections_opened.add(1);
+    slot.opened();
     if tenant.is_in(Phase::Closing) {
         connection.outbound.close(Closing::Flush);
     }

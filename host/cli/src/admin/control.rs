@@ -1,0 +1,59 @@
+//! Orders to tenants of a configuration: start, end, start again; and to read the configuration again.
+
+use super::{Answer, refused, tenant, told};
+use crate::hosting::Supervisor;
+use aro_host::Outcome;
+use hyper::StatusCode;
+use serde_json::json;
+use std::sync::Arc;
+
+/// Who carries orders out, where the host serves a configuration.
+pub(crate) type Control = Option<Arc<Supervisor>>;
+
+const ONE_PROGRAM: &str =
+    "this host serves one program and no configuration: end or start its process instead";
+
+/// Carries an order out, and answers when that is done.
+pub(super) async fn order(
+    supervisor: Option<&Arc<Supervisor>>,
+    name: &str,
+    action: &str,
+) -> Answer {
+    let Some(supervisor) = supervisor else {
+        return refused(StatusCode::CONFLICT, ONE_PROGRAM);
+    };
+    let id = match tenant(name) {
+        Ok(id) => id,
+        Err(error) => return refused(StatusCode::NOT_FOUND, &error.to_string()),
+    };
+    let done = match action {
+        "start" => supervisor.start(&id).await.map(|()| "runs".to_owned()),
+        "restart" => supervisor.restart(&id).await.map(|()| "runs".to_owned()),
+        _ => supervisor.stop(&id).await.map(|outcome| {
+            let how = match outcome {
+                Some(Outcome::Success) => "has ended",
+                Some(Outcome::Failure) => "has ended with a failure",
+                None => "did not run",
+            };
+            how.to_owned()
+        }),
+    };
+    match done {
+        Ok(how) => told(
+            StatusCode::OK,
+            &json!({ "done": [format!("tenant {id} {how}")] }),
+        ),
+        Err(error) => refused(StatusCode::UNPROCESSABLE_ENTITY, &format!("{error:#}")),
+    }
+}
+
+/// Reads the configuration again.
+pub(super) async fn reload(supervisor: Option<&Arc<Supervisor>>) -> Answer {
+    let Some(supervisor) = supervisor else {
+        return refused(StatusCode::CONFLICT, ONE_PROGRAM);
+    };
+    match supervisor.reload().await {
+        Ok(done) => told(StatusCode::OK, &json!({ "done": done })),
+        Err(error) => refused(StatusCode::UNPROCESSABLE_ENTITY, &format!("{error:#}")),
+    }
+}

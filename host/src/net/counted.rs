@@ -1,0 +1,91 @@
+//! A connection of HTTP whose bytes are counted; others count theirs where they read and write.
+
+use super::transport::Transport;
+use crate::observe::traffic::{Lane, Protocol};
+use crate::tenant::Tenant;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// The stream, and whose it is.
+#[derive(Debug)]
+pub(crate) struct Counted {
+    stream: Transport,
+    tenant: Arc<Tenant>,
+}
+
+impl Counted {
+    pub(crate) fn new(stream: Transport, tenant: &Arc<Tenant>) -> Self {
+        let tenant = Arc::clone(tenant);
+        Self { stream, tenant }
+    }
+
+    /// The stream, which somebody else counts from now on.
+    pub(crate) fn into_inner(self) -> Transport {
+        self.stream
+    }
+
+    fn lane(&self) -> &Lane {
+        self.tenant.counters.traffic.of(Protocol::Http)
+    }
+
+    fn sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if let Poll::Ready(Ok(bytes)) = written {
+            self.lane().sent.add(bytes as u64);
+        }
+        written
+    }
+}
+
+impl AsyncRead for Counted {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let own = self.get_mut();
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut own.stream).poll_read(cx, buffer);
+        let received = buffer.filled().len() - before;
+        if received > 0 {
+            own.lane().received.add(received as u64);
+        }
+        read
+    }
+}
+
+impl AsyncWrite for Counted {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let own = self.get_mut();
+        let written = Pin::new(&mut own.stream).poll_write(cx, bytes);
+        own.sent(written)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let own = self.get_mut();
+        let written = Pin::new(&mut own.stream).poll_write_vectored(cx, slices);
+        own.sent(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,121 @@
+//! Watched directories: what others do to files becomes events.
+
+use harness::{aro_host, repository, within};
+use std::fs;
+use std::path::Path;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStdout};
+
+/// A program that runs in a directory of its own.
+struct Running {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    fn start(program: &Path, place: &Path) -> Self {
+        let mut command = aro_host(&["run", program.to_str().unwrap()]);
+        let mut child = command.current_dir(place).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    async fn line(&mut self) -> String {
+        let line = within("a line", self.lines.next_line()).await.unwrap();
+        line.expect("the program goes on")
+    }
+
+    async fn end(mut self) {
+        let id = self.child.id().unwrap().to_string();
+        let sent = std::process::Command::new("kill")
+            .args(["-s", "TERM", &id])
+            .status();
+        assert!(sent.unwrap().success());
+        let status = within("the end", self.child.wait()).await.unwrap();
+        assert_eq!(status.code(), Some(0));
+    }
+}
+
+fn program(place: &Path, text: &str) -> std::path::PathBuf {
+    let file = place.join("program.aro");
+    fs::write(&file, text).unwrap();
+    file
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_drop_folder_counts_and_moves_what_comes_in() {
+    let place = tempfile::tempdir().unwrap();
+    let example = repository().join("examples/drop-folder");
+    let mut running = Running::start(&example, place.path());
+    assert_eq!(
+        running.line().await,
+        "[Application-Start] Put texts into inbox/ and see."
+    );
+    fs::write(place.path().join("inbox/a.txt"), "three small words\n").unwrap();
+    assert_eq!(running.line().await, "[Text Modified] inbox/a.txt: 3 words");
+    assert_eq!(running.line().await, "[Text Deleted] inbox/a.txt is gone");
+    let moved = fs::read_to_string(place.path().join("done/a.txt")).unwrap();
+    assert_eq!(moved, "three small words\n");
+    running.end().await;
+}
+
+const EVENTS: &str = r#"
+(Application-Start: Watch) {
+    Start the <file-monitor> with "in".
+    Start the <again: file-monitor> with "in".
+    Log "watching ${<file-monitor: path>}" to the <console>.
+    Keepalive the <application> for the <events>.
+    Return an <OK: status> for the <startup>.
+}
+(File Created: File Event Handler) { Log "created ${<event: path>}" to the <console>. Return an <OK: status> for the <file>. }
+(File Modified: File Event Handler) { Log "modified ${<event: path>}" to the <console>. Return an <OK: status> for the <file>. }
+(File Deleted: File Event Handler) { Log "deleted ${<event: path>}" to the <console>. Return an <OK: status> for the <file>. }
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn direct_entries_are_told_of_and_hidden_files_only_when_they_come_and_go() {
+    let place = tempfile::tempdir().unwrap();
+    let inside = place.path().join("in");
+    fs::create_dir_all(inside.join("deep")).unwrap();
+    let file = program(place.path(), EVENTS);
+    let mut running = Running::start(&file, place.path());
+    assert_eq!(running.line().await, "[Application-Start] watching in");
+    fs::write(place.path().join("outside.txt"), "x").unwrap();
+    fs::write(inside.join("deep/b.txt"), "x").unwrap();
+    fs::File::create(inside.join("empty")).unwrap();
+    assert_eq!(running.line().await, "[File Created] created in/empty");
+    fs::write(inside.join("empty"), "no longer").unwrap();
+    assert_eq!(running.line().await, "[File Modified] modified in/empty");
+    fs::write(inside.join(".hidden"), "x").unwrap();
+    assert_eq!(running.line().await, "[File Created] created in/.hidden");
+    fs::rename(inside.join("empty"), place.path().join("gone")).unwrap();
+    assert_eq!(running.line().await, "[File Deleted] deleted in/empty");
+    fs::rename(place.path().join("gone"), inside.join("back")).unwrap();
+    assert_eq!(running.line().await, "[File Created] created in/back");
+    fs::remove_file(inside.join("back")).unwrap();
+    assert_eq!(running.line().await, "[File Deleted] deleted in/back");
+    running.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_that_is_not_there_or_not_granted_fails_the_statement() {
+    let place = tempfile::tempdir().unwrap();
+    for (directory, sentence) in [
+        ("missing", "Directory not found: missing"),
+        ("/etc", "Permission denied: /etc"),
+        ("../", "Permission denied: ../"),
+    ] {
+        let text = format!(
+            "(Application-Start: W) {{\n    Start the <file-monitor> with \"{directory}\".\n    Return an <OK: status> for the <startup>.\n}}\n"
+        );
+        let file = program(place.path(), &text);
+        let mut command = aro_host(&["run", file.to_str().unwrap()]);
+        let output = within("the end", command.current_dir(place.path()).output())
+            .await
+            .unwrap();
+        let error =
+            String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.contains(sentence), "{sentence}: {error}");
+    }
+}
