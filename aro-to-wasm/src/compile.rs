@@ -112,9 +112,10 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
     let templates = add_templates(&mut files, input.templates);
     diagnostics.extend(repositories::check(&input.stores, files.len() as u32));
     files.extend(input.stores.iter().cloned());
+    let nested = input.components.as_slice();
     let api = input
         .contract
-        .map(|source| read_contract(source, &program, &mut files, &mut diagnostics));
+        .map(|source| read_contract(source, (&program, nested), &mut files, &mut diagnostics));
     let mut linker = Linker {
         contract: Contract::load(),
         runtime: Runtime::committed(),
@@ -128,11 +129,9 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
     facts.api = api.as_ref();
     facts.is_traced = input.traced;
     if build == Build::Tests {
-        facts.tested = program
-            .feature_sets
-            .iter()
-            .map(|set| (crate::lower::plain_name(&set.syntax.name), &set.syntax))
-            .collect();
+        let sets = program.feature_sets.iter().map(|set| &set.syntax);
+        let named = sets.map(|set| (crate::lower::plain_name(&set.name), set));
+        facts.tested = named.collect();
     }
     linker.program(&program, input.components, build, &facts)?;
     let Linker {
@@ -200,9 +199,7 @@ impl Linker {
             self.set(set, build, facts);
         }
         if build == Build::Program {
-            for (stem, bytes) in components {
-                self.component(stem, bytes)?;
-            }
+            self.nest(components, facts.api)?;
         }
         Ok(())
     }
@@ -245,6 +242,7 @@ impl Linker {
         }
         let module = module::emit(&lowered.unit, &self.contract, &self.runtime);
         let name = self.names.unique(&set.syntax.name);
+        let ignores_headers = matches!(trigger, Trigger::Operation(_)) && !lowered.reads_headers;
         let bytes = component::emit(&module, trigger.interface(), &self.contract, &self.runtime);
         self.components.push(Nested {
             name: name.clone(),
@@ -262,18 +260,42 @@ impl Linker {
             code: module.code,
             origin: Origin::Aro,
             needs: lowered.needs,
+            ignores_headers,
         });
     }
 
-    fn component(&mut self, stem: String, bytes: Vec<u8>) -> Result<(), RefusedComponent> {
+    fn nest(
+        &mut self,
+        components: Vec<(String, Vec<u8>)>,
+        api: Option<&contract::Contract>,
+    ) -> Result<(), RefusedComponent> {
+        let mut components = components.into_iter();
+        components.try_for_each(|(stem, bytes)| self.component(stem, bytes, api))
+    }
+
+    fn component(
+        &mut self,
+        stem: String,
+        bytes: Vec<u8>,
+        api: Option<&contract::Contract>,
+    ) -> Result<(), RefusedComponent> {
         let name = self.names.unique(&stem);
-        let (nested, triggers) =
-            nested::read(name.clone(), bytes, &self.contract).map_err(|source| {
-                RefusedComponent {
-                    name: stem.clone(),
-                    source,
-                }
-            })?;
+        let refused = |source| RefusedComponent {
+            name: stem.clone(),
+            source,
+        };
+        let (nested, mut triggers) =
+            nested::read(name.clone(), bytes, &self.contract).map_err(refused)?;
+        for trigger in &mut triggers {
+            if let Trigger::Operation(id) = trigger {
+                let named = api.and_then(|api| api.operation_of(&stem));
+                let name = stem.clone();
+                *id = named
+                    .ok_or(ComponentError::NoOperation { name })
+                    .map_err(refused)?
+                    .to_owned();
+            }
+        }
         self.components.push(nested);
         self.entries.push(Entry {
             component: name,
@@ -284,6 +306,7 @@ impl Linker {
             code: Vec::new(),
             origin: Origin::Component,
             needs: Vec::new(),
+            ignores_headers: false,
         });
         Ok(())
     }
@@ -321,7 +344,7 @@ fn owned(imports: &IndexMap<&'static str, Vec<&'static str>>) -> IndexMap<String
 /// Reads the contract and puts it behind the sources, so that diagnostics can cite it.
 fn read_contract(
     source: SourceFile,
-    program: &Program,
+    (program, components): (&Program, &[(String, Vec<u8>)]),
     files: &mut Vec<SourceFile>,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> contract::Contract {
@@ -330,7 +353,8 @@ fn read_contract(
     diagnostics.extend(found);
     let sets = program.feature_sets.iter();
     let names = sets.map(|set| set.syntax.name.as_str());
-    diagnostics.extend(contract.check(file, &source, names));
+    let components = components.iter().map(|(stem, _)| stem.as_str());
+    diagnostics.extend(contract.check(file, &source, names, components));
     files.push(source);
     contract
 }

@@ -48,6 +48,21 @@ impl Contract {
         self.parameters.get(id)
     }
 
+    /// The operation that a hand-written component of this name answers: names of files have other customs than those of operations.
+    pub(crate) fn operation_of(&self, component: &str) -> Option<&str> {
+        let plain = |name: &str| name.replace(['-', '_'], "").to_lowercase();
+        let wanted = plain(component);
+        let mut operations = self.http.operations.iter();
+        let found = operations.find(|operation| plain(&operation.id) == wanted);
+        found.map(|operation| operation.id.as_str())
+    }
+
+    /// Whether the response of an operation stays open, for events.
+    pub(crate) fn streams(&self, id: &str) -> bool {
+        let mut operations = self.http.operations.iter();
+        operations.any(|operation| operation.id == id && operation.streams)
+    }
+
     /// Whether a feature set of this name answers requests.
     pub(crate) fn names(&self, feature_set: &str) -> bool {
         self.http
@@ -61,16 +76,21 @@ impl Contract {
         self.nested.get(id).map_or(&[], Vec::as_slice)
     }
 
-    /// Says which operations no feature set answers.
+    /// Says which operations neither a feature set nor a hand-written component answers.
     pub(crate) fn check<'a>(
         &self,
         file: u32,
         source: &SourceFile,
         mut feature_sets: impl Iterator<Item = &'a str> + Clone,
+        components: impl Iterator<Item = &'a str>,
     ) -> Vec<Diagnostic> {
         let reader = Reader { file, source };
+        let nested: Vec<&str> = components
+            .filter_map(|name| self.operation_of(name))
+            .collect();
         let missing = self.http.operations.iter().filter(|operation| {
             !self.upgrades.contains(&operation.id)
+                && !nested.contains(&operation.id.as_str())
                 && !feature_sets.clone().any(|name| name == operation.id)
         });
         let mut found: Vec<Diagnostic> = missing
@@ -248,6 +268,7 @@ impl Reading<'_> {
                 id: id.to_owned(),
                 method: shown,
                 path: path.to_owned(),
+                streams: streams(root, responses),
                 checks: checks::of(root, item, operation, responses),
             });
         }
@@ -320,6 +341,25 @@ fn server_port(root: &Value) -> Option<u16> {
     let (_, port) = authority.rsplit_once(':')?;
     port.parse().ok()
 }
+
+/// Whether a successful response is a stream of events.
+fn streams(root: &Value, responses: &Map<String, Value>) -> bool {
+    let successes = responses
+        .iter()
+        .filter(|(status, _)| status.starts_with('2') || *status == "default");
+    let mut contents = successes.filter_map(|(_, response)| {
+        let content = resolved(root, response).get("content")?;
+        content.as_object()
+    });
+    contents.any(|content| {
+        content
+            .keys()
+            .any(|kind| kind.to_ascii_lowercase().starts_with(EVENT_STREAM))
+    })
+}
+
+/// Media type of streams of events.
+const EVENT_STREAM: &str = "text/event-stream";
 
 /// Members of the successful responses' JSON that are objects; `[]` where the response itself is a list.
 fn nested(root: &Value, responses: &Map<String, Value>) -> Vec<String> {
@@ -424,12 +464,15 @@ mod tests {
             path: "openapi.yaml".to_owned(),
             text,
         };
-        let missing = contract.check(0, &source, ["getUser"].into_iter());
+        let missing = contract.check(0, &source, ["getUser"].into_iter(), [].into_iter());
         assert_eq!(missing.len(), 1);
         assert_eq!(
             missing[0].message,
             "POST /paid requires a feature set named `paid`"
         );
+        assert_eq!(contract.operation_of("get-user"), Some("getUser"));
+        let nested = contract.check(0, &source, ["getUser"].into_iter(), ["paid"].into_iter());
+        assert!(nested.is_empty());
     }
 
     #[test]

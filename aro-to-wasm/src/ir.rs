@@ -361,6 +361,12 @@ pub(crate) enum HostFunction {
     CloseWebSocket,
     /// (path value or zero, protocols value or zero) → 1, or 0 and a message
     ConfigureWebSockets,
+    /// () → socket, or null
+    CurrentStream,
+    /// (filter, payload slice) → 1, or 0 and a message
+    BroadcastEventStreams,
+    /// (path slice) → 1, or 0 and a message
+    ServeFile,
     /// (socket value or unbound, payload slice)
     Broadcast,
     /// (socket value or unbound, filter, payload slice) → 1, or 0 and a message
@@ -461,6 +467,10 @@ pub(crate) enum HostFunction {
     Request,
     /// (URL value, with value or zero, data or zero, method text, form flag) → map, or zero and a message
     Probe,
+    /// (URL value, with value or zero, zero, method text, form flag, event text) → 1, or 0 and a message
+    Follow,
+    /// (URL value, with value or zero, zero, method text, form flag, name text, soft flag) → socket; after a failure null if soft, else zero and a message
+    OpenWebSocket,
     /// () → date
     Now,
     /// () → text of the time

@@ -91,6 +91,8 @@ pub(crate) struct Lowered {
     pub(crate) needs: Vec<manifest::Need>,
     /// What cannot be compiled.
     pub(crate) diagnostics: Vec<Diagnostic>,
+    /// Whether it looks at the headers of its request.
+    pub(crate) reads_headers: bool,
 }
 
 /// How a feature set is run.
@@ -129,6 +131,7 @@ pub(crate) fn lower(set: &FeatureSet, job: Job, facts: &Facts<'_>) -> Lowered {
         needs: Vec::new(),
         diagnostics: Vec::new(),
         actions: IndexMap::new(),
+        reads_headers: false,
     };
     let function = Body::new(&mut shared, set, &job).lower();
     shared.unit.functions.push(function);
@@ -160,6 +163,7 @@ pub(crate) fn lower(set: &FeatureSet, job: Job, facts: &Facts<'_>) -> Lowered {
         statements: shared.statements,
         needs: shared.needs,
         diagnostics: shared.diagnostics,
+        reads_headers: shared.reads_headers,
     }
 }
 
@@ -170,6 +174,7 @@ struct Shared<'a> {
     statements: Vec<manifest::Statement>,
     needs: Vec<manifest::Need>,
     diagnostics: Vec<Diagnostic>,
+    reads_headers: bool,
     /// Actions and tested feature sets in the order in which they were first called; function index is position plus one.
     actions: IndexMap<String, Called<'a>>,
 }
@@ -242,6 +247,7 @@ impl<'s, 'a> Body<'s, 'a> {
         self.block(&self.set.body);
         self.default_finish();
         let body = std::mem::take(&mut self.nodes);
+        self.shared.reads_headers |= self.implicit.keys().any(|part| part.is_of_headers());
         self.prologue();
         let mut nodes = std::mem::take(&mut self.nodes);
         nodes.extend(body);

@@ -24,6 +24,14 @@ pub enum ComponentError {
         /// The import.
         import: String,
     },
+    /// Answers requests that nobody can send.
+    #[error(
+        "answers requests, and the contract has no operation of its name: name it `{name}` there, in any letter case, with or without hyphens"
+    )]
+    NoOperation {
+        /// The component.
+        name: String,
+    },
     /// Offers no handler.
     #[error("exports no handler: export one of {}", handler_names())]
     NoHandler,
@@ -38,6 +46,8 @@ const HANDLERS: &[Trigger] = &[
     Trigger::WebSocketConnected(None),
     Trigger::WebSocketMessage(None),
     Trigger::WebSocketDisconnected(None),
+    // Which one is said by its name and the contract.
+    Trigger::Operation(String::new()),
 ];
 
 fn handler_names() -> String {

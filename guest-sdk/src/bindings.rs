@@ -2,12 +2,12 @@
 #![allow(missing_docs, clippy::all, reason = "generated code")]
 
 pub mod imports {
-    wit_bindgen::generate!({ path: ["../wit/log", "../wit/net", "world"], world: "aro:guest/imports", generate_all });
+    wit_bindgen::generate!({ path: ["../wit/log", "../wit/net", "../wit/http", "world"], world: "aro:guest/imports", generate_all });
 }
 
 pub mod connected {
     wit_bindgen::generate!({
-        path: ["../wit/log", "../wit/net", "world"],
+        path: ["../wit/log", "../wit/net", "../wit/http", "world"],
         world: "aro:guest/connected",
         generate_all,
         pub_export_macro: true,
@@ -17,7 +17,7 @@ pub mod connected {
 
 pub mod data {
     wit_bindgen::generate!({
-        path: ["../wit/log", "../wit/net", "world"],
+        path: ["../wit/log", "../wit/net", "../wit/http", "world"],
         world: "aro:guest/data",
         generate_all,
         pub_export_macro: true,
@@ -37,7 +37,7 @@ pub mod finished {
 
 pub mod disconnected {
     wit_bindgen::generate!({
-        path: ["../wit/log", "../wit/net", "world"],
+        path: ["../wit/log", "../wit/net", "../wit/http", "world"],
         world: "aro:guest/disconnected",
         generate_all,
         pub_export_macro: true,
@@ -47,7 +47,7 @@ pub mod disconnected {
 
 pub mod websocket_connected {
     wit_bindgen::generate!({
-        path: ["../wit/log", "../wit/net", "world"],
+        path: ["../wit/log", "../wit/net", "../wit/http", "world"],
         world: "aro:guest/websocket-connected",
         generate_all,
         pub_export_macro: true,
@@ -57,7 +57,7 @@ pub mod websocket_connected {
 
 pub mod websocket_message {
     wit_bindgen::generate!({
-        path: ["../wit/log", "../wit/net", "world"],
+        path: ["../wit/log", "../wit/net", "../wit/http", "world"],
         world: "aro:guest/websocket-message",
         generate_all,
         pub_export_macro: true,
@@ -67,10 +67,20 @@ pub mod websocket_message {
 
 pub mod websocket_disconnected {
     wit_bindgen::generate!({
-        path: ["../wit/log", "../wit/net", "world"],
+        path: ["../wit/log", "../wit/net", "../wit/http", "world"],
         world: "aro:guest/websocket-disconnected",
         generate_all,
         pub_export_macro: true,
         export_macro_name: "export_websocket_disconnected",
+    });
+}
+
+pub mod http {
+    wit_bindgen::generate!({
+        path: ["../wit/log", "../wit/net", "../wit/http", "world"],
+        world: "aro:guest/http",
+        generate_all,
+        pub_export_macro: true,
+        export_macro_name: "export_http",
     });
 }

@@ -1,4 +1,4 @@
-//! Handlers in Rust: what an ARO feature set can do with sockets, typed.
+//! Handlers in Rust: what an ARO feature set can do with sockets and requests, typed.
 //!
 //! Implement [`TcpHandler`] and export the events you take; the component imports only the interfaces whose functions you call.
 //!
@@ -23,10 +23,12 @@ pub mod bindings;
 pub mod console;
 mod failure;
 mod handler;
+mod http;
 mod socket;
 
 pub use failure::Failure;
 pub use handler::{TcpHandler, WebSocketHandler, WebSocketMessage};
+pub use http::{HttpHandler, Request, Response, broadcast_event, event_stream};
 pub use socket::{
     Channel, ConnectError, ConnectErrorCode, ConnectOptions, Connection, Description, Framing, Kind,
     ListenOptions, Listener, SendError, broadcast_binary, broadcast_text,

@@ -228,7 +228,7 @@ pub struct Limits {
     pub request_time_max: Duration,
     /// Body of the response to an HTTP request of a program, in bytes.
     pub request_answer_bytes_max: usize,
-    /// Open WebSockets; further handshakes are answered with 503.
+    /// Open WebSockets and streams of events; further requests for them are answered with 503.
     pub websockets_max: usize,
     /// Message received on a WebSocket, in bytes, fragments together; a longer one closes it with 1009.
     pub websocket_message_bytes_max: usize,

@@ -6,6 +6,7 @@ pub(crate) mod outbound;
 pub(crate) mod table;
 
 use crate::net::connect::{Request, target};
+use crate::net::event_stream;
 use crate::net::frame::{Framing, HEAD_BYTES};
 use crate::net::listener::Listener;
 use crate::net::websocket::{self, CloseReason, Kind, Place};
@@ -30,6 +31,8 @@ pub(crate) enum Origin {
     Outbound(Box<Link>),
     /// A request to the HTTP server became it.
     WebSocket(Box<Place>),
+    /// The response of a request to the HTTP server, which stays open.
+    EventStream(Box<Place>),
 }
 
 /// What an outbound connection was opened with.
@@ -41,6 +44,8 @@ pub(crate) struct Link {
     target: String,
     port: u16,
     framing: Framing,
+    /// Path of the URL, where it is a WebSocket.
+    websocket: Option<String>,
     half_close: bool,
 }
 
@@ -52,6 +57,18 @@ impl Origin {
             port: request.port,
             framing: request.framing,
             half_close: request.half_close,
+            websocket: None,
+        }))
+    }
+
+    pub(crate) fn outbound_websocket(name: &str, target: String, port: u16, path: String) -> Self {
+        Self::Outbound(Box::new(Link {
+            name: name.to_owned(),
+            target,
+            port,
+            framing: Framing::Raw,
+            half_close: false,
+            websocket: Some(path),
         }))
     }
 }
@@ -92,36 +109,59 @@ impl Connection {
     pub(crate) fn listener(&self) -> Option<&Listener> {
         match &self.origin {
             Origin::Inbound { listener, .. } => Some(listener),
-            Origin::Outbound(_) | Origin::WebSocket(_) => None,
+            Origin::Outbound(_) | Origin::WebSocket(_) | Origin::EventStream(_) => None,
         }
     }
 
     /// Whether messages to it are framed as those of WebSockets.
     pub(crate) fn is_websocket(&self) -> bool {
-        matches!(self.origin, Origin::WebSocket(_))
+        self.websocket_path().is_some()
     }
 
-    /// Path of the request that became it.
+    /// Whether this end of a WebSocket is the one that has opened it, and masks what it sends.
+    fn is_websocket_client(&self) -> bool {
+        matches!(&self.origin, Origin::Outbound(link) if link.websocket.is_some())
+    }
+
+    /// Whether messages to it are events of a response that stays open.
+    pub(crate) fn is_event_stream(&self) -> bool {
+        matches!(self.origin, Origin::EventStream(_))
+    }
+
+    /// Path of the request that became a WebSocket.
     pub(crate) fn websocket_path(&self) -> Option<&str> {
         match &self.origin {
             Origin::WebSocket(place) => Some(&place.path),
-            Origin::Inbound { .. } | Origin::Outbound(_) => None,
+            Origin::Outbound(link) => link.websocket.as_deref(),
+            Origin::Inbound { .. } | Origin::EventStream(_) => None,
         }
     }
 
-    /// Address of the peer; of an outbound connection host and port as they were given, of a WebSocket without the port.
+    /// Path of the request that it comes from.
+    pub(crate) fn path(&self) -> Option<&str> {
+        match &self.origin {
+            Origin::EventStream(place) => Some(&place.path),
+            Origin::WebSocket(_) | Origin::Outbound(_) | Origin::Inbound { .. } => {
+                self.websocket_path()
+            }
+        }
+    }
+
+    /// Address of the peer; of an outbound connection host and port as they were given, of a WebSocket or a stream of events without the port.
     pub(crate) fn remote(&self) -> String {
         match &self.origin {
-            Origin::WebSocket(place) => place.remote.ip().to_canonical().to_string(),
+            Origin::WebSocket(place) | Origin::EventStream(place) => {
+                place.remote.ip().to_canonical().to_string()
+            }
             Origin::Inbound { remote, .. } => remote.to_string(),
             Origin::Outbound(link) => link.target.clone(),
         }
     }
 
-    /// Name of the listener, or of the outbound connection itself; of a WebSocket its path.
+    /// Name of the listener, or of the outbound connection itself; of a WebSocket or a stream of events its path.
     pub(crate) fn name(&self) -> &str {
         match &self.origin {
-            Origin::WebSocket(place) => &place.path,
+            Origin::WebSocket(place) | Origin::EventStream(place) => &place.path,
             Origin::Inbound { listener, .. } => &listener.name,
             Origin::Outbound(link) => &link.name,
         }
@@ -130,7 +170,7 @@ impl Connection {
     /// Local port of an inbound connection, remote port of an outbound one.
     pub(crate) fn port(&self) -> u16 {
         match &self.origin {
-            Origin::WebSocket(place) => place.port,
+            Origin::WebSocket(place) | Origin::EventStream(place) => place.port,
             Origin::Inbound { listener, .. } => listener.address.port(),
             Origin::Outbound(link) => link.port,
         }
@@ -141,8 +181,8 @@ impl Connection {
         match &self.origin {
             Origin::Inbound { listener, .. } => listener.framing,
             Origin::Outbound(link) => link.framing,
-            // Its session cuts messages.
-            Origin::WebSocket(_) => Framing::Raw,
+            // Its session cuts messages; nothing is received on a stream of events.
+            Origin::WebSocket(_) | Origin::EventStream(_) => Framing::Raw,
         }
     }
 
@@ -151,24 +191,33 @@ impl Connection {
         match &self.origin {
             Origin::Inbound { listener, .. } => listener.half_close,
             Origin::Outbound(link) => link.half_close,
-            Origin::WebSocket(_) => false,
+            Origin::WebSocket(_) | Origin::EventStream(_) => false,
         }
     }
 
     /// Queues a copy of `data` without waiting.
     pub(crate) fn send(&self, data: &[u8], kind: Kind, wake: Wake) -> Result<(), Refusal> {
+        if let Some(message) = self.rewritten(data, kind) {
+            return self.outbound.push(&[], &message, wake);
+        }
         let head = self.head(data, kind);
         self.outbound.push(head.as_slice(), data, wake)
     }
 
-    /// Queues shared bytes without waiting.
+    /// Queues shared bytes without waiting; on a stream of events they are a whole one.
     pub(crate) fn send_shared(&self, data: &Bytes, kind: Kind, wake: Wake) -> Result<(), Refusal> {
+        if self.is_websocket_client() {
+            return self.send(data, kind, wake);
+        }
         let head = self.head(data, kind);
         self.outbound.push_shared(head.as_slice(), data, wake)
     }
 
     /// Queues a copy of `data`, and waits for room as long as the caller lets it.
     pub(crate) async fn send_wait(&self, data: &[u8], kind: Kind) -> Result<(), Refusal> {
+        if let Some(message) = self.rewritten(data, kind) {
+            return self.outbound.push_wait(&[], &message).await;
+        }
         let head = self.head(data, kind);
         self.outbound.push_wait(head.as_slice(), data).await
     }
@@ -183,7 +232,9 @@ impl Connection {
 
     /// Ends it after everything queued has been written; a WebSocket says why.
     pub(crate) fn close(&self, reason: CloseReason<'_>) {
-        if self.is_websocket() {
+        if self.is_websocket_client() {
+            self.outbound.close_with(&reason.masked_frame());
+        } else if self.is_websocket() {
             self.outbound.close_with(&reason.frame());
         } else {
             self.outbound.close(Closing::Flush);
@@ -196,6 +247,17 @@ impl Connection {
             self.close(CloseReason::NORMAL);
         } else {
             self.outbound.close(Closing::Finish);
+        }
+    }
+
+    /// A message where its bytes are not those that are sent: lines of an event, a masked frame.
+    fn rewritten(&self, data: &[u8], kind: Kind) -> Option<Vec<u8>> {
+        if self.is_event_stream() {
+            Some(event_stream::event(data))
+        } else if self.is_websocket_client() {
+            Some(websocket::masked(kind, data))
+        } else {
+            None
         }
     }
 

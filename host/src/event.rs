@@ -64,6 +64,11 @@ impl Chain {
         Ok(Arc::new(chain))
     }
 
+    /// Type of its last event.
+    pub(crate) fn subject(&self) -> &str {
+        &self.subject
+    }
+
     /// How deep executions of its last event are nested.
     pub(crate) fn depth(&self) -> usize {
         self.depth

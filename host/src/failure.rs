@@ -166,6 +166,7 @@ mod tests {
             code: vec![],
             origin: Origin::Aro,
             needs: vec![],
+            ignores_headers: false,
         };
         Manifest {
             format: FORMAT,

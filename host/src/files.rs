@@ -13,6 +13,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// Deepest nesting of directories that is listed or copied.
 const DEPTH_MAX: usize = 64;
@@ -33,6 +34,15 @@ pub(crate) enum Wanted {
     Any,
     File,
     Directory,
+}
+
+/// A file that is open.
+#[derive(Debug)]
+pub(crate) struct ServedFile {
+    pub(crate) name: String,
+    pub(crate) file: File,
+    pub(crate) length: u64,
+    pub(crate) changed: Option<SystemTime>,
 }
 
 /// Why something was not done.
@@ -76,6 +86,18 @@ impl Files {
     pub(crate) fn read(&self, path: &str) -> Done<Vec<u8>> {
         let file = self.open_regular(&self.locate(path)?)?;
         self.read_all(file)
+    }
+
+    /// A file that is to be read piece by piece, whatever its size.
+    pub(crate) fn serve(&self, path: &str) -> Done<ServedFile> {
+        let file = self.open_regular(&self.locate(path)?)?;
+        let metadata = file.metadata()?;
+        Ok(ServedFile {
+            name: path.to_owned(),
+            length: metadata.len(),
+            changed: metadata.modified().ok(),
+            file,
+        })
     }
 
     fn read_all(&self, file: File) -> Done<Vec<u8>> {
@@ -221,14 +243,14 @@ impl Files {
     pub(crate) fn touch(&self, path: &str) -> Done<()> {
         let place = self.locate_new(path)?;
         if place.metadata().is_ok_and(|found| found.is_dir()) {
-            return Ok(File::open(place.path())?.set_modified(std::time::SystemTime::now())?);
+            return Ok(File::open(place.path())?.set_modified(SystemTime::now())?);
         }
         let file = OpenOptions::new()
             .append(true)
             .create(true)
             .open(place.path())?;
         self.verify(&file)?;
-        Ok(file.set_modified(std::time::SystemTime::now())?)
+        Ok(file.set_modified(SystemTime::now())?)
     }
 
     /// Copies a file or a directory with all it holds; the target is replaced when the copy is complete.

@@ -48,6 +48,8 @@ pub(crate) struct Claims {
     pub(crate) listeners: BTreeMap<SocketId, Claim>,
     /// HTTP servers, by the address that was asked for.
     pub(crate) servers: BTreeMap<SocketAddr, Claim>,
+    /// Events of streams that it follows.
+    pub(crate) streams: Vec<Arc<str>>,
     /// Names of the directory that it has given to others, and what they stood for.
     renamed: Vec<(String, Option<SocketId>)>,
 }

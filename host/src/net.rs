@@ -3,6 +3,7 @@
 pub(crate) mod buffer;
 pub(crate) mod connect;
 pub(crate) mod counted;
+pub(crate) mod event_stream;
 pub(crate) mod frame;
 pub(crate) mod http;
 pub(crate) mod listener;

@@ -7,7 +7,7 @@ pub(crate) mod filter;
 mod index;
 pub(crate) mod published;
 pub(crate) mod repository;
-mod seed;
+pub(crate) mod seed;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@ use crate::net::buffer::BufferPool;
 use crate::net::connect::ConnectError;
 use crate::net::http::Server;
 use crate::net::http::client::Client;
+use crate::net::http::client::stream::Streams;
 use crate::net::listener::Listener;
 use crate::observe::Counters;
 use crate::observe::limit::Limit;
@@ -110,6 +111,8 @@ pub(crate) struct Tenant {
     pub(crate) tcp_attached: ArcSwapOption<Listener>,
     /// Connections of requests to others.
     pub(crate) client: Client,
+    /// Streams that it follows.
+    pub(crate) client_streams: Streams,
     pub(crate) channels: Channels,
     /// One permit for each name that is being resolved.
     pub(crate) resolutions: Arc<Semaphore>,
@@ -193,6 +196,7 @@ impl Tenant {
             http_attached: AtomicUsize::new(0),
             tcp_attached: ArcSwapOption::empty(),
             client: Client::new(limits.request_connections_max),
+            client_streams: Streams::default(),
             channels: Channels::new(ChannelLimits {
                 channels_max: limits.channels_max,
                 name_bytes_max: limits.channel_name_bytes_max,

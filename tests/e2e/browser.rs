@@ -82,3 +82,37 @@ async fn the_status_board_shows_everybody_what_one_posts_and_survives_a_restart(
         browser.screenshot(page, &file).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_ticker_is_read_while_it_is_written_and_survives_a_restart() {
+    let serve = |port: u16| -> Command {
+        let mut command = aro_host(&["serve", "--bind", "127.0.0.1", "examples/live-ticker"]);
+        command.env("ARO_HTTP_PORT", port.to_string());
+        command
+    };
+    let server = Serving::start_with(serve(0)).await;
+    let address = server.address;
+    let mut browser = Browser::start().await;
+    let page = browser.open(&format!("http://{address}/"), 700, 500).await;
+    let live = "document.querySelector('#link').textContent === 'live'";
+    browser.until(&page, live).await;
+    let write = "document.querySelector('form button').click()";
+    let first = "document.querySelector('li')?.textContent.endsWith";
+    browser.type_into(&page, "#text", "Kick-off").await;
+    browser.evaluate(&page, write).await;
+    browser.until(&page, &format!("{first}('Kick-off')")).await;
+    browser
+        .screenshot(&page, &artefact("live-ticker.png"))
+        .await;
+    server.signal("TERM");
+    let (status, _, error) = server.end().await;
+    assert!(status.success(), "{error}");
+    browser.until(&page, &format!("!({live})")).await;
+    let _server = Serving::start_with(serve(address.port())).await;
+    browser.until(&page, live).await;
+    browser.type_into(&page, "#text", "Second half").await;
+    browser.evaluate(&page, write).await;
+    browser
+        .until(&page, &format!("{first}('Second half')"))
+        .await;
+}

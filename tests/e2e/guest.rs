@@ -5,8 +5,8 @@ use aro_host::{Outbound, Outcome};
 use harness::{Server, compile, directory, repository, within};
 use std::net::Ipv4Addr;
 use std::process::Command;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpListener;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 const EXAMPLE: &str = "examples/rust-echo";
 const COMPONENT: &str = "components/rust-echo.wasm";
@@ -122,4 +122,55 @@ async fn rust_opens_a_connection_and_publishes_what_comes_to_a_channel() {
         (Outcome::Success, "")
     );
     bob.closed().await;
+}
+
+const CHECKSUM: &str = "examples/checksum";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rust_and_aro_answer_the_operations_of_one_contract() {
+    build(CHECKSUM, "components/checksum.wasm");
+    let server = Server::start_with(directory(CHECKSUM), |settings| {
+        settings.http_port_override = Some(0);
+    })
+    .await;
+    let address = server.http_address();
+    let ask = async |line: &str, body: &str| -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let length = body.len();
+        let request = format!(
+            "{line} HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        let read = stream.read_to_string(&mut answer);
+        within("an answer", read).await.unwrap();
+        answer
+    };
+    let usage = ask("GET /", "").await;
+    assert!(
+        usage.ends_with("{\"usage\":\"POST bytes to \\/checksum\"}"),
+        "{usage}"
+    );
+    let sum = ask("POST /checksum", "123456789").await;
+    assert!(sum.starts_with("HTTP/1.1 200 "), "{sum}");
+    assert!(sum.contains("x-computed-by: rust\r\n"), "{sum}");
+    assert!(
+        sum.ends_with("{\"bytes\":9,\"crc32\":\"cbf43926\"}"),
+        "{sum}"
+    );
+    let none = ask("POST /checksum", "").await;
+    assert!(none.starts_with("HTTP/1.1 400 "), "{none}");
+    // Its type says that it may do nothing but answer.
+    let nested = nested(&compile(directory(CHECKSUM)));
+    let component = nested.iter().find(|(name, ..)| name == "checksum").unwrap();
+    assert!(component.1.is_empty());
+    // Without the operation it has nothing to answer.
+    let mut other = directory(CHECKSUM);
+    other.contract = None;
+    let refused = aro_to_wasm::compile(other).err().unwrap();
+    let refused = std::error::Error::source(&refused).unwrap().to_string();
+    assert!(
+        refused.contains("the contract has no operation of its name"),
+        "{refused}"
+    );
 }

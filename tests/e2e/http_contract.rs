@@ -164,3 +164,63 @@ async fn nothing_is_looked_at_by_default() {
     assert!(!head.contains("violation"), "{head}");
     assert_eq!(ask(&server, "GET /orders", "", "").await.0, "500");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_sent_is_as_the_contract_says() {
+    let contract = r"
+openapi: 3.1.0
+info: { title: T, version: '1' }
+paths:
+  /list:
+    get:
+      operationId: list
+      deprecated: true
+      parameters:
+        - { name: limit, in: query, schema: { type: integer, default: 20 } }
+        - { name: sort by, in: query, schema: { type: string, default: 'name & age' } }
+        - { name: filter, in: query, schema: { type: string } }
+        - { name: all, in: query, allowEmptyValue: true, schema: { type: string } }
+      responses: { '200': { description: list } }
+";
+    let text = r#"
+(Application-Start: Lists) {
+    Start the <http-server> with <contract>.
+    Return an <OK: status> for the <startup>.
+}
+(list: Lists) {
+    Return an <OK: status> with <queryParameters>.
+}
+"#;
+    for (contract_checks, expected) in [
+        (
+            ContractChecks::Strict,
+            r#"{"all":"","limit":"20","sort by":"name & age","x":""}"#,
+        ),
+        (ContractChecks::None, r#"{"all":"","filter":"","x":""}"#),
+    ] {
+        let mut program = sources(&[("main.aro", text)]);
+        program.contract = Some(SourceFile {
+            path: "openapi.yaml".to_owned(),
+            text: contract.to_owned(),
+        });
+        let server = Server::start_with(program, |settings| {
+            settings.http_port_override = Some(0);
+            settings.contract = contract_checks;
+        })
+        .await;
+        let mut stream = TcpStream::connect(server.http_address()).await.unwrap();
+        let request = b"GET /list?filter=&all=&x HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
+        stream.write_all(request).await.unwrap();
+        let mut answer = String::new();
+        within("an answer", stream.read_to_string(&mut answer))
+            .await
+            .unwrap();
+        assert!(answer.ends_with(expected), "{answer}");
+        let is_strict = contract_checks == ContractChecks::Strict;
+        assert_eq!(
+            answer.contains("deprecation: true\r\n"),
+            is_strict,
+            "{answer}"
+        );
+    }
+}

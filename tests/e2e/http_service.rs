@@ -83,8 +83,12 @@ async fn service(change: impl FnOnce(&mut Settings)) -> (Server, SocketAddr) {
 
 /// What comes back for a request without a body, until the host closes the connection.
 async fn ask(address: SocketAddr, line: &str, headers: &str) -> String {
+    ask_with(address, line, headers, "").await
+}
+
+async fn ask_with(address: SocketAddr, line: &str, headers: &str, body: &str) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("{line} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n{headers}\r\n");
+    let request = format!("{line} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n{headers}\r\n{body}");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     within("an answer", stream.read_to_string(&mut answer))
@@ -309,4 +313,88 @@ async fn what_cannot_be_honoured_is_refused() {
             format!("{origin:?} is no origin of pages: write https://example.org, or *")
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn webhooks_are_operations_by_their_names() {
+    let text = r#"
+(Application-Start: Shop) {
+    Start the <http-server> with <contract>.
+    Return an <OK: status> for the <startup>.
+}
+(paymentReceived: Shop) {
+    Extract the <amount> from the <body: amount>.
+    Log "paid ${<amount>}" to the <console>.
+    Return an <Accepted: status> with { taken: <amount> }.
+}
+(parcelLost: Shop) {
+    Return a <NoContent: status> for the <parcel>.
+}
+"#;
+    let contract = r"
+openapi: 3.1.0
+info: { title: T, version: '1' }
+paths: {}
+webhooks:
+  paymentReceived:
+    post:
+      requestBody: { content: { application/json: { schema: { type: object } } } }
+      responses: { '202': { description: taken } }
+  parcel:
+    post: { operationId: parcelLost, responses: { '204': { description: noted } } }
+";
+    let mut program = sources(&[("main.aro", text)]);
+    program.contract = Some(SourceFile {
+        path: "openapi.yaml".to_owned(),
+        text: contract.to_owned(),
+    });
+    let server =
+        Server::start_with(program, |settings| settings.http_port_override = Some(0)).await;
+    let address = server.http_address();
+    let body = "{\"amount\":12}";
+    let headers = format!(
+        "Content-Type: application/json\r\nContent-Length: {}\r\n",
+        body.len()
+    );
+    let answer = ask_with(address, "POST /paymentReceived", &headers, body).await;
+    assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+    assert!(answer.ends_with("{\"taken\":12}"), "{answer}");
+    server.output("paid 12").await;
+    let answer = ask_with(address, "POST /parcel", "Content-Length: 0\r\n", "").await;
+    assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+    let answer = ask(address, "GET /paymentReceived", "").await;
+    assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");
+    assert!(answer.contains("allow: OPTIONS, POST\r\n"), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_certificate_is_for_new_connections() {
+    let folder = tempfile::tempdir().unwrap();
+    let (files, old, _) = identity(folder.path());
+    let key = files.key.clone();
+    let (server, address) = service(|settings| settings.tls = Some(files)).await;
+    let connect = async |connector: &TlsConnector| {
+        let stream = TcpStream::connect(address).await.unwrap();
+        connector
+            .connect("localhost".try_into().unwrap(), stream)
+            .await
+    };
+    let mut kept = connect(&old).await.unwrap();
+    let (_, new, _) = identity(folder.path());
+    assert!(connect(&new).await.is_err());
+    within("the new certificate is shown", async {
+        while connect(&new).await.is_err() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    })
+    .await;
+    let request = b"GET /one/5 HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
+    kept.write_all(request).await.unwrap();
+    let mut answer = String::new();
+    drop(within("an answer", kept.read_to_string(&mut answer)).await);
+    assert!(answer.ends_with("{\"id\":\"5\"}"), "{answer}");
+    // What cannot be used changes nothing.
+    std::fs::write(key, "none").unwrap();
+    server.error("the new certificate is not used: ").await;
+    connect(&new).await.unwrap();
 }

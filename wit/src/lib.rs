@@ -52,6 +52,8 @@ pub mod interface {
     pub const SLEEP: &str = "aro:timers/sleep@0.1.0";
     /// Reading files and directories.
     pub const FILES_READING: &str = "aro:files/reading@0.1.0";
+    /// Answering requests with files.
+    pub const FILES_SERVING: &str = "aro:files/serving@0.1.0";
     /// Changing files and directories.
     pub const FILES_WRITING: &str = "aro:files/writing@0.1.0";
     /// Watching directories.
@@ -68,6 +70,8 @@ pub mod interface {
     pub const HTTP_HANDLER: &str = "aro:http/handler@0.1.0";
     /// Opening and closing the HTTP server.
     pub const HTTP_SERVER: &str = "aro:http/server@0.1.0";
+    /// Responses that stay open.
+    pub const EVENT_STREAMS: &str = "aro:http/event-streams@0.1.0";
     /// Asking HTTP servers elsewhere.
     pub const HTTP_CLIENT: &str = "aro:http/client@0.1.0";
     /// Raising events later.

@@ -62,6 +62,9 @@ pub struct Operation {
     pub method: String,
     /// Path template: `/users/{id}`.
     pub path: String,
+    /// Whether its successful response is a stream of events, which stays open.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub streams: bool,
     /// What it demands of requests and promises of responses; none if nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checks: Option<Box<Checks>>,
@@ -79,6 +82,9 @@ pub struct Checks {
     pub responses: BTreeMap<String, serde_json::Value>,
     /// One of these lists of credentials must be there in full; everybody may ask if there is none.
     pub security: Vec<Vec<Credential>>,
+    /// Whether nobody should use it any more.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deprecated: bool,
 }
 
 /// The body of a request.
@@ -101,6 +107,12 @@ pub struct DeclaredParameter {
     pub place: String,
     /// Whether it must be there.
     pub required: bool,
+    /// What it is where it is not sent, as it would be sent, decoded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    /// Whether it may be sent without a value.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub allows_empty: bool,
     /// What it must be.
     pub schema: Option<serde_json::Value>,
 }
@@ -152,6 +164,9 @@ pub struct FeatureSet {
     /// What it asks of the operator, so that a refusal can name the statement. The host never trusts it: what counts is what the component imports.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<Need>,
+    /// Whether it answers requests without looking at their headers, so that nobody need hand them over.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignores_headers: bool,
 }
 
 /// Something that a statement asks of the operator.

@@ -13,7 +13,7 @@ use crate::runtime;
 use crate::tidy;
 
 /// Rust guests among the examples, whose components the tests run.
-const GUESTS: [&str; 1] = ["examples/rust-echo"];
+const GUESTS: [&str; 2] = ["examples/rust-echo", "examples/checksum"];
 
 /// Everything that must hold before a change is merged.
 pub(crate) fn ci() -> anyhow::Result<()> {

@@ -11,6 +11,7 @@ const SYSTEM: &[&str] = &[
     "directory",
     "env",
     "environment",
+    "event-stream",
     "events",
     "file",
     "framework",

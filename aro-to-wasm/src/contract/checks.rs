@@ -38,6 +38,7 @@ pub(super) fn of(
             })
             .collect(),
         security: security(root, operation),
+        deprecated: operation.get("deprecated") == Some(&Value::Bool(true)),
     };
     (checks != Checks::default()).then(|| Box::new(checks))
 }
@@ -95,10 +96,21 @@ fn parameters(root: &Value, item: &Value, operation: &Value) -> Vec<DeclaredPara
             name: name.to_owned(),
             place: place.to_owned(),
             required: parameter.get("required") == Some(&Value::Bool(true)),
+            default: default(root, parameter),
+            allows_empty: parameter.get("allowEmptyValue") == Some(&Value::Bool(true)),
             schema: parameter.get("schema").map(|declared| schema(declared, 0)),
         });
     }
     found
+}
+
+/// What a parameter is where it is not sent, as it would be sent; lists and objects have styles of their own.
+fn default(root: &Value, parameter: &Value) -> Option<String> {
+    match resolved(root, parameter.get("schema")?).get("default")? {
+        Value::String(text) => Some(text.clone()),
+        plain @ (Value::Bool(_) | Value::Number(_)) => Some(plain.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
 }
 
 /// One of the lists of credentials must be there in full; none where everybody may ask.

@@ -17,9 +17,29 @@ const HEADERS: u32 = 8;
 const BODY: u32 = 16;
 const LATENCY: u32 = 24;
 const MESSAGE: u32 = 8;
+/// The word behind an `ask` that says when to ask again.
+const RETRY: u32 = ASK_BYTES;
+/// Offsets into `result<socket, error>`, which is aligned to the halves of a socket.
+const SOCKET: u32 = 8;
+const SOCKET_MESSAGE: u32 = 12;
 
 /// The parts of a helper for requests.
 pub(super) fn helper(function: HostFunction) -> Helper {
+    let opening = |params, imports, runtime| Helper {
+        params,
+        results: &[I32],
+        imports,
+        runtime,
+        helpers: &[],
+    };
+    if function == HostFunction::Follow {
+        let imports = &[(HTTP_CLIENT, "follow")];
+        return opening(&[I32; 8], imports, &["http_ask", "raise"]);
+    } else if function == HostFunction::OpenWebSocket {
+        let imports = &[(HTTP_CLIENT, "open-websocket")];
+        let runtime = &["http_ask", "raise", "socket", "null"];
+        return opening(&[I32; 9], imports, runtime);
+    }
     let is_probe = function == HostFunction::Probe;
     Helper {
         params: if is_probe { &[I32; 6] } else { &[I32; 7] },
@@ -59,6 +79,34 @@ impl Body<'_> {
                 self.load32(offset);
             }
             self.local(6).runtime("http_answer");
+        }
+        self.end().end()
+    }
+
+    /// Parameters: URL, `with` value or 0, 0, method, form; the event that a stream becomes, or the name of a WebSocket and whether a failure is Null.
+    pub(super) fn opening(&mut self, function: HostFunction) -> &mut Self {
+        let follows = function == HostFunction::Follow;
+        self.locals(6).runtime("http_ask").tee(0).is_zero();
+        self.when(Some(I32)).number(0).otherwise();
+        if follows {
+            self.local(6).local(7);
+        }
+        for offset in (0..ASK_BYTES).step_by(4) {
+            self.field(0, offset);
+        }
+        if follows {
+            self.field(0, RETRY).scratch();
+            self.import(HTTP_CLIENT, "follow").load8(0);
+            self.when(Some(I32)).raised().otherwise().number(1);
+        } else {
+            self.local(6).local(7).scratch();
+            self.import(HTTP_CLIENT, "open-websocket").load8(0);
+            self.when(Some(I32));
+            self.local(8).when(Some(I32)).runtime("null").otherwise();
+            self.load32(SOCKET_MESSAGE).load32(SOCKET_MESSAGE + 4);
+            self.runtime("raise").number(0).end();
+            self.otherwise().load64(SOCKET).load64(SOCKET + 8);
+            self.runtime("socket");
         }
         self.end().end()
     }

@@ -5,7 +5,8 @@ use wasm_encoder::ValType;
 use super::host::{Body, Helper};
 use crate::ir::HostFunction;
 use aro_wit::interface::{
-    FILES_MONITORING as MONITORING, FILES_READING as READING, FILES_WRITING as WRITING,
+    FILES_MONITORING as MONITORING, FILES_READING as READING, FILES_SERVING as SERVING,
+    FILES_WRITING as WRITING,
 };
 
 const I32: ValType = ValType::I32;
@@ -50,6 +51,7 @@ fn row(function: HostFunction) -> Row {
         H::FileCopy => (&[I32; 4], &[(WRITING, "copy")], Answer::Done),
         H::FileMove => (&[I32; 4], &[(WRITING, "move")], Answer::Done),
         H::FileRemove => (&[I32; 2], &[(WRITING, "remove")], Answer::Done),
+        H::ServeFile => (&[I32; 2], &[(SERVING, "respond-with")], Answer::Done),
         H::FileUnwatch => (&[], &[(MONITORING, "stop")], Answer::None),
         H::FileWatch => (&[I32; 2], &[(MONITORING, "watch")], Answer::Done),
         other => unreachable!("{other:?} is no function of files"),

@@ -51,6 +51,7 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
         H::BroadcastWebSockets | H::CloseWebSocket | H::ConfigureWebSockets => {
             super::websocket::helper(function)
         }
+        H::CurrentStream | H::BroadcastEventStreams => super::event_stream::helper(function),
         H::Send => part(
             &[I32; 4],
             &[I32],
@@ -196,7 +197,8 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
         | H::FileMove
         | H::FileRemove
         | H::FileWatch
-        | H::FileUnwatch => super::file::helper(function),
+        | H::FileUnwatch
+        | H::ServeFile => super::file::helper(function),
         H::Emit => part(
             &[I32; 3],
             &[I32],
@@ -220,7 +222,7 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
             &["int", "raise"],
             &[],
         ),
-        H::Request | H::Probe => super::client::helper(function),
+        H::Request | H::Probe | H::Follow | H::OpenWebSocket => super::client::helper(function),
         H::StopServer => part(&[], &[], &[(name::HTTP_SERVER, "stop")], &[], &[]),
         H::Now => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["date"], &[]),
         H::CurrentTime => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["iso"], &[]),
@@ -276,9 +278,13 @@ impl Body<'_> {
             | H::Unsubscribe
             | H::PublishChannel
             | H::CountChannel => self.socket(function),
-            H::BroadcastWebSockets | H::CloseWebSocket | H::ConfigureWebSockets => {
-                self.websocket(function)
-            }
+            H::BroadcastWebSockets
+            | H::CloseWebSocket
+            | H::ConfigureWebSockets
+            | H::CurrentStream
+            | H::BroadcastEventStreams
+            | H::Follow
+            | H::OpenWebSocket => self.of_http(function),
             H::Send => self.send(),
             H::Broadcast => self.broadcast(),
             H::CloseListener => self.halves().import(name::LISTENERS, "close"),
@@ -317,7 +323,8 @@ impl Body<'_> {
             | H::FileMove
             | H::FileRemove
             | H::FileWatch
-            | H::FileUnwatch => self.file(function),
+            | H::FileUnwatch
+            | H::ServeFile => self.file(function),
             H::Emit => self.emit(),
             H::Schedule => self.schedule(),
             H::CancelTimer => self.locals(2).import(name::EVENT_TIMERS, "cancel"),
@@ -337,6 +344,20 @@ impl Body<'_> {
                 .runtime("iso"),
             H::GeneratedId => self.generated_id(),
         };
+    }
+
+    /// WebSockets and streams of events, at both ends.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the caller passes functions of WebSockets and streams only"
+    )]
+    fn of_http(&mut self, function: HostFunction) -> &mut Self {
+        use HostFunction as H;
+        match function {
+            H::CurrentStream | H::BroadcastEventStreams => self.event_stream(function),
+            H::Follow | H::OpenWebSocket => self.opening(function),
+            _ => self.websocket(function),
+        }
     }
 
     fn generated_id(&mut self) -> &mut Self {

@@ -8,6 +8,7 @@ mod connect;
 mod data;
 mod environment;
 mod event;
+mod event_stream;
 mod file;
 mod form;
 mod format;
@@ -19,6 +20,7 @@ mod schema;
 mod server;
 mod socket;
 mod state;
+mod stream;
 mod template;
 mod test;
 mod text;
@@ -115,8 +117,10 @@ impl Body<'_, '_> {
         }
     }
 
+    /// Stream, and actions that there are not.
     fn no_such_action(&mut self, action: &Action) {
         match kind(action) {
+            Some(ActionKind::Stream) => self.stream(action),
             Some(
                 ActionKind::Execute
                 | ActionKind::Prompt

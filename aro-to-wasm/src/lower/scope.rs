@@ -134,6 +134,7 @@ impl Body<'_, '_> {
             None => {
                 (name == "connection" && self.is_of_connection())
                     || (name == "websocket-connection" && self.is_websocket())
+                    || (name == "event-stream" && self.is_stream())
                     || self.shared.facts.listeners.contains(name)
             }
         }
@@ -255,6 +256,12 @@ impl Body<'_, '_> {
         )
     }
 
+    /// Whether the function handles a request whose response stays open.
+    pub(super) fn is_stream(&self) -> bool {
+        let streams = |api: &crate::contract::Contract| api.streams(&self.set.name);
+        self.role == Role::Operation && self.shared.facts.api.is_some_and(streams)
+    }
+
     fn implicit_name(&self, name: &str) -> Option<Implicit> {
         match (name, self.role) {
             ("event", _) if self.is_of_connection() => Some(Implicit::Event),
@@ -270,6 +277,7 @@ impl Body<'_, '_> {
             ("headerParameters", Role::Operation) => Some(Implicit::HeaderParameters),
             ("cookieParameters", Role::Operation) => Some(Implicit::CookieParameters),
             ("body", Role::Operation) => Some(Implicit::Body),
+            ("event-stream", _) if self.is_stream() => Some(Implicit::Stream),
             ("shutdown", Role::End) => Some(Implicit::Shutdown),
             _ => None,
         }

@@ -43,9 +43,23 @@ pub(super) enum Implicit {
     Body,
     /// `<request>` as a whole.
     Request,
+    /// `<event-stream>`: the response that stays open.
+    Stream,
 }
 
 impl Implicit {
+    /// Whether it is made of the headers of a request.
+    pub(super) fn is_of_headers(self) -> bool {
+        matches!(
+            self,
+            Implicit::Headers
+                | Implicit::HeaderParameters
+                | Implicit::CookieParameters
+                | Implicit::Body
+                | Implicit::Request
+        )
+    }
+
     /// What it is made of.
     fn needs(self, role: Role) -> &'static [Implicit] {
         match (self, role) {
@@ -326,6 +340,7 @@ impl Body<'_, '_> {
                 Expr::runtime("http_body", arguments)
             }
             Implicit::Request => self.make_request(),
+            Implicit::Stream => Expr::host(HostFunction::CurrentStream, Vec::new()),
         }
     }
 

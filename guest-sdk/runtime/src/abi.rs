@@ -224,6 +224,7 @@ pub const EXPORTS: &[Export] = &[
     // (v, v separator)
     export("split", &[I32, I32], &[I32]),
     export("join", &[I32, I32], &[I32]),
+    export("lines", &[I32], &[I32]),
     // Checks: (v, s rule) -> v, (v, v) -> v, (v, s object, s field, s from, s to) -> v?
     export("validate", &[I32, I32, I32], &[I32]),
     export("relation", &[I32, I32], &[I32]),

@@ -37,6 +37,8 @@ pub enum Form {
     Probe,
     /// Call: `with` holds the arguments, the method is fixed.
     Call,
+    /// Stream and Connect: as Read, and the URL may be that of a WebSocket.
+    Open,
 }
 
 /// What is asked. The layout is read by generated code.
@@ -53,6 +55,8 @@ pub struct Ask {
     pub body: &'static [u8],
     /// Milliseconds; 0 for the usual.
     pub timeout: u32,
+    /// Milliseconds until a stream that has broken off is asked for again; 0 for the usual.
+    pub retry: u32,
 }
 
 /// A request before its headers are laid out.
@@ -62,6 +66,7 @@ struct Draft {
     body: &'static [u8],
     media_type: &'static str,
     timeout: u32,
+    retry: u32,
 }
 
 impl Ask {
@@ -76,13 +81,14 @@ impl Ask {
         method: &'static str,
         form: Form,
     ) -> Result<Ask, Error> {
-        let url = self::url(url)?;
+        let url = self::url(url, form)?;
         let mut draft = Draft {
             method,
             headers: Vec::new(),
             body: &[],
             media_type: JSON,
             timeout: 0,
+            retry: 0,
         };
         if form == Form::Probe {
             draft.timeout = PROBE_TIMEOUT;
@@ -106,7 +112,7 @@ impl Ask {
     }
 }
 
-fn url(value: Value) -> Result<&'static str, Error> {
+fn url(value: Value, form: Form) -> Result<&'static str, Error> {
     let url = text::of(value);
     let begins = |scheme: &str| {
         url.get(..scheme.len())
@@ -115,8 +121,15 @@ fn url(value: Value) -> Result<&'static str, Error> {
     if begins("http://") || begins("https://") {
         return Ok(url);
     }
+    if form == Form::Open && (begins("ws://") || begins("wss://")) {
+        return Ok(url);
+    }
+    let schemes = match form {
+        Form::Open => "http://, https://, ws:// or wss://",
+        Form::Request | Form::Options | Form::Probe | Form::Call => "http:// or https://",
+    };
     Err(said(format!(
-        "Invalid URL '{url}': must start with http:// or https://"
+        "Invalid URL '{url}': must start with {schemes}"
     )))
 }
 
@@ -157,7 +170,15 @@ impl Draft {
                     | Value::Socket(_) => &[],
                 };
             }
-            ("timeout", _) => self.timeout = milliseconds(value)?,
+            ("timeout", _) => self.timeout = milliseconds("timeout of a request", value)?,
+            ("retry", Form::Open) => self.retry = milliseconds("retry of a stream", value)?,
+            ("protocols", Form::Open) => {
+                let one = [value];
+                let names = value.as_list().unwrap_or(&one);
+                let names: Vec<&str> = names.iter().map(|name| text::of(*name)).collect();
+                let names = names.join(", ").leak();
+                self.headers.push(("sec-websocket-protocol", names));
+            }
             ("content-type" | "contentType", Form::Options) => self.media_type = text::of(value),
             _ => {}
         }
@@ -196,17 +217,18 @@ impl Draft {
             headers: canonical::pairs(&self.headers),
             body: self.body,
             timeout: self.timeout,
+            retry: self.retry,
         }
     }
 }
 
 /// Of seconds.
-fn milliseconds(value: Value) -> Result<u32, Error> {
+fn milliseconds(what: &str, value: Value) -> Result<u32, Error> {
     let millis = value.to_float().map(|seconds| seconds * 1000.0);
     match millis {
         Some(millis) if (1.0..=f64::from(u32::MAX)).contains(&millis) => Ok(millis as u32),
         _ => Err(said(format!(
-            "the timeout of a request is a number of seconds, not {}",
+            "the {what} is a number of seconds, not {}",
             text::of(value)
         ))),
     }

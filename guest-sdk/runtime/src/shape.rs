@@ -29,7 +29,7 @@ pub fn pick(rows: Value, filtered: bool) -> Value {
 /// What the host says about a socket.
 #[derive(Debug, Clone, Copy)]
 pub struct Description {
-    /// `aro:net/directory.kind`: 0 listener, 1 inbound, 2 outbound, 3 WebSocket.
+    /// `aro:net/directory.kind`: 0 listener, 1 inbound, 2 outbound, 3 WebSocket, 4 stream of events.
     pub kind: u32,
     /// `ip:port`.
     pub remote: &'static str,
@@ -49,12 +49,13 @@ pub fn description(socket: Value, facts: Description) -> Value {
         0 => "server",
         1 => "inbound",
         2 => "outbound",
-        _ => "websocket",
+        3 => "websocket",
+        _ => "event-stream",
     };
     // The side that the name belongs to; an outbound connection may have none.
     let side = match facts.kind {
         2 => "client",
-        3 => "path",
+        3 | 4 => "path",
         _ => "server",
     };
     let entries: [Entry; 10] = [

@@ -57,6 +57,11 @@ pub fn join(value: Value, separator: Value) -> Value {
     Value::text(out)
 }
 
+/// The lines of a text, without their ends; the end of the last one begins no further line.
+pub fn lines(value: Value) -> Value {
+    Value::list(text::of(value).lines().map(Value::Text).collect())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -135,7 +135,7 @@ pub(crate) struct Options {
     /// Answer requests that are not as the contract demands with 400, 401 or 415, and mark responses that are not as it promises (`run` does the latter always).
     #[arg(long)]
     strict_contract: bool,
-    /// Open WebSockets.
+    /// Open WebSockets and streams of events.
     #[arg(long, value_name = "COUNT", default_value_t = 1024)]
     websockets: usize,
     /// Origin whose pages may open WebSockets, such as https://example.org; may be repeated. Without it all may.

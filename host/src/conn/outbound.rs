@@ -65,6 +65,16 @@ impl Segment {
             Payload::Shared(bytes) => bytes,
         }
     }
+
+    /// The same bytes for somebody who keeps them beyond this.
+    pub(crate) fn share(&mut self) -> Bytes {
+        let bytes = match &mut self.payload {
+            Payload::Owned(bytes) => Bytes::from(std::mem::take(bytes)),
+            Payload::Shared(bytes) => return bytes.clone(),
+        };
+        self.payload = Payload::Shared(bytes.clone());
+        bytes
+    }
 }
 
 #[derive(Debug)]
@@ -254,6 +264,11 @@ impl Outbound {
     pub(crate) fn depth(&self) -> (usize, usize) {
         let state = self.state.lock();
         (state.bytes, state.messages)
+    }
+
+    /// Whether the connection is to end at once.
+    pub(crate) fn is_aborted(&self) -> bool {
+        self.state.lock().closing == Closing::Abort
     }
 
     /// Bytes queued or being written.

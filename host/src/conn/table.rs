@@ -1,7 +1,7 @@
 //! The sockets of one tenant, by identity and by name. A guest can only ever reach into its own tenant's table.
 
-use super::Connection;
 use super::id::{IdSource, SLOTS_MAX, SocketId};
+use super::{Connection, Origin};
 use crate::net::listener::Listener;
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
@@ -51,8 +51,10 @@ pub(crate) enum Which {
     All,
     /// Those that listeners have accepted.
     Inbound,
-    /// WebSockets.
+    /// WebSockets that others have opened.
     WebSockets,
+    /// Responses that stay open.
+    EventStreams,
     /// Those that this listener has accepted.
     Of(SocketId),
 }
@@ -62,7 +64,8 @@ impl Which {
         match self {
             Self::All => true,
             Self::Inbound => connection.listener().is_some(),
-            Self::WebSockets => connection.is_websocket(),
+            Self::WebSockets => matches!(connection.origin, Origin::WebSocket(_)),
+            Self::EventStreams => connection.is_event_stream(),
             Self::Of(id) => connection
                 .listener()
                 .is_some_and(|listener| listener.id == id),

@@ -14,6 +14,7 @@ use crate::conn::Connection;
 use crate::console::Stream;
 use crate::event::Chain;
 use crate::failure::Failure;
+use crate::files::ServedFile;
 use crate::net::buffer::Chunk;
 use crate::net::websocket::Kind;
 use crate::observe::executions::Ending;
@@ -56,8 +57,8 @@ pub(crate) enum Cause {
     Connection(Arc<Connection>),
     /// The last event of this chain was raised.
     Event(Arc<Chain>),
-    /// Somebody has sent a request.
-    Request,
+    /// Somebody has sent a request; the response may stay open.
+    Request(Option<Arc<Connection>>),
     /// The program starts or ends.
     LifeCycle,
 }
@@ -79,6 +80,8 @@ pub(crate) struct HttpResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// What is sent in place of the body.
+    pub(crate) file: Option<ServedFile>,
 }
 
 /// What a feature set is run with.
@@ -194,7 +197,9 @@ impl FeatureSet {
     pub(crate) async fn run(&self, cause: Cause, call: Call) -> Result<(), Failure> {
         let limits = &self.scope.tenant.settings.limits;
         let allowance = match &cause {
-            Cause::Connection(_) | Cause::Event(_) | Cause::Request => Allowance::of_event(limits),
+            Cause::Connection(_) | Cause::Event(_) | Cause::Request(_) => {
+                Allowance::of_event(limits)
+            }
             Cause::LifeCycle => Allowance::of_end(limits),
         };
         let occasion = self.occasion(|| Occasion::of(&cause, &call));
@@ -214,11 +219,15 @@ impl FeatureSet {
         .await
     }
 
-    /// Runs it for a request.
-    pub(crate) async fn request(&self, request: Request) -> Result<HttpResponse, Failure> {
+    /// Runs it for a request, whose response may stay open as `stream`.
+    pub(crate) async fn request(
+        &self,
+        request: Request,
+        stream: Option<Arc<Connection>>,
+    ) -> Result<HttpResponse, Failure> {
         let allowance = Allowance::of_event(&self.scope.tenant.settings.limits);
         let occasion = self.occasion(|| Occasion::Request(request.clone()));
-        self.execute(Cause::Request, allowance, occasion, async |guest| {
+        self.execute(Cause::Request(stream), allowance, occasion, async |guest| {
             guest.request(&self.exports, request).await
         })
         .await
@@ -248,7 +257,7 @@ impl FeatureSet {
         let tenant = &self.scope.tenant;
         let depth = match &cause {
             Cause::Event(chain) => chain.depth(),
-            Cause::Connection(_) | Cause::Request | Cause::LifeCycle => 0,
+            Cause::Connection(_) | Cause::Request(_) | Cause::LifeCycle => 0,
         };
         let _permit = match tenant.permits.try_acquire(depth) {
             Some(permit) => permit,
@@ -402,6 +411,7 @@ impl FeatureSet {
         // An idle instance must not keep a connection alive.
         guest.store.data_mut().connection = None;
         guest.store.data_mut().chain = None;
+        guest.store.data_mut().response = None;
         if self.scope.tenant.idle.fetch_add(1, Ordering::AcqRel) < idle_instances_max(settings) {
             let mut idle = self.idle.lock();
             if idle.len() < settings.limits.idle_instances_max {
@@ -576,10 +586,12 @@ impl Guest {
             body: request.body,
         };
         let (answer,) = operation.call_async(&mut self.store, (request,)).await?;
+        let state = self.store.data_mut().response.take();
         Ok(answer.map(|response| HttpResponse {
             status: response.status,
             headers: response.headers,
             body: response.body,
+            file: state.and_then(|state| state.file),
         }))
     }
 

@@ -7,6 +7,7 @@ mod client;
 mod connections;
 mod console;
 mod directory;
+mod event_streams;
 mod events;
 mod files;
 pub(super) mod interface;
@@ -59,6 +60,8 @@ pub(super) fn define(
         name::SLEEP => surroundings::define_sleep,
         name::FILES_READING => files::define_reading,
         name::FILES_WRITING => files::define_writing,
+        name::FILES_SERVING => files::define_serving,
+        name::EVENT_STREAMS => event_streams::define,
         name::FILES_MONITORING => files::define_monitoring,
         name::WALL_CLOCK => standard::define_wall_clock,
         name::RANDOM => standard::define_random,

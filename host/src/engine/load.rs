@@ -370,13 +370,16 @@ fn granted(
 ) -> Result<(), LoadError> {
     let mut needs = entry.needs.iter().filter(|need| need.interface == import);
     let (need, what, flag) = match import {
-        interface::FILES_READING | interface::FILES_WRITING | interface::FILES_MONITORING
+        interface::FILES_READING
+        | interface::FILES_WRITING
+        | interface::FILES_SERVING
+        | interface::FILES_MONITORING
             if grants.directories.is_empty() =>
         {
             let what = match import {
-                interface::FILES_READING => "reads files",
+                interface::FILES_WRITING => "changes files",
                 interface::FILES_MONITORING => "watches files",
-                _ => "changes files",
+                _ => "reads files",
             };
             (needs.next(), what.to_owned(), "--dir PATH".to_owned())
         }

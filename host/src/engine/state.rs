@@ -5,6 +5,7 @@ use super::feature_set::Cause;
 use super::turns::Turn;
 use crate::conn::Connection;
 use crate::event::Chain;
+use crate::files::ServedFile;
 use crate::life::Life;
 use crate::observe::executions::{Ending, Executions};
 use crate::observe::limit::Limit;
@@ -61,6 +62,8 @@ pub(crate) struct GuestState {
     pub(crate) connection: Option<Arc<Connection>>,
     /// The events that led to the execution.
     pub(crate) chain: Option<Arc<Chain>>,
+    /// What the response of the request that is being handled is besides what the handler answers; none in other executions.
+    pub(crate) response: Option<ResponseState>,
     pub(crate) memory: MemoryLimiter,
     /// Identity of the running execution among those that publish; none until it publishes.
     pub(crate) execution: Option<u64>,
@@ -104,6 +107,7 @@ impl GuestState {
             scope,
             connection: None,
             chain: None,
+            response: None,
             memory,
             execution: None,
             suspended_at: None,
@@ -118,10 +122,13 @@ impl GuestState {
     /// Makes an instance ready for its next event.
     pub(crate) fn begin(&mut self, cause: Cause, event: u64, cpu_time_max: Duration) {
         self.cpu_time_max = cpu_time_max;
+        let is_request = matches!(cause, Cause::Request(_));
+        self.response = is_request.then(ResponseState::default);
         (self.connection, self.chain) = match cause {
             Cause::Connection(connection) => (Some(connection), None),
             Cause::Event(chain) => (None, Some(chain)),
-            Cause::Request | Cause::LifeCycle => (None, None),
+            Cause::Request(stream) => (stream, None),
+            Cause::LifeCycle => (None, None),
         };
         self.memory.denied = false;
         self.event = event;
@@ -199,6 +206,13 @@ impl GuestState {
             Ok(())
         }
     }
+}
+
+/// What a response is besides what its handler answers.
+#[derive(Debug, Default)]
+pub(crate) struct ResponseState {
+    /// Its body, in place of the one that the handler answers.
+    pub(crate) file: Option<ServedFile>,
 }
 
 /// Something that ends an execution because the host does not allow it.

@@ -319,7 +319,7 @@ choices! {
     WitSendError { Closed, Full }
     WitFraming { Raw, Line, Length32 }
     WitConnectCode { Refused, NotFound, TimedOut, Denied, Exhausted, Failed }
-    WitSocketKind { Listener, Inbound, Outbound, WebSocket }
+    WitSocketKind { Listener, Inbound, Outbound, WebSocket, EventStream }
     WitSelection { All, First, Last, Random }
     WitOperator {
         Equal, NotEqual, Less, LessOrEqual, Greater, GreaterOrEqual, Contains, StartsWith, EndsWith,

@@ -309,6 +309,8 @@ pub(super) enum WitSocketKind {
     Outbound,
     #[component(name = "websocket")]
     WebSocket,
+    #[component(name = "event-stream")]
+    EventStream,
 }
 
 #[derive(ComponentType, Lower, Clone, Debug)]

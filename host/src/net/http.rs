@@ -4,29 +4,33 @@ mod body;
 pub(crate) mod client;
 mod contract;
 mod cors;
+mod file;
+mod payload;
 mod routing;
 pub(super) mod shared;
 
 use crate::config::{ContractChecks, Limits};
+use crate::conn::Connection;
 use crate::console::Stream;
 use crate::engine::feature_set::{FeatureSet, HttpResponse, Request};
 use crate::engine::state::Scope;
 use crate::failure::Failure;
 use crate::life::Claim;
 use crate::net::counted::Counted;
+use crate::net::event_stream::EventStream;
 use crate::net::listener;
 use crate::net::listener::succession;
 use crate::net::tls::{self, TlsError};
 use crate::net::transport::Transport;
-use crate::net::websocket::{self, Upgrade};
+use crate::net::websocket::{self, Place, Upgrade};
 use crate::observe::limit::Limit;
 use crate::observe::traffic::Protocol;
 use crate::route::Routes;
 use crate::tenant::{Phase, Slot, Tenant};
+use arc_swap::ArcSwap;
 use body::ReadError;
 use bytes::Bytes;
 pub(crate) use contract::{Contracts, contracts};
-use http_body_util::Full;
 use hyper::body::{Body, Incoming};
 use hyper::header::{self, HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
@@ -35,13 +39,16 @@ use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use parking_lot::Mutex;
+use payload::Payload;
 pub(crate) use routing::Operations;
 use routing::{Found, Route};
 use rustls::ServerConfig;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::task::Poll;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
@@ -54,7 +61,7 @@ const HEADERS_MAX: usize = 200;
 /// Requests under way on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 100;
 
-type Answer = Response<Full<Bytes>>;
+type Answer = Response<Payload>;
 
 /// The open HTTP server of a tenant.
 #[derive(Debug)]
@@ -66,7 +73,7 @@ pub(crate) struct Server {
     at_start: bool,
     closed: CancellationToken,
     /// For connections that are to be secured.
-    secure: Option<Arc<ServerConfig>>,
+    secure: Option<Arc<ArcSwap<ServerConfig>>>,
 }
 
 impl Server {
@@ -136,6 +143,8 @@ pub(crate) fn start(scope: &Scope, port: Option<u16>) -> Result<u16, StartError>
     if tenant.listeners.load(Ordering::Acquire) >= max {
         return Err(StartError::TooMany { max });
     }
+    // Looked at before they are read, so that no later change is missed.
+    let written = tenant.settings.tls.as_ref().map(tls::written);
     let secure = tenant.settings.tls.as_ref().map(tls::server).transpose();
     let secure = secure.map_err(|source| StartError::Secure { port, source })?;
     let socket = listener::bind(asked, false).map_err(refused)?;
@@ -144,8 +153,9 @@ pub(crate) fn start(scope: &Scope, port: Option<u16>) -> Result<u16, StartError>
         asked,
         at_start: life.is_starting(),
         closed: tenant.draining.child_token(),
-        secure: secure.map(Arc::new),
+        secure: secure.map(|config| Arc::new(ArcSwap::from_pointee(config))),
     });
+    renew(tenant, &server, written);
     let port = server.address.port();
     tenant.http.lock().push(Arc::clone(&server));
     tenant.listeners.fetch_add(1, Ordering::AcqRel);
@@ -166,6 +176,24 @@ pub(crate) fn start(scope: &Scope, port: Option<u16>) -> Result<u16, StartError>
         listener::accept(&accepting, &closed, &socket, admit, |_| ()).await;
     });
     Ok(port)
+}
+
+/// Has new connections show a certificate that has taken the place of the one that the server began with; those that are open go on.
+fn renew(tenant: &Arc<Tenant>, server: &Arc<Server>, written: Option<tls::Written>) {
+    let files = tenant.settings.tls.clone().zip(written);
+    let Some(((files, written), config)) = files.zip(server.secure.clone()) else {
+        return;
+    };
+    let (owner, closed) = (Arc::clone(tenant), server.closed.clone());
+    tenant.tasks.spawn(async move {
+        let tell = |error: &TlsError| {
+            let text = format!("the new certificate is not used: {error}");
+            owner.console.write(Stream::Error, &text);
+        };
+        closed
+            .run_until_cancelled(tls::follow(&files, written, &config, tell))
+            .await;
+    });
 }
 
 /// Stops listening; requests under way are answered.
@@ -193,6 +221,42 @@ fn admit(tenant: &Arc<Tenant>, server: &Arc<Server>, stream: TcpStream, remote: 
     });
 }
 
+/// What the requests of one connection have in common.
+struct Peer {
+    remote: SocketAddr,
+    /// That of the server.
+    port: u16,
+    /// Whether requests wait for one another.
+    is_sequential: bool,
+    /// The WebSocket that the connection is to become.
+    agreed: Mutex<Option<Upgrade>>,
+    /// The response that stays open, where requests wait for one another.
+    stream: Mutex<Option<Arc<Connection>>>,
+}
+
+impl Peer {
+    fn new(remote: SocketAddr, port: u16, is_sequential: bool) -> Self {
+        Self {
+            remote,
+            port,
+            is_sequential,
+            agreed: Mutex::default(),
+            stream: Mutex::default(),
+        }
+    }
+
+    /// Ready when the response that stays open is to end at once. Its body cannot say so while nothing of it can be written.
+    fn poll_cut_off(&self) -> Poll<()> {
+        let stream = self.stream.lock();
+        let is_cut_off =
+            |stream: &Arc<Connection>| stream.is_open() && stream.outbound.is_aborted();
+        match stream.as_ref().is_some_and(is_cut_off) {
+            true => Poll::Ready(()),
+            false => Poll::Pending,
+        }
+    }
+}
+
 /// HTTP/1.1, or HTTP/2 with prior knowledge, until the peer or the server ends it, or it becomes a WebSocket.
 async fn serve(
     tenant: &Arc<Tenant>,
@@ -202,9 +266,10 @@ async fn serve(
 ) -> Option<Upgrade> {
     let limits = &tenant.settings.limits;
     let closed = &server.closed;
+    let secure = server.secure.as_ref().map(|config| config.load_full());
     let (stream, is_http2) = tokio::select! {
         () = closed.cancelled() => return None,
-        begun = begin(limits, server.secure.clone(), stream) => match begun {
+        begun = begin(limits, secure, stream) => match begun {
             Ok(begun) => begun,
             Err(error) => {
                 tracing::debug!(tenant = %tenant.id, %remote, %error, "no HTTP began");
@@ -215,25 +280,29 @@ async fn serve(
     // Small responses must not wait for the acknowledgement of earlier ones.
     stream.send_at_once();
     let builder = builder(limits, is_http2);
-    let agreed = Arc::new(Mutex::new(None));
+    let peer = Arc::new(Peer::new(remote, server.address.port(), !is_http2));
     let service = service_fn(|request| {
-        let (tenant, agreed) = (Arc::clone(tenant), Arc::clone(&agreed));
-        async move { Ok::<Answer, Infallible>(answer(&tenant, request, &agreed).await) }
+        let (tenant, peer) = (Arc::clone(tenant), Arc::clone(&peer));
+        async move { Ok::<Answer, Infallible>(answer(&tenant, request, &peer).await) }
     });
-    let connection =
-        builder.serve_connection_with_upgrades(TokioIo::new(Counted::new(stream, tenant)), service);
+    let stream = TokioIo::new(Counted::new(stream, tenant));
+    let connection = builder.serve_connection_with_upgrades(stream, service);
     let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = closed.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let mut is_ending = false;
+    let ended = loop {
+        tokio::select! {
+            ended = connection.as_mut() => break ended,
+            () = closed.cancelled(), if !is_ending => {
+                is_ending = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = poll_fn(|_| peer.poll_cut_off()) => return None,
         }
     };
     if let Err(error) = ended {
         tracing::debug!(tenant = %tenant.id, %remote, %error, "HTTP connection ended early");
     }
-    agreed.lock().take()
+    peer.agreed.lock().take()
 }
 
 /// How HTTP is spoken within `limits`.
@@ -277,7 +346,7 @@ async fn begin(
     );
     let stream = shaken.await.map_err(late)??;
     let is_http2 = stream.get_ref().1.alpn_protocol() == Some(tls::HTTP2);
-    Ok((Transport::Tls(Box::new(stream)), is_http2))
+    Ok((Transport::Tls(Box::new(stream.into())), is_http2))
 }
 
 /// What every connection of HTTP/2 begins with (RFC 9113 3.4), as far as it tells it from HTTP/1.
@@ -305,13 +374,13 @@ async fn begins_http2(stream: &TcpStream) -> std::io::Result<bool> {
 async fn answer(
     tenant: &Arc<Tenant>,
     mut request: hyper::Request<Incoming>,
-    agreed: &Mutex<Option<Upgrade>>,
+    peer: &Peer,
 ) -> Answer {
     let Some(routes) = tenant.routes.load_full() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
     };
     if websocket::requested(&request) && takes_websockets(&routes, request.uri().path()) {
-        return handshake(tenant, &routes, &mut request, agreed);
+        return handshake(tenant, &routes, &mut request, &peer.agreed);
     }
     let (head, incoming) = request.into_parts();
     let allowed = cors::allowed(&tenant.settings.cors, &head.headers);
@@ -320,7 +389,7 @@ async fn answer(
     {
         cors::preflight(allowed, &head, &routes.http)
     } else {
-        operation(tenant, &routes, head, incoming).await
+        operation(tenant, &routes, peer, head, incoming).await
     };
     if !tenant.settings.cors.is_empty() {
         cors::mark(
@@ -336,29 +405,16 @@ async fn answer(
 async fn operation(
     tenant: &Arc<Tenant>,
     routes: &Routes,
+    peer: &Peer,
     head: Parts,
     incoming: Incoming,
 ) -> Answer {
-    let path = head.uri.path();
     if !routes.http.has_contract() {
         return unrouted();
     }
-    let is_head = head.method == Method::HEAD;
-    let mut found = match routes.http.find(&head.method, path) {
-        Route::Found(found) => found,
-        Route::OtherMethod(allowed) => return other_method(&head.method, &allowed),
-        Route::NotImplemented(id) => {
-            return json(
-                StatusCode::NOT_IMPLEMENTED,
-                &serde_json::json!({ "error": "Not Implemented", "operationId": id }),
-            );
-        }
-        Route::NotFound => {
-            return json(
-                StatusCode::NOT_FOUND,
-                &serde_json::json!({ "error": "Not Found", "path": path }),
-            );
-        }
+    let mut found = match find(routes, &head) {
+        Ok(found) => found,
+        Err(answer) => return *answer,
     };
     if let Err(wait) = tenant.rate.take() {
         return too_many(tenant, wait);
@@ -382,30 +438,114 @@ async fn operation(
         Err(ReadError::Broken) => return refusal(StatusCode::BAD_REQUEST, "Bad Request"),
     };
     let is_strict = tenant.settings.contract == ContractChecks::Strict;
-    if is_strict
-        && let Some(contract) = &found.contract
+    let contract = found.contract.clone().filter(|_| is_strict);
+    if let Some(contract) = &contract
         && let Some(refused) = contract.refuse(&head, &found.parameters, &body)
     {
         return refused;
     }
+    let query = head.uri.query().unwrap_or("");
     let request = Request {
         method: head.method.as_str().to_owned(),
-        path: path.to_owned(),
-        query: head.uri.query().unwrap_or("").to_owned(),
-        headers: texts(&head.headers),
+        path: head.uri.path().to_owned(),
+        query: match &contract {
+            Some(contract) => contract.completed(query),
+            None => query.to_owned(),
+        },
+        headers: match found.feature_set.entry().ignores_headers {
+            true => Vec::new(),
+            false => texts(&head.headers),
+        },
         parameters: std::mem::take(&mut found.parameters),
         body,
     };
-    let mut answer = match found.feature_set.request(request).await {
-        Ok(response) => promised(tenant, &found, response),
-        Err(failure) => failed(tenant, &found.feature_set, &failure),
-    };
-    if is_head {
+    let mut answer = respond(tenant, &found, peer, &head, request).await;
+    if contract.is_some_and(|contract| contract.is_deprecated) {
+        let marked = HeaderValue::from_static("true");
+        answer.headers_mut().insert("deprecation", marked);
+    }
+    if head.method == Method::HEAD
+        && let Some(length) = answer.body().size_hint().exact()
+    {
         // The length stays: hyper keeps the header and sends no body.
-        let length = answer.body().size_hint().exact().unwrap_or(0);
         answer
             .headers_mut()
             .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    answer
+}
+
+/// The operation of a request, or what is answered without one.
+fn find(routes: &Routes, head: &Parts) -> Result<Found, Box<Answer>> {
+    let path = head.uri.path();
+    Err(Box::new(match routes.http.find(&head.method, path) {
+        Route::Found(found) => return Ok(found),
+        Route::OtherMethod(allowed) => other_method(&head.method, &allowed),
+        Route::NotImplemented(id) => json(
+            StatusCode::NOT_IMPLEMENTED,
+            &serde_json::json!({ "error": "Not Implemented", "operationId": id }),
+        ),
+        Route::NotFound => json(
+            StatusCode::NOT_FOUND,
+            &serde_json::json!({ "error": "Not Found", "path": path }),
+        ),
+    }))
+}
+
+/// Runs the feature set of an operation: its response is whole, a file, or stays open.
+async fn respond(
+    tenant: &Arc<Tenant>,
+    found: &Found,
+    peer: &Peer,
+    head: &Parts,
+    request: Request,
+) -> Answer {
+    let place = || Place {
+        path: head.uri.path().into(),
+        remote: peer.remote,
+        port: peer.port,
+    };
+    let stream = found.streams.then(|| EventStream::open(tenant, place()));
+    let stream = match stream.transpose() {
+        Ok(stream) => stream,
+        Err(error) => {
+            tracing::debug!(tenant = %tenant.id, %error, "stream of events refused");
+            return refusal(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
+        }
+    };
+    let connection = stream
+        .as_ref()
+        .map(|stream| Arc::clone(stream.connection()));
+    let mut response = match found.feature_set.request(request, connection).await {
+        Ok(response) => response,
+        Err(failure) => return failed(tenant, &found.feature_set, &failure),
+    };
+    if let Some(file) = response.file.take() {
+        return file::answer(file, response, (&head.method, &head.headers)).await;
+    }
+    if found.streams && StatusCode::from_u16(response.status).is_ok_and(|code| code.is_success()) {
+        // Where only the head is asked for, nothing stays open.
+        let stream = stream.filter(|_| head.method != Method::HEAD);
+        return streaming(peer, stream, response);
+    }
+    promised(tenant, found, response)
+}
+
+/// A response that stays open; without a stream one that shows how it would begin.
+fn streaming(peer: &Peer, stream: Option<EventStream>, mut response: HttpResponse) -> Answer {
+    response.body.clear();
+    let mut answer = response_of(response);
+    let headers = answer.headers_mut();
+    let media_type = HeaderValue::from_static("text/event-stream");
+    headers.insert(header::CONTENT_TYPE, media_type);
+    let unkept = HeaderValue::from_static("no-cache");
+    headers.entry(header::CACHE_CONTROL).or_insert(unkept);
+    if let Some(mut stream) = stream {
+        stream.begin();
+        if peer.is_sequential {
+            *peer.stream.lock() = Some(Arc::clone(stream.connection()));
+        }
+        *answer.body_mut() = Payload::Events(Box::new(stream));
     }
     answer
 }
@@ -494,7 +634,7 @@ const OWN_HEADERS: [HeaderName; 5] = [
 
 fn response_of(response: HttpResponse) -> Answer {
     let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut answer = Response::new(Full::new(Bytes::from(response.body)));
+    let mut answer = Response::new(Payload::from(Bytes::from(response.body)));
     *answer.status_mut() = status;
     for (name, text) in response.headers {
         let parsed = (
@@ -510,11 +650,20 @@ fn response_of(response: HttpResponse) -> Answer {
     answer
 }
 
+/// How the cause of a failure begins where a page is missing (runtime.md 8.6).
+const NO_TEMPLATE: &str = "Template not found: ";
+
 /// runtime.md 4.7: the text of the failure, on the console too.
 fn failed(tenant: &Tenant, feature_set: &FeatureSet, failure: &Failure) -> Answer {
     let manifest = feature_set.manifest();
     let entry = feature_set.entry();
     feature_set.report(failure);
+    if failure.cause.starts_with(NO_TEMPLATE) {
+        return json(
+            StatusCode::NOT_FOUND,
+            &serde_json::json!({ "error": "Not Found", "message": failure.cause }),
+        );
+    }
     let text = if tenant.settings.terse_errors {
         failure.sentence(entry)
     } else {
@@ -529,7 +678,7 @@ fn failed(tenant: &Tenant, feature_set: &FeatureSet, failure: &Failure) -> Answe
 /// RFC 9110 9.3.7, 15.5.6: what a path takes, for those who ask and those who guess wrong.
 fn other_method(method: &Method, allowed: &str) -> Answer {
     let mut answer = if method == Method::OPTIONS {
-        let mut answer = Response::new(Full::default());
+        let mut answer = Answer::default();
         *answer.status_mut() = StatusCode::NO_CONTENT;
         answer
     } else {
@@ -574,7 +723,7 @@ fn refusal(status: StatusCode, error: &str) -> Answer {
 }
 
 fn json(status: StatusCode, value: &serde_json::Value) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::from(value.to_string())));
+    let mut answer = Response::new(Payload::from(Bytes::from(value.to_string())));
     *answer.status_mut() = status;
     answer.headers_mut().insert(
         header::CONTENT_TYPE,

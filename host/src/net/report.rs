@@ -1,4 +1,4 @@
-//! Events about sockets that are not the events of one connection: `ServerStarted`, `ServerStopped`, `SocketError`.
+//! Events about sockets that are not the events of one connection: `ServerStarted`, `ServerStopped`, `SocketError`, `EventStreamClosed`.
 
 use super::connect::{self, Request};
 use super::listener::Listener;
@@ -17,6 +17,9 @@ const SERVER_STARTED: &str = "ServerStarted";
 const SERVER_STOPPED: &str = "ServerStopped";
 /// A connection cannot be opened, or breaks; a listener cannot accept.
 const SOCKET_ERROR: &str = "SocketError";
+
+/// The peer of a response that stays open has gone, or the program has closed it.
+const EVENT_STREAM_CLOSED: &str = "EventStreamClosed";
 
 /// What went wrong.
 #[derive(Debug, Clone)]
@@ -104,6 +107,19 @@ pub(super) fn connect_failed(
         fields.insert("attempt".to_owned(), Datum::Int(i64::from(attempt)));
     }
     event::raise(tenant, SOCKET_ERROR, &encoded(fields));
+}
+
+pub(super) fn event_stream_closed(tenant: &Arc<Tenant>, connection: &Connection) {
+    if event::is_handled(tenant, EVENT_STREAM_CLOSED) {
+        let fields = fields([
+            ("timestamp", Datum::Date(date_text(now()))),
+            ("connection", Datum::Handle(connection.id.bytes())),
+            ("connectionId", text(connection.id.to_string())),
+            ("remoteAddress", text(connection.remote())),
+            ("path", text(connection.name())),
+        ]);
+        event::raise(tenant, EVENT_STREAM_CLOSED, &encoded(fields));
+    }
 }
 
 /// Waits for the handlers: the disconnected event comes after them.

@@ -6,7 +6,7 @@ use super::buffer::Chunk;
 use super::frame::Frames;
 use super::report::{self, SocketError};
 use super::transport::Transport;
-use super::websocket::{Received, Session, Silence};
+use super::websocket::{Received, Session, Side, Silence};
 use crate::conn::outbound::{Closing, Segment};
 use crate::conn::{Connection, Origin};
 use crate::console::Stream;
@@ -51,7 +51,7 @@ pub(crate) async fn serve(
     live(tenant, connection, stream, codec, slots, Bytes::new()).await;
 }
 
-/// The life of one WebSocket: connected, message …, disconnected. `received` is what came behind its request.
+/// The life of one WebSocket: connected, message …, disconnected. `received` is what came behind its handshake.
 pub(crate) async fn serve_websocket(
     tenant: Arc<Tenant>,
     connection: Arc<Connection>,
@@ -59,7 +59,11 @@ pub(crate) async fn serve_websocket(
     slots: (Slot, WebSocketSlot),
     received: Bytes,
 ) {
-    let session = Box::new(Session::new(&tenant.settings.limits));
+    let side = match &connection.origin {
+        Origin::Outbound(_) => Side::Client,
+        Origin::Inbound { .. } | Origin::WebSocket(_) | Origin::EventStream(_) => Side::Server,
+    };
+    let session = Box::new(Session::new(side, &tenant.settings.limits));
     let slots = (slots.0, Some(slots.1));
     let codec = Codec::WebSocket(session);
     live(tenant, connection, stream, codec, slots, received).await;

@@ -1,6 +1,7 @@
 //! TLS (RFC 8446) with rustls: what connections trust, and what they show. Nothing relies on a provider of the process.
 
 use crate::config::TlsIdentity;
+use arc_swap::ArcSwap;
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -9,6 +10,7 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, SystemTime};
 
 /// Why TLS cannot be spoken.
 #[derive(Debug, thiserror::Error)]
@@ -81,6 +83,45 @@ pub(crate) fn server_with(
 pub(crate) fn certified(files: &TlsIdentity) -> Result<CertifiedKey, TlsError> {
     let (certificates, key) = identity(files)?;
     Ok(CertifiedKey::from_der(certificates, key, &provider())?)
+}
+
+/// How often it is looked whether the files of a certificate have changed.
+const RENEWAL_INTERVAL: Duration = Duration::from_secs(2);
+
+/// Loads the files of a server anew whenever they are no longer as they were `known`; what cannot be used is told once, and nothing changes.
+pub(crate) async fn follow(
+    files: &TlsIdentity,
+    mut known: Written,
+    config: &ArcSwap<ServerConfig>,
+    tell: impl Fn(&TlsError),
+) {
+    loop {
+        tokio::time::sleep(RENEWAL_INTERVAL).await;
+        let files = files.clone();
+        let looked = tokio::task::spawn_blocking(move || {
+            let now = written(&files);
+            (now != known).then(|| (now, server(&files)))
+        });
+        let Ok(Some((now, loaded))) = looked.await else {
+            continue;
+        };
+        known = now;
+        match loaded {
+            Ok(new) => config.store(Arc::new(new)),
+            Err(error) => tell(&error),
+        }
+    }
+}
+
+/// When the files of an identity were written, and how long they are.
+pub(crate) type Written = [Option<(SystemTime, u64)>; 2];
+
+/// The state of the files on disk. This blocks for as long as a look at two files takes.
+pub(crate) fn written(files: &TlsIdentity) -> Written {
+    [&files.certificates, &files.key].map(|path| {
+        let metadata = path.metadata().ok()?;
+        Some((metadata.modified().ok()?, metadata.len()))
+    })
 }
 
 /// Name of HTTP/2 in the handshake (RFC 9113 3.2).

@@ -18,9 +18,9 @@ mod frame;
 mod handshake;
 mod session;
 
-pub(crate) use frame::{CloseReason, Head, Kind, head};
+pub(crate) use frame::{CloseReason, Head, Kind, head, masked};
 pub(crate) use handshake::{Configuration, Place, Upgrade, hint, requested};
-pub(crate) use session::{Received, Session, Silence};
+pub(crate) use session::{Received, Session, Side, Silence};
 
 /// Carries an upgrade out: from here on the bytes of the connection are those of a WebSocket. The response must have left, or never will.
 pub(crate) async fn open(

@@ -27,7 +27,7 @@ impl<'a> Watch<'a> {
         let (connection, name) = match cause {
             Cause::Connection(connection) => (Some(connection.id), "connection"),
             Cause::Event(_) => (None, "event"),
-            Cause::Request => (None, "request"),
+            Cause::Request(_) => (None, "request"),
             Cause::LifeCycle => (None, "life-cycle"),
         };
         let span = tracing::info_span!(

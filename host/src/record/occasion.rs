@@ -57,7 +57,7 @@ impl Occasion {
                 halves: connection.id.halves(),
                 is_websocket: connection.is_websocket(),
             }),
-            Cause::Event(_) | Cause::Request | Cause::LifeCycle => None,
+            Cause::Event(_) | Cause::Request(_) | Cause::LifeCycle => None,
         };
         let what = match call {
             Call::Connected => What::Connected,

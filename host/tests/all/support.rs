@@ -196,6 +196,7 @@ pub(crate) fn manifest_of(parts: &[Part]) -> Manifest {
             })
             .collect(),
         needs: Vec::new(),
+        ignores_headers: false,
         origin: Origin::Aro,
     });
     Manifest {

@@ -7,6 +7,10 @@ use crate::syntax::ast::{Action, Noun, Operand, Preposition};
 impl Body<'_, '_> {
     /// `Subscribe the <connection> to the <channel>.`
     pub(super) fn subscribe(&mut self, action: &Action) {
+        let object = action.object.as_ref();
+        if object.is_some_and(|object| object.preposition == Preposition::From) {
+            return self.stream(action);
+        }
         let Some(channel) = self.channel(action, Preposition::To) else {
             return self.misused(action);
         };

@@ -19,6 +19,9 @@ impl Body<'_, '_> {
         let Some(name) = alias.or(result_noun(action)) else {
             return self.misused(action);
         };
+        if self.names_websocket(action) {
+            return self.connect_websocket(action, name);
+        }
         let port = port(action);
         let Some(host) = self.host(action) else {
             return self.misused(action);

@@ -11,7 +11,7 @@ use crate::syntax::ast::{
     Action, Block, Expression, ExpressionKind, Noun, Operand, Statement, Target,
 };
 use crate::syntax::walk;
-use aro_wit::interface::{FILES_READING, FILES_WRITING};
+use aro_wit::interface::{FILES_READING, FILES_SERVING, FILES_WRITING};
 
 /// Kind number of bytes in the value runtime.
 const KIND_BYTES: i32 = 5;
@@ -21,7 +21,7 @@ const RAW: &[&str] = &["raw", "string", "as string"];
 
 /// `kind` of `aro:files/reading`.
 const ANY: i32 = 0;
-const FILE: i32 = 1;
+pub(super) const FILE: i32 = 1;
 const DIRECTORY: i32 = 2;
 
 /// Names that mark a position and are no path.
@@ -338,8 +338,18 @@ impl Body<'_, '_> {
         self.bind(name, Expr::Local(map), false);
     }
 
+    /// Makes a file the body of the response.
+    pub(super) fn serve_file(&mut self, noun: &Noun) {
+        let path = self.path(noun);
+        self.needs(FILES_SERVING, "");
+        self.perform(Expr::fallible_host(
+            HostFunction::ServeFile,
+            vec![text_of(path)],
+        ));
+    }
+
     /// The path in object position (actions.md 17.0).
-    fn object_path(&mut self, action: &Action) -> Option<Expr> {
+    pub(super) fn object_path(&mut self, action: &Action) -> Option<Expr> {
         if let Some(noun) = object_noun(action) {
             return Some(self.path(noun));
         }

@@ -100,11 +100,15 @@ impl Body<'_, '_> {
 
     /// runtime.md 2.4
     pub(super) fn return_(&mut self, action: &Action) {
-        let answer = Answer::of(action);
+        let mut answer = Answer::of(action);
+        if self.role == Role::Operation && self.serves_file(&answer) {
+            (answer.value, answer.noun) = (None, None);
+        }
         let value = answer.value.map(|value| {
             let value = self.expression(value);
             self.keep(value, Kind::Value)
         });
+        let value = self.first_event(&answer.status, value);
         if self.role == Role::Operation {
             self.response_headers(action);
         }
@@ -133,6 +137,24 @@ impl Body<'_, '_> {
             | Role::WebSocketMessage
             | Role::WebSocketDisconnected => self.nodes.push(Node::Finish(None)),
         }
+    }
+
+    /// `Return … with <file: "./path">.` makes the file the body of the response; answers whether that is meant.
+    fn serves_file(&mut self, answer: &Answer<'_>) -> bool {
+        let named = match answer.value.map(|value| &value.kind) {
+            Some(ExpressionKind::Reference(noun)) => Some(noun),
+            Some(_) => None,
+            None => answer.noun.filter(|_| answer.gives_noun),
+        };
+        let Some(noun) = named.filter(|noun| noun.base == "file" && noun.qualifier.is_some())
+        else {
+            return false;
+        };
+        if self.lookup("file").is_some() {
+            return false;
+        }
+        self.serve_file(noun);
+        true
     }
 
     fn respond(&mut self, answer: &Answer<'_>, value: Option<LocalId>) {
@@ -218,6 +240,8 @@ struct Answer<'a> {
     reason: String,
     value: Option<&'a crate::syntax::ast::Expression>,
     noun: Option<&'a Noun>,
+    /// Whether the noun stands behind `with`.
+    gives_noun: bool,
 }
 
 impl<'a> Answer<'a> {
@@ -231,13 +255,15 @@ impl<'a> Answer<'a> {
             reason: "_expression_".to_owned(),
             value: plain_with(action),
             noun: None,
+            gives_noun: false,
         };
         match action
             .object
             .as_ref()
             .map(|object| (&object.operand, object.preposition))
         {
-            Some((Operand::Noun(noun), _)) => {
+            Some((Operand::Noun(noun), preposition)) => {
+                answer.gives_noun = preposition == crate::syntax::ast::Preposition::With;
                 answer.reason = noun.base.clone();
                 answer.noun = Some(noun);
             }

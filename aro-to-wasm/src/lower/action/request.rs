@@ -229,7 +229,7 @@ impl Body<'_, '_> {
     }
 
     /// The URL that a statement names; what it needs is noted.
-    fn url(&mut self, action: &Action) -> Option<Expr> {
+    pub(super) fn url(&mut self, action: &Action) -> Option<Expr> {
         let constant = match &action.object.as_ref()?.operand {
             Operand::Expression(Expression {
                 kind: ExpressionKind::Text(text),
@@ -285,8 +285,8 @@ fn authority(url: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     let authority = rest.split(['/', '?', '#']).next()?;
     let port = match scheme.to_ascii_lowercase().as_str() {
-        "http" => 80,
-        "https" => 443,
+        "http" | "ws" => 80,
+        "https" | "wss" => 443,
         _ => return None,
     };
     let (host, stated) = match authority.rsplit_once(':') {
@@ -315,6 +315,8 @@ mod tests {
             ("HTTP://[::1]/", Some("[::1]:80")),
             ("http://h:/", Some("h:80")),
             ("http://h:99999/", None),
+            ("ws://h/chat", Some("h:80")),
+            ("wss://h", Some("h:443")),
             ("ftp://h", None),
             ("h", None),
         ] {

@@ -79,8 +79,10 @@ impl Body<'_, '_> {
         let value = self.given(action);
         let value = self.keep(value, Kind::Value);
         let payload = self.payload(action, Expr::Local(value));
-        match self.destination(action) {
+        let destination = self.destination(action);
+        match self.own_or_all(destination) {
             Destination::Nowhere => self.perform(Expr::Local(payload)),
+            Destination::EventStreams => self.broadcast_to_streams(None, payload),
             Destination::Listener(name) => self.broadcast_to(&name, None, payload),
             Destination::WebSockets => self.broadcast_to_websockets(None, value, payload),
             Destination::Value(target) => {
@@ -117,6 +119,7 @@ impl Body<'_, '_> {
         match self.destination(action) {
             Destination::Listener(name) => self.broadcast_to(&name, filter, payload),
             Destination::WebSockets => self.broadcast_to_websockets(filter, value, payload),
+            Destination::EventStreams => self.broadcast_to_streams(filter, payload),
             Destination::Nowhere => self.broadcast_from(Expr::Unbound, filter, payload),
             Destination::Value(value) => {
                 let target = Expr::runtime("target", vec![value.into()]);
@@ -186,7 +189,9 @@ impl Body<'_, '_> {
 
     fn noun_destination(&mut self, noun: &Noun) -> Destination {
         if !matches!(self.lookup(&noun.base), Some((_, true)))
-            && let Some(destination) = self.websocket_destination(noun)
+            && let Some(destination) = self
+                .websocket_destination(noun)
+                .or_else(|| self.stream_destination(noun))
         {
             return destination;
         }
@@ -215,8 +220,9 @@ impl Body<'_, '_> {
         }) else {
             return self.close_object(action);
         };
-        match self.noun_destination(noun) {
-            Destination::Nowhere | Destination::WebSockets => {}
+        let destination = self.noun_destination(noun);
+        match self.own_or_all(destination) {
+            Destination::Nowhere | Destination::WebSockets | Destination::EventStreams => {}
             Destination::Listener(name) => {
                 let listener = self.find(&name);
                 let listener = self.keep(listener, Kind::Value);
@@ -238,7 +244,7 @@ impl Body<'_, '_> {
             return self.misused(action);
         };
         let target = match self.noun_destination(noun) {
-            Destination::Nowhere | Destination::WebSockets => return,
+            Destination::Nowhere | Destination::WebSockets | Destination::EventStreams => return,
             Destination::Listener(name) => self.find(&name),
             Destination::Value(value) => Expr::runtime("target", vec![value.into()]),
         };
@@ -251,7 +257,10 @@ impl Body<'_, '_> {
         let value = match object_noun(action) {
             Some(noun) => match self.noun_destination(noun) {
                 Destination::Value(value) => value,
-                Destination::Nowhere | Destination::Listener(_) | Destination::WebSockets => return,
+                Destination::Nowhere
+                | Destination::Listener(_)
+                | Destination::WebSockets
+                | Destination::EventStreams => return,
             },
             None => match self.object_value(action) {
                 Some(value) => value,
@@ -303,6 +312,8 @@ pub(super) enum Destination {
     Listener(String),
     /// All WebSockets.
     WebSockets,
+    /// All responses that stay open.
+    EventStreams,
     /// Whatever the value names.
     Value(Expr),
 }

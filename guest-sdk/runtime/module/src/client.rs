@@ -28,6 +28,7 @@ pub extern "C" fn http_ask(
         0 => Form::Request,
         1 => Form::Options,
         2 => Form::Probe,
+        4 => Form::Open,
         _ => Form::Call,
     };
     let method = memory::text(method, method_length);

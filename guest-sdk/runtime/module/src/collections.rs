@@ -145,6 +145,12 @@ pub extern "C" fn split(
     answer(pieces::split(*value, *separator, state::compiled))
 }
 
+/// The lines of a text, without their ends.
+#[unsafe(no_mangle)]
+pub extern "C" fn lines(value: &'static Value) -> &'static Value {
+    keep(pieces::lines(*value))
+}
+
 /// The text forms of the elements, joined.
 #[unsafe(no_mangle)]
 pub extern "C" fn join(value: &'static Value, separator: &'static Value) -> &'static Value {

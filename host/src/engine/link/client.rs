@@ -2,10 +2,11 @@
 
 use super::wait::wait;
 use super::{Interface, Pending};
+use crate::conn::id::SocketId;
 use crate::engine::state::GuestState;
-use crate::engine::types::{WitAnswer, WitAsk, WitRequestCode, WitRequestError};
+use crate::engine::types::{WitAnswer, WitAsk, WitRequestCode, WitRequestError, WitSocket};
 use crate::net::connect::ConnectError;
-use crate::net::http::client::{self, Request, RequestError};
+use crate::net::http::client::{self, Request, RequestError, stream, websocket};
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::{Result, StoreContextMut};
@@ -13,21 +14,63 @@ use wasmtime::{Result, StoreContextMut};
 type Answer = (std::result::Result<WitAnswer, WitRequestError>,);
 
 pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
-    interface.func_wrap_async("send", send)
+    interface.func_wrap_async("send", send)?;
+    interface.func_wrap_async("open-websocket", open_websocket)?;
+    interface.func_wrap("follow", follow)
 }
 
-fn send<'a>(store: StoreContextMut<'a, GuestState>, (ask,): (WitAsk,)) -> Pending<'a, Answer> {
-    let tenant = Arc::clone(&store.data().scope.tenant);
-    let request = Request {
+fn request(ask: WitAsk) -> Request {
+    Request {
         method: ask.method,
         url: ask.url,
         headers: ask.headers,
         body: ask.body.into(),
-        time: match ask.timeout {
-            0 => None,
-            milliseconds => Some(Duration::from_millis(milliseconds.into())),
-        },
-    };
+        time: milliseconds(ask.timeout),
+    }
+}
+
+/// None for 0.
+fn milliseconds(milliseconds: u32) -> Option<Duration> {
+    (milliseconds > 0).then(|| Duration::from_millis(milliseconds.into()))
+}
+
+type Opened = (std::result::Result<WitSocket, WitRequestError>,);
+
+fn open_websocket<'a>(
+    store: StoreContextMut<'a, GuestState>,
+    (ask, name): (WitAsk, String),
+) -> Pending<'a, Opened> {
+    let scope = Arc::clone(&store.data().scope);
+    Box::new(async move {
+        let request = request(ask);
+        let opening = websocket::open(&scope.tenant, &scope.life, request, &name);
+        let opened = wait(store, opening).await?;
+        Ok((opened
+            .map(SocketId::halves)
+            .map_err(|error| refused(&error)),))
+    })
+}
+
+fn follow(
+    store: StoreContextMut<'_, GuestState>,
+    (event, ask, retry): (String, WitAsk, u32),
+) -> Result<(std::result::Result<(), WitRequestError>,)> {
+    let scope = &store.data().scope;
+    let (request, retry) = (request(ask), milliseconds(retry));
+    let followed = stream::follow(&scope.tenant, &scope.life, &event, request, retry);
+    Ok((followed.map_err(|error| refused(&error)),))
+}
+
+fn refused(error: &RequestError) -> WitRequestError {
+    WitRequestError {
+        code: code(error),
+        message: error.to_string(),
+    }
+}
+
+fn send<'a>(store: StoreContextMut<'a, GuestState>, (ask,): (WitAsk,)) -> Pending<'a, Answer> {
+    let tenant = Arc::clone(&store.data().scope.tenant);
+    let request = request(ask);
     Box::new(async move {
         let answered = wait(store, client::request(&tenant, request)).await?;
         Ok((answered
@@ -37,10 +80,7 @@ fn send<'a>(store: StoreContextMut<'a, GuestState>, (ask,): (WitAsk,)) -> Pendin
                 body: response.body,
                 latency: u32::try_from(response.latency.as_micros()).unwrap_or(u32::MAX),
             })
-            .map_err(|error| WitRequestError {
-                code: code(&error),
-                message: error.to_string(),
-            }),))
+            .map_err(|error| refused(&error)),))
     })
 }
 
@@ -64,7 +104,11 @@ fn code(error: &RequestError) -> WitRequestCode {
         RequestError::Secure { .. } => WitRequestCode::Insecure,
         RequestError::TimedOut { .. } => WitRequestCode::TimedOut,
         RequestError::TooLarge { .. } => WitRequestCode::TooLarge,
-        RequestError::Redirects { .. } | RequestError::Broken { .. } => WitRequestCode::Broken,
-        RequestError::TooMany { .. } | RequestError::Draining => WitRequestCode::Exhausted,
+        RequestError::Redirects { .. }
+        | RequestError::Broken { .. }
+        | RequestError::Handshake { .. } => WitRequestCode::Broken,
+        RequestError::TooMany { .. }
+        | RequestError::TooManyWebSockets { .. }
+        | RequestError::Draining => WitRequestCode::Exhausted,
     }
 }

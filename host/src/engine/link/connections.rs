@@ -11,6 +11,7 @@ use crate::engine::clock::SLICE_TICKS;
 use crate::engine::state::{GuestState, Refused};
 use crate::engine::trap;
 use crate::engine::types::{WitFilter, WitMessageKind, WitSendError, WitSocket};
+use crate::net::event_stream;
 use crate::net::listener;
 use crate::net::websocket::{CloseReason, Kind};
 use crate::observe::limit::Limit;
@@ -205,11 +206,12 @@ fn broadcast_where(
 /// What a `where` clause can say of a connection.
 pub(super) fn field(connection: &Connection, name: &str) -> Option<Datum> {
     Some(match name {
-        "path" => Datum::Text(connection.websocket_path()?.to_owned()),
+        "path" => Datum::Text(connection.path()?.to_owned()),
         "id" | "connectionId" | "connection" => Datum::Handle(connection.id.bytes()),
         "remoteAddress" | "remote" | "address" => Datum::Text(connection.remote()),
         "server" | "name" => Datum::Text(connection.name().to_owned()),
         "kind" if connection.is_websocket() => Datum::Text("websocket".to_owned()),
+        "kind" if connection.is_event_stream() => Datum::Text("event-stream".to_owned()),
         "kind" => Datum::Text("inbound".to_owned()),
         "port" => Datum::Int(connection.port().into()),
         _ => return None,
@@ -224,6 +226,8 @@ pub(super) struct FanOut<'a> {
     shared: Option<Bytes>,
     /// What WebSockets get it marked as: text if it is UTF-8 and nobody says otherwise. Found out for the first of them.
     kind: OnceCell<Kind>,
+    /// As an event of a stream. Made for the first of them.
+    event: OnceCell<Bytes>,
     taken: u32,
 }
 
@@ -244,6 +248,7 @@ impl<'a> FanOut<'a> {
             bytes,
             shared,
             kind: OnceCell::new(),
+            event: OnceCell::new(),
             taken: 0,
         })
     }
@@ -277,6 +282,10 @@ impl<'a> FanOut<'a> {
             false => Kind::Binary,
         };
         let pushed = match &self.shared {
+            _ if connection.is_event_stream() => {
+                let event = || event_stream::event(self.bytes).into();
+                connection.send_shared(self.event.get_or_init(event), kind, wake)
+            }
             Some(shared) => connection.send_shared(shared, kind, wake),
             None => connection.send(self.bytes, kind, wake),
         };

@@ -48,11 +48,16 @@ fn describe(socket: &Socket) -> WitDescription {
         Socket::Connection(connection) => WitDescription {
             kind: match &connection.origin {
                 Origin::Inbound { .. } => WitSocketKind::Inbound,
+                Origin::Outbound(_) if connection.is_websocket() => WitSocketKind::WebSocket,
                 Origin::Outbound(_) => WitSocketKind::Outbound,
                 Origin::WebSocket(_) => WitSocketKind::WebSocket,
+                Origin::EventStream(_) => WitSocketKind::EventStream,
             },
             remote_address: connection.remote(),
-            name: connection.name().to_owned(),
+            name: connection
+                .path()
+                .unwrap_or_else(|| connection.name())
+                .to_owned(),
             port: connection.port(),
             open: connection.is_open(),
         },

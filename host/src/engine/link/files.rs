@@ -12,7 +12,7 @@ use std::io::ErrorKind;
 use std::result::Result as Outcome;
 use std::sync::Arc;
 use wasmtime::component::{WasmList, WasmStr};
-use wasmtime::{Result, StoreContextMut};
+use wasmtime::{AsContextMut, Result, StoreContextMut};
 
 type Store<'a> = StoreContextMut<'a, GuestState>;
 
@@ -173,6 +173,36 @@ fn watch<'a>(store: Store<'a>, (path,): (WasmStr,)) -> Pending<'a, (Outcome<(), 
             })
         };
         Ok((block(store, work).await?,))
+    })
+}
+
+pub(super) fn define_serving(interface: &mut Interface<'_>) -> Result<()> {
+    interface.func_wrap_async("respond-with", respond_with)
+}
+
+fn respond_with<'a>(store: Store<'a>, (path,): (WasmStr,)) -> Pending<'a, (Outcome<(), String>,)> {
+    let path = owned(&store, path);
+    let files = Arc::clone(&store.data().scope.tenant.files);
+    Box::new(async move {
+        let path = path?;
+        let mut store = store;
+        let work = move || {
+            files
+                .serve(&path)
+                .map_err(|refused| READ.say(&refused, &path, &path))
+        };
+        let opened = match block(store.as_context_mut(), work).await? {
+            Ok(file) => file,
+            Err(error) => return Ok((Err(error),)),
+        };
+        let response = store.data_mut().response.as_mut();
+        Ok((match response {
+            Some(response) => {
+                response.file = Some(opened);
+                Ok(())
+            }
+            None => Err("only the answer to a request can be a file".to_owned()),
+        },))
     })
 }
 

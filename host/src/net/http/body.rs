@@ -2,7 +2,7 @@
 
 use crate::config::Limits;
 use http_body_util::{BodyExt, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_LENGTH, HeaderMap};
 
 /// Why a body was not read.
@@ -28,6 +28,9 @@ pub(super) async fn read(
     // Refused before `100 Continue` invites it.
     if stated.is_some_and(|length| length > limits.http_body_bytes_max as u64) {
         return Err(ReadError::TooLarge);
+    }
+    if incoming.is_end_stream() {
+        return Ok(Vec::new());
     }
     let collected = Limited::new(incoming, limits.http_body_bytes_max).collect();
     match tokio::time::timeout(limits.http_body_time_max, collected).await {

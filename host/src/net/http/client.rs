@@ -2,8 +2,11 @@
 //!
 //! Where a program may connect is decided by [`resolve`](crate::net::resolve), for every hop anew.
 
+mod event_source;
 mod pool;
+pub(crate) mod stream;
 mod target;
+pub(crate) mod websocket;
 
 use super::HEADERS_MAX;
 use crate::net::connect::ConnectError;
@@ -26,7 +29,7 @@ const TIME_DEFAULT: Duration = Duration::from_secs(30);
 const REDIRECTS_MAX: usize = 20;
 
 /// What a program asks for.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) url: String,
@@ -78,6 +81,10 @@ pub(crate) enum RequestError {
     Redirects { url: String },
     #[error("at most {max} connections for requests may be open")]
     TooMany { max: usize },
+    #[error("at most {max} WebSockets may be open")]
+    TooManyWebSockets { max: usize },
+    #[error("{url} opens no WebSocket: {reason}")]
+    Handshake { url: String, reason: String },
     #[error("the program is shutting down")]
     Draining,
     #[error("{host}:{port} does not answer as HTTP says: {source}")]
@@ -95,6 +102,24 @@ impl RequestError {
             Self::Denied { host, port }
         } else {
             Self::Connect { host, port, source }
+        }
+    }
+
+    /// As `SocketError` spells it.
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Denied { .. } => "denied",
+            Self::Connect { source, .. } => source.code(),
+            Self::Secure { .. } => "insecure",
+            Self::TimedOut { .. } => "timed-out",
+            Self::TooMany { .. } | Self::TooManyWebSockets { .. } | Self::Draining => "exhausted",
+            Self::Url { .. }
+            | Self::Header { .. }
+            | Self::Method { .. }
+            | Self::TooLarge { .. }
+            | Self::Redirects { .. }
+            | Self::Handshake { .. }
+            | Self::Broken { .. } => "failed",
         }
     }
 
@@ -151,6 +176,15 @@ struct Hop {
 
 async fn follow(tenant: &Arc<Tenant>, request: Request) -> Result<Response, RequestError> {
     let begun = Instant::now();
+    let (connection, response, target) = opened(tenant, request).await?;
+    whole(tenant, &target, begun, connection, response).await
+}
+
+/// The head of a response, where redirects have led, and the connection that carries its body.
+async fn opened(
+    tenant: &Arc<Tenant>,
+    request: Request,
+) -> Result<(Connection, hyper::Response<Incoming>, Target), RequestError> {
     let method =
         Method::from_bytes(request.method.as_bytes()).map_err(|_| RequestError::Method {
             method: request.method.clone(),
@@ -164,7 +198,7 @@ async fn follow(tenant: &Arc<Tenant>, request: Request) -> Result<Response, Requ
     for _ in 0..=REDIRECTS_MAX {
         let (connection, response) = exchange(tenant, &hop).await?;
         if !hop.redirect(&response)? {
-            return whole(tenant, &hop.target, begun, connection, response).await;
+            return Ok((connection, response, hop.target));
         }
     }
     Err(RequestError::Redirects { url: request.url })

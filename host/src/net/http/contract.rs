@@ -22,6 +22,8 @@ pub(crate) struct Contract {
     parameters: Vec<Parameter>,
     responses: BTreeMap<String, Validator>,
     security: Vec<Vec<Credential>>,
+    /// Whether nobody should use the operation any more.
+    pub(super) is_deprecated: bool,
 }
 
 struct Body {
@@ -106,7 +108,35 @@ impl Contract {
             parameters: parameters.collect::<Result<_, _>>()?,
             responses: responses.collect::<Result<_, _>>()?,
             security: checks.security.clone(),
+            is_deprecated: checks.deprecated,
         })
+    }
+
+    /// A query as the contract completes it: declared parameters without a value are left out unless they may be so, and those that are not there have their defaults.
+    pub(super) fn completed(&self, query: &str) -> String {
+        let declared = || {
+            let all = self.parameters.iter().map(|one| &one.declared);
+            all.filter(|one| one.place == "query")
+        };
+        let name_of = |pair: &str| decoded(pair.split('=').next().unwrap_or(""));
+        let may_be_empty = |name: String| {
+            let mut of_name = declared().filter(|one| one.name == name);
+            of_name.all(|one| one.allows_empty)
+        };
+        let stays = |pair: &&str| {
+            let value = pair.split_once('=').map_or("", |(_, value)| value);
+            !pair.is_empty() && (!value.is_empty() || may_be_empty(name_of(pair)))
+        };
+        let mut pairs: Vec<String> = query.split('&').filter(stays).map(str::to_owned).collect();
+        for one in declared() {
+            let Some(default) = &one.default else {
+                continue;
+            };
+            if !pairs.iter().any(|pair| name_of(pair) == one.name) {
+                pairs.push(format!("{}={}", encoded(&one.name), encoded(default)));
+            }
+        }
+        pairs.join("&")
     }
 
     /// Looks at a request before its feature set runs.
@@ -232,6 +262,19 @@ impl<'a> Sent<'a> {
                 scheme.eq_ignore_ascii_case(&credential.scheme) && !rest.trim().is_empty()
             })
     }
+}
+
+/// Percent-encoded, save for what never means anything else (RFC 3986 2.3).
+fn encoded(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
 }
 
 /// Percent-decoded, `+` as a blank.

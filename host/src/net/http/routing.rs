@@ -24,6 +24,8 @@ struct Operation {
     feature_set: Option<Arc<FeatureSet>>,
     /// What is looked at of its contract.
     contract: Option<Arc<Contract>>,
+    /// Whether its response stays open.
+    streams: bool,
 }
 
 enum Segment {
@@ -35,6 +37,8 @@ enum Segment {
 pub(super) struct Found {
     pub(super) feature_set: Arc<FeatureSet>,
     pub(super) contract: Option<Arc<Contract>>,
+    /// Whether the response of a success stays open, for events.
+    pub(super) streams: bool,
     /// Parameters of the path, as sent.
     pub(super) parameters: Vec<(String, String)>,
 }
@@ -92,6 +96,7 @@ impl Operations {
                     method: operation.method.clone(),
                     feature_set: handler(&operation.id),
                     contract: contracts.get(&operation.id).cloned(),
+                    streams: operation.streams,
                     segments,
                 })
                 .collect(),
@@ -110,11 +115,10 @@ impl Operations {
 
     /// The operation for a request; one of GET answers HEAD too, where no other does.
     pub(super) fn find(&self, method: &Method, path: &str) -> Route {
-        let path: Vec<&str> = segments(path).collect();
         let matching = || {
             self.operations
                 .iter()
-                .filter(|operation| operation.matches(&path))
+                .filter(|operation| operation.matches(path))
         };
         let of_method = |wanted: &str| matching().find(|operation| operation.method == wanted);
         let found = of_method(method.as_str()).or_else(|| {
@@ -127,12 +131,13 @@ impl Operations {
                 Some(feature_set) => Route::Found(Found {
                     feature_set: Arc::clone(feature_set),
                     contract: operation.contract.clone(),
-                    parameters: operation.parameters(&path),
+                    streams: operation.streams,
+                    parameters: operation.parameters(path),
                 }),
                 None => Route::NotImplemented(operation.id.clone()),
             };
         }
-        match self.methods_of(&path) {
+        match self.methods(path) {
             none if none.is_empty() => Route::NotFound,
             allowed => Route::OtherMethod(allowed.join(", ")),
         }
@@ -140,10 +145,6 @@ impl Operations {
 
     /// What a path takes; nothing if there is none.
     pub(super) fn methods(&self, path: &str) -> Vec<&str> {
-        self.methods_of(&segments(path).collect::<Vec<_>>())
-    }
-
-    fn methods_of(&self, path: &[&str]) -> Vec<&str> {
         let matching = self.operations.iter().filter(|one| one.matches(path));
         let mut allowed: Vec<&str> = matching.map(|one| one.method.as_str()).collect();
         if allowed.contains(&"GET") {
@@ -176,20 +177,23 @@ impl Segment {
 }
 
 impl Operation {
-    fn matches(&self, path: &[&str]) -> bool {
-        let mut pairs = self.segments.iter().zip(path);
-        self.segments.len() == path.len()
-            && pairs.all(|(segment, text)| match segment {
+    fn matches(&self, path: &str) -> bool {
+        let mut texts = segments(path);
+        let mut all = self.segments.iter();
+        all.all(|segment| {
+            let text = texts.next();
+            text.is_some_and(|text| match segment {
                 Segment::Literal(literal) => literal == text,
                 Segment::Parameter(_) => true,
             })
+        }) && texts.next().is_none()
     }
 
-    fn parameters(&self, path: &[&str]) -> Vec<(String, String)> {
-        let pairs = self.segments.iter().zip(path);
+    fn parameters(&self, path: &str) -> Vec<(String, String)> {
+        let pairs = self.segments.iter().zip(segments(path));
         pairs
             .filter_map(|(segment, text)| match segment {
-                Segment::Parameter(name) => Some((name.clone(), (*text).to_owned())),
+                Segment::Parameter(name) => Some((name.clone(), text.to_owned())),
                 Segment::Literal(_) => None,
             })
             .collect()

@@ -1,6 +1,6 @@
 //! HTTP on a listener that several tenants are reached through: each request finds its tenant, whatever the connection carried before.
 
-use super::{Answer, Server, answer, begin, builder, refusal};
+use super::{Answer, Peer, Server, answer, begin, builder, refusal};
 use crate::console::Stream;
 use crate::life::{Claim, Life};
 use crate::net::listener::succession;
@@ -16,10 +16,12 @@ use hyper::{Request, StatusCode, Uri, Version};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use std::convert::Infallible;
+use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
 
 /// Tenants that requests of one connection go to; each counts it as one of its connections.
 const TENANTS_MAX: usize = 16;
@@ -72,6 +74,8 @@ struct Visit {
     shown: Option<usize>,
     /// The share of each tenant that was asked on it.
     slots: Mutex<Vec<Slot>>,
+    /// What its requests have in common.
+    peer: Peer,
     agreed: Mutex<Option<(Arc<Tenant>, Upgrade)>>,
 }
 
@@ -94,7 +98,10 @@ pub(in crate::net) async fn serve(guest: Guest, stream: TcpStream, remote: Socke
     let shown = match &stream {
         Transport::Plain(_) => None,
         Transport::Tls(stream) => {
-            let name = stream.get_ref().1.server_name();
+            let name = match &**stream {
+                TlsStream::Server(stream) => stream.get_ref().1.server_name(),
+                TlsStream::Client(_) => None,
+            };
             Some(shown_for(&door.table.load(), name))
         }
     };
@@ -102,6 +109,7 @@ pub(in crate::net) async fn serve(guest: Guest, stream: TcpStream, remote: Socke
         guest,
         shown,
         slots: Mutex::default(),
+        peer: Peer::new(remote, door.address.port(), !is_http2),
         agreed: Mutex::default(),
     });
     converse(&visit, stream, is_http2, remote).await;
@@ -127,11 +135,15 @@ async fn converse(visit: &Arc<Visit>, stream: Transport, is_http2: bool, remote:
     let builder = builder(&door.limits, is_http2);
     let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = door.closed.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+    let mut is_ending = false;
+    let ended = loop {
+        tokio::select! {
+            ended = connection.as_mut() => break ended,
+            () = door.closed.cancelled(), if !is_ending => {
+                is_ending = true;
+                connection.as_mut().graceful_shutdown();
+            }
+            () = poll_fn(|_| visit.peer.poll_cut_off()) => return,
         }
     };
     if let Err(error) = ended {
@@ -161,9 +173,8 @@ impl Visit {
         }
         // A tenant that ends waits for what it has been asked.
         let _work = tenant.tasks.token();
-        let agreed = Mutex::new(None);
-        let answer = answer(&tenant, request, &agreed).await;
-        if let Some(upgrade) = agreed.into_inner() {
+        let answer = answer(&tenant, request, &self.peer).await;
+        if let Some(upgrade) = self.peer.agreed.lock().take() {
             *self.agreed.lock() = Some((tenant, upgrade));
         }
         answer

@@ -55,9 +55,21 @@ pub(crate) fn connection_of(
     same.then_some(connection)
 }
 
+/// The open WebSocket that the start of a successor would open again under the same name; it is taken over.
+pub(crate) fn websocket_of(
+    tenant: &Tenant,
+    life: &Life,
+    request: &connect::Request,
+    path: &str,
+) -> Option<Arc<Connection>> {
+    let open = connection_of(tenant, life, request)?;
+    (open.websocket_path() == Some(path)).then_some(open)
+}
+
 /// Closes what an earlier start has opened and this one has not asked for. To be called when its life has been admitted.
 pub(crate) fn close_others(tenant: &Arc<Tenant>, life: &Life) {
     let claims = std::mem::take(&mut *life.claims.lock());
+    tenant.client_streams.keep(&claims.streams);
     for listener in tenant.sockets.listeners() {
         let claim = claims.listeners.get(&listener.id);
         let stays = matches!(claim, Some(Claim::Opened | Claim::TakenOver));

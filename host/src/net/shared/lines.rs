@@ -35,7 +35,12 @@ pub(super) async fn serve(guest: Guest, stream: TcpStream, remote: SocketAddr) {
     });
     match attached {
         Some((tenant, listener)) => {
-            listener::admit(&tenant, &listener, Transport::Tls(stream), remote);
+            listener::admit(
+                &tenant,
+                &listener,
+                Transport::Tls(Box::new((*stream).into())),
+                remote,
+            );
         }
         None => {
             tracing::debug!(listener = %door.settings.name, %remote, "nobody listens for this connection");

@@ -1,11 +1,12 @@
-//! Frames that the host sends (RFC 6455 5.2). They are written once for all peers: a server does not mask.
+//! Frames that the host sends (RFC 6455 5.2). Those of a server are written once for all peers: only a client masks.
 
-/// Longest head of a frame from a server: two bytes and a length of eight.
+/// Longest head of a frame without a key: two bytes and a length of eight.
 const HEAD_BYTES_MAX: usize = 10;
 /// Longest reason in a close frame: what 125 bytes leave behind the code (RFC 6455 5.5).
 const REASON_BYTES_MAX: usize = 123;
 
 const FINAL: u8 = 0x80;
+const MASKED: u8 = 0x80;
 const TEXT: u8 = 0x1;
 const BINARY: u8 = 0x2;
 const CLOSE: u8 = 0x8;
@@ -65,6 +66,28 @@ pub(crate) fn head(kind: Kind, length: usize) -> Head {
 
 /// A ping without a payload.
 pub(super) const PING_FRAME: &[u8] = &[FINAL | PING, 0];
+/// The same from a client: with a key, which has nothing to mask.
+pub(super) const MASKED_PING_FRAME: &[u8] = &[FINAL | PING, MASKED, 0, 0, 0, 0];
+
+/// A whole message of a client (RFC 6455 5.3).
+pub(crate) fn masked(kind: Kind, payload: &[u8]) -> Vec<u8> {
+    mask(head(kind, payload.len()), payload)
+}
+
+/// A frame with a payload that nobody can foresee who chooses it, so that it cannot pass for something else on its way.
+fn mask(head: Head, payload: &[u8]) -> Vec<u8> {
+    // Whoever has no random bytes has no identities either, and opens no connection.
+    let key = getrandom::u32().unwrap_or_default().to_ne_bytes();
+    let mut frame = Vec::with_capacity(HEAD_BYTES_MAX + key.len() + payload.len());
+    frame.extend(head.as_slice());
+    if let Some(length) = frame.get_mut(1) {
+        *length |= MASKED;
+    }
+    frame.extend(key);
+    let masked = payload.iter().zip(key.iter().cycle());
+    frame.extend(masked.map(|(byte, key)| byte ^ key));
+    frame
+}
 
 /// Why a WebSocket is closed by this side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +146,18 @@ impl<'a> CloseReason<'a> {
         frame.extend(text);
         frame
     }
+
+    /// The frame in which a client says so.
+    pub(crate) fn masked_frame(&self) -> Vec<u8> {
+        let frame = self.frame();
+        let (head, payload) = frame.split_at_checked(2).unwrap_or_default();
+        let mut bytes = [0; HEAD_BYTES_MAX];
+        bytes
+            .iter_mut()
+            .zip(head)
+            .for_each(|(to, from)| *to = *from);
+        mask(Head { bytes, length: 2 }, payload)
+    }
 }
 
 #[cfg(test)]
@@ -144,6 +179,24 @@ mod tests {
         let reason = CloseReason::new(4001, "kicked").unwrap();
         assert_eq!(reason.frame(), b"\x88\x08\x0F\xA1kicked");
         assert_eq!(CloseReason::NORMAL.frame(), [0x88, 2, 0x03, 0xE8]);
+    }
+
+    #[test]
+    fn a_client_masks_what_it_sends() {
+        let unmasked = |frame: &[u8], head: usize| -> Vec<u8> {
+            let (key, payload) = frame[head..].split_at(4);
+            let masked = payload.iter().zip(key.iter().cycle());
+            masked.map(|(byte, key)| byte ^ key).collect()
+        };
+        let text = masked(Kind::Text, b"hello");
+        assert_eq!(text[..2], [0x81, 0x85]);
+        assert_eq!(unmasked(&text, 2), b"hello");
+        let long = masked(Kind::Binary, &[7; 300]);
+        assert_eq!(long[..4], [0x82, 0xFE, 1, 44]);
+        assert_eq!(unmasked(&long, 4), [7; 300]);
+        let close = CloseReason::new(4001, "kicked").unwrap().masked_frame();
+        assert_eq!(close[..2], [0x88, 0x88]);
+        assert_eq!(unmasked(&close, 2), b"\x0F\xA1kicked");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What one WebSocket has received, and how long it has been silent. Plain state: bytes go in, messages and replies come out.
 
 use super::Kind;
-use super::frame::{CloseReason, PING_FRAME};
+use super::frame::{CloseReason, MASKED_PING_FRAME, PING_FRAME};
 use crate::config::Limits;
 use std::io::{self, Read, Write};
 use std::pin::Pin;
@@ -19,9 +19,19 @@ const READ_BYTES: usize = 1 << 10;
 #[derive(Debug)]
 pub(crate) struct Session {
     context: WebSocketContext,
+    side: Side,
     /// Whether a message was longer than it may be.
     pub(crate) is_too_long: bool,
     silence: SilenceClock,
+}
+
+/// Which end of a WebSocket this is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// The one that was asked.
+    Server,
+    /// The one that has opened it.
+    Client,
 }
 
 /// What has been received.
@@ -37,7 +47,11 @@ pub(crate) enum Received {
 }
 
 impl Session {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(side: Side, limits: &Limits) -> Self {
+        let role = match side {
+            Side::Server => Role::Server,
+            Side::Client => Role::Client,
+        };
         let max = Some(limits.websocket_message_bytes_max);
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BYTES)
@@ -46,8 +60,9 @@ impl Session {
             .max_message_size(max)
             .max_frame_size(max);
         Self {
-            context: WebSocketContext::new(Role::Server, Some(config)),
+            context: WebSocketContext::new(role, Some(config)),
             is_too_long: false,
+            side,
             silence: SilenceClock::new(limits),
         }
     }
@@ -76,7 +91,11 @@ impl Session {
                     drop(self.context.flush(&mut wire));
                     let reason = frame.map(|frame| frame.reason.to_string());
                     let reason = reason.filter(|text| !text.is_empty());
-                    let reason = reason.unwrap_or_else(|| "client closed".to_owned());
+                    let usual = match self.side {
+                        Side::Server => "client closed",
+                        Side::Client => "server closed",
+                    };
+                    let reason = reason.unwrap_or_else(|| usual.to_owned());
                     return Some(Received::End {
                         reason: reason.into(),
                     });
@@ -89,7 +108,10 @@ impl Session {
                 Err(Error::Utf8(_)) => (CloseReason::NOT_TEXT, "a text is not UTF-8".to_owned()),
                 Err(error) => (CloseReason::PROTOCOL, error.to_string()),
             };
-            wire.replies.extend(close.frame());
+            wire.replies.extend(match self.side {
+                Side::Server => close.frame(),
+                Side::Client => close.masked_frame(),
+            });
             return Some(Received::End {
                 reason: format!("error: {reason}").into(),
             });
@@ -104,7 +126,11 @@ impl Session {
 
     /// Ready when the peer has been silent for too long.
     pub(crate) fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Silence> {
-        self.silence.poll(cx)
+        let side = self.side;
+        self.silence.poll(cx).map(|silence| match (silence, side) {
+            (Silence::Ask(_), Side::Client) => Silence::Ask(MASKED_PING_FRAME),
+            (silence, _) => silence,
+        })
     }
 }
 
@@ -222,12 +248,17 @@ mod tests {
     }
 
     async fn session() -> Session {
-        Session::new(&Limits {
+        session_of(Side::Server)
+    }
+
+    fn session_of(side: Side) -> Session {
+        let limits = Limits {
             websocket_message_bytes_max: 1000,
             websocket_ping_interval: Duration::from_millis(20),
             websocket_pong_time_max: Duration::from_millis(20),
             ..Limits::default()
-        })
+        };
+        Session::new(side, &limits)
     }
 
     /// Everything that comes of `bytes`, given in pieces of `step`.
@@ -294,6 +325,24 @@ mod tests {
             assert_eq!((*first, *length), (0x88, 2));
             assert_eq!(u16::from_be_bytes([*high, *low]), code);
         }
+    }
+
+    #[tokio::test]
+    async fn a_client_takes_what_is_not_masked_and_masks_its_answers() {
+        let mut session = session_of(Side::Client);
+        let (mut input, mut replies) = (&b"\x81\x02hi\x89\x01?\x88\x00"[..], Vec::new());
+        assert_eq!(session.next(&mut input, &mut replies), Some(text("hi")));
+        let closed = session.next(&mut input, &mut replies);
+        assert_eq!(closed, Some(end("server closed")));
+        assert_eq!(
+            (replies[..2].to_vec(), replies.len()),
+            (vec![0x8A, 0x81], 7 + 6)
+        );
+        let ping = std::future::poll_fn(|cx| session.poll_silence(cx)).await;
+        assert_eq!(ping, Silence::Ask(MASKED_PING_FRAME));
+        let mut session = session_of(Side::Client);
+        let masked = session.next(&mut &frame(0x81, b"x")[..], &mut replies);
+        assert!(matches!(masked, Some(Received::End { .. })), "{masked:?}");
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use super::RequestError;
 use super::target::Target;
 use crate::net::connect::{ConnectError, dial};
 use crate::net::tls;
+use crate::net::transport::Transport;
 use crate::tenant::Tenant;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -18,7 +19,6 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsConnector;
 
@@ -89,8 +89,22 @@ impl Client {
             return Ok((connection, true));
         }
         let permit = self.permit(tenant)?;
+        let transport = self.transport(tenant, target).await?;
+        let connection = Connection {
+            sender: open(tenant, target, transport).await?,
+            _permit: permit,
+        };
+        Ok((connection, false))
+    }
+
+    /// Opens what bytes to a server and back travel on, secured where the target wants that.
+    pub(super) async fn transport(
+        &self,
+        tenant: &Arc<Tenant>,
+        target: &Target,
+    ) -> Result<Transport, RequestError> {
         let time = tenant.settings.limits.connect_time_max;
-        let host = target.host.trim_start_matches('[').trim_end_matches(']');
+        let host = target.bare_host();
         let stream = match tokio::time::timeout(time, dial(tenant, host, target.port, time)).await {
             Ok(dialled) => dialled,
             Err(_) => Err(ConnectError::TimedOut),
@@ -99,23 +113,15 @@ impl Client {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(tenant = %tenant.id, %error, "no delay cannot be switched off");
         }
-        let sender = if target.is_secure {
-            let refused = |error: &dyn std::fmt::Display| RequestError::secure(target, error);
-            let name = ServerName::try_from(host.to_owned()).map_err(|error| refused(&error))?;
-            let connector = TlsConnector::from(self.config(tenant, target).await?);
-            let secure = connector
-                .connect(name, stream)
-                .await
-                .map_err(|error| refused(&error))?;
-            open(tenant, target, secure).await?
-        } else {
-            open(tenant, target, stream).await?
-        };
-        let connection = Connection {
-            sender,
-            _permit: permit,
-        };
-        Ok((connection, false))
+        if !target.is_secure {
+            return Ok(Transport::Plain(stream));
+        }
+        let refused = |error: &dyn std::fmt::Display| RequestError::secure(target, error);
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| refused(&error))?;
+        let connector = TlsConnector::from(self.config(tenant, target).await?);
+        let secure = connector.connect(name, stream).await;
+        let secure = secure.map_err(|error| refused(&error))?;
+        Ok(Transport::Tls(Box::new(secure.into())))
     }
 
     /// A permit for a new connection; one that waits is closed for it.
@@ -211,10 +217,7 @@ fn origin(target: &Target) -> Origin {
 }
 
 /// Begins HTTP/1.1; the connection lives as long as its sender.
-async fn open<S>(tenant: &Tenant, target: &Target, stream: S) -> Result<Sender, RequestError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+async fn open(tenant: &Tenant, target: &Target, stream: Transport) -> Result<Sender, RequestError> {
     let limits = &tenant.settings.limits;
     let handshake = http1::Builder::new()
         .max_headers(HEADERS_MAX)

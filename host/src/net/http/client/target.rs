@@ -12,6 +12,8 @@ const NO_SCHEME: &str = "must start with http:// or https://";
 #[derive(Debug, Clone)]
 pub(super) struct Target {
     pub(super) is_secure: bool,
+    /// Whether its scheme is one of WebSockets.
+    pub(super) is_websocket: bool,
     /// A name or an address, IPv6 in brackets.
     pub(super) host: String,
     pub(super) port: u16,
@@ -76,11 +78,36 @@ impl Target {
         };
         Ok(Self {
             is_secure,
+            is_websocket: false,
             port,
             authority: HeaderValue::from_str(&named).map_err(|_| refused("it is malformed"))?,
             origin_form: path.parse().map_err(|_| refused("it is malformed"))?,
             host,
         })
+    }
+
+    /// Reads a URL that may also be that of a WebSocket (RFC 6455 3).
+    pub(super) fn parse_opening(url: &str) -> Result<Self, RequestError> {
+        let split = url.trim().split_once("://");
+        let scheme = match split
+            .map(|(scheme, _)| scheme.to_ascii_lowercase())
+            .as_deref()
+        {
+            Some("ws") => "http",
+            Some("wss") => "https",
+            _ => return Self::parse(url),
+        };
+        let rest = split.map_or("", |(_, rest)| rest);
+        let target = Self::parse(&format!("{scheme}://{rest}"))?;
+        Ok(Self {
+            is_websocket: true,
+            ..target
+        })
+    }
+
+    /// The host without the brackets of an address.
+    pub(super) fn bare_host(&self) -> &str {
+        self.host.trim_start_matches('[').trim_end_matches(']')
     }
 
     /// Where a reference leads from here (RFC 3986 5.2).
@@ -196,6 +223,17 @@ mod tests {
         ] {
             assert_eq!(shown(url), expected);
         }
+    }
+
+    #[test]
+    fn websockets_have_schemes_of_their_own() {
+        let target = Target::parse_opening("WSS://[::1]/a?b").unwrap();
+        assert!(target.is_websocket && target.is_secure);
+        assert_eq!((target.bare_host(), target.port), ("::1", 443));
+        let target = Target::parse_opening("ws://h").unwrap();
+        assert_eq!((target.url().as_str(), target.port), ("http://h/", 80));
+        assert!(!Target::parse_opening("http://h").unwrap().is_websocket);
+        assert!(Target::parse("ws://h").is_err());
     }
 
     #[test]
