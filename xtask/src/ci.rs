@@ -13,7 +13,11 @@ use crate::runtime;
 use crate::tidy;
 
 /// Rust guests among the examples, whose components the tests run.
-const GUESTS: [&str; 2] = ["examples/rust-echo", "examples/checksum"];
+const GUESTS: [&str; 3] = [
+    "examples/rust-echo",
+    "examples/checksum",
+    "examples/rust-feed",
+];
 
 /// Everything that must hold before a change is merged.
 pub(crate) fn ci() -> anyhow::Result<()> {
