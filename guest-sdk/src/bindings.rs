@@ -27,7 +27,7 @@ pub mod data {
 
 pub mod finished {
     wit_bindgen::generate!({
-        path: ["../wit/log", "../wit/net", "world"],
+        path: ["../wit/log", "../wit/net", "../wit/http", "world"],
         world: "aro:guest/finished",
         generate_all,
         pub_export_macro: true,

@@ -360,7 +360,7 @@ async fn the_admin_page_shows_what_happens_as_it_happens() {
     let mut browser = Browser::start().await;
     let url = format!("http://{}/", both.admin);
     let wide = browser.open(&url, 1280, 900).await;
-    let door = "!document.querySelector('#door').hidden";
+    let door = "document.querySelector('#door')?.hidden === false";
     browser.until(&wide, door).await;
     browser.type_into(&wide, "#token", "something else").await;
     let open = "document.querySelector('#door button').click()";

@@ -109,7 +109,9 @@ fn header(source: &str, tokens: &[Token], set: &FeatureSet) -> String {
             .unwrap_or("")
             .to_owned();
     }
-    let mut text = format!("({}", set.name);
+    // `(*` would begin a comment.
+    let open = if set.name.starts_with('*') { "( " } else { "(" };
+    let mut text = format!("{open}{}", set.name);
     if !set.activity.is_empty() {
         text.push_str(": ");
         text.push_str(&set.activity);

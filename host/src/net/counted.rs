@@ -9,16 +9,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The stream, and whose it is.
+/// The stream, and whose it is: nobody's alone on a listener that several tenants are reached through.
 #[derive(Debug)]
 pub(crate) struct Counted {
     stream: Transport,
-    tenant: Arc<Tenant>,
+    tenant: Option<Arc<Tenant>>,
 }
 
 impl Counted {
     pub(crate) fn new(stream: Transport, tenant: &Arc<Tenant>) -> Self {
-        let tenant = Arc::clone(tenant);
+        let tenant = Some(Arc::clone(tenant));
+        Self { stream, tenant }
+    }
+
+    /// A connection that is no tenant's yet.
+    pub(crate) fn shared(stream: Transport) -> Self {
+        let tenant = None;
         Self { stream, tenant }
     }
 
@@ -27,13 +33,14 @@ impl Counted {
         self.stream
     }
 
-    fn lane(&self) -> &Lane {
-        self.tenant.counters.traffic.of(Protocol::Http)
+    fn lane(&self) -> Option<&Lane> {
+        let tenant = self.tenant.as_ref()?;
+        Some(tenant.counters.traffic.of(Protocol::Http))
     }
 
     fn sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
-        if let Poll::Ready(Ok(bytes)) = written {
-            self.lane().sent.add(bytes as u64);
+        if let (Poll::Ready(Ok(bytes)), Some(lane)) = (&written, self.lane()) {
+            lane.sent.add(*bytes as u64);
         }
         written
     }
@@ -49,8 +56,8 @@ impl AsyncRead for Counted {
         let before = buffer.filled().len();
         let read = Pin::new(&mut own.stream).poll_read(cx, buffer);
         let received = buffer.filled().len() - before;
-        if received > 0 {
-            own.lane().received.add(received as u64);
+        if let Some(lane) = own.lane().filter(|_| received > 0) {
+            lane.received.add(received as u64);
         }
         read
     }

@@ -370,7 +370,7 @@ async fn handled(neighbourhood: &Neighbourhood, name: &str, part: Part, wanted: 
     assert!(memory < MEMORY_BYTES_MAX, "{name}: {memory} bytes");
 }
 
-const LISTEN: &str = r#"(import "aro:net/listeners@0.1.0" "listen" (func $listen (param i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#;
+const LISTEN: &str = r#"(import "aro:net/listeners@0.1.0" "listen" (func $listen (param i32 i32 i32 i32 i32 i32 i32 i32 i32 i32)))"#;
 const WRITE: &str = r#"(import "aro:log/console@0.1.0" "write" (func $write (param i32 i32 i32)))"#;
 const LISTENERS: &str = "aro:net/listeners@0.1.0";
 
@@ -386,7 +386,7 @@ fn send(pointer: &str, length: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn floods_of_calls_end_the_event() {
     let neighbourhood = Neighbourhood::new().await;
-    let listen = "(call $listen (i32.const 0) (i32.const 1024) (i32.const 6) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 64))";
+    let listen = "(call $listen (i32.const 0) (i32.const 1024) (i32.const 6) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 0) (i32.const 64))";
     for (name, part, wanted) in [
         (
             "a flood of lines",

@@ -156,7 +156,7 @@ fn what_cannot_be_compiled_yet_is_an_error() {
     let directory = program(
         "(Application-Start: Sorting) {
     Create the <numbers> with [3, 1, 2].
-    Start the <file-monitor> with {}.
+    Request the <answer>.
     Return an <OK: status> with <numbers>.
 }
 ",
@@ -166,7 +166,7 @@ fn what_cannot_be_compiled_yet_is_an_error() {
     for part in [
         "error[E0040]: ",
         " --> main.aro:3:5\n",
-        "3 |     Start the <file-monitor> with {}.\n",
+        "3 |     Request the <answer>.\n",
         "  = help: ",
     ] {
         assert!(answer.error.contains(part), "{part:?}: {}", answer.error);

@@ -93,7 +93,7 @@ impl Cache {
             fs::remove_file(&begun).ok();
             return Err(error);
         }
-        self.bound(code.len() as u64)
+        self.bound((code.len() + DIGEST_BYTES) as u64)
     }
 
     /// Opens a file that no other process and no other thread writes to.

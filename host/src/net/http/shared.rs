@@ -3,6 +3,7 @@
 use super::{Answer, Peer, Server, answer, begin, builder, refusal};
 use crate::console::Stream;
 use crate::life::{Claim, Life};
+use crate::net::counted::Counted;
 use crate::net::listener::succession;
 use crate::net::shared::{Guest, shown_for, without_port};
 use crate::net::transport::Transport;
@@ -133,7 +134,9 @@ async fn converse(visit: &Arc<Visit>, stream: Transport, is_http2: bool, remote:
         async move { Ok::<Answer, Infallible>(visit.answer(request).await) }
     });
     let builder = builder(&door.limits, is_http2);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
+    // What becomes a WebSocket is the same stream as that of a tenant's own server.
+    let stream = TokioIo::new(Counted::shared(stream));
+    let connection = builder.serve_connection_with_upgrades(stream, service);
     let mut connection = std::pin::pin!(connection);
     let mut is_ending = false;
     let ended = loop {
