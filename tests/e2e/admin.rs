@@ -1,11 +1,10 @@
 //! The admin interface, as its commands and as HTTP: versions are put in place and taken back, new abilities need consent, nobody without the token is told anything.
 
-use harness::{Peer, binary, caches, compile, sources, within};
+use harness::{Peer, binary, caches, compile, http, sources, within};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::Stdio;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 const TOKEN: &str = "a token that nobody guesses";
@@ -79,21 +78,11 @@ async fn serve(directory: &Path) -> (Child, SocketAddr, SocketAddr) {
 }
 
 /// Status and body of an answer.
-async fn get(address: SocketAddr, path: &str, token: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nhost: admin\r\nauthorization: Bearer {token}\r\nconnection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    within("an answer", stream.read_to_string(&mut answer))
-        .await
-        .unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (
-        head.lines().next().unwrap()[9..12].to_owned(),
-        body.to_owned(),
-    )
+async fn get(address: SocketAddr, path: &str, token: &str) -> (u16, String) {
+    let headers = format!("Host: admin\r\nAuthorization: Bearer {token}\r\n");
+    let answer = http::ask(address, &format!("GET {path}"), &headers, "").await;
+    let (status, _, body) = http::parts(&answer);
+    (status, body.to_owned())
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -184,7 +173,7 @@ async fn what_runs_is_told_to_those_who_have_the_token() {
         assert!(told.contains(said), "{told}");
     }
     let (status, metrics) = get(admin, "/metrics", TOKEN).await;
-    assert_eq!(status, "200");
+    assert_eq!(status, 200);
     for line in [
         "aro_host_events_total{tenant=\"default\",feature_set=\"answer\",outcome=\"done\"} 1\n",
         "aro_host_connections{tenant=\"default\",protocol=\"tcp\"} 1\n",
@@ -193,7 +182,7 @@ async fn what_runs_is_told_to_those_who_have_the_token() {
         assert!(metrics.contains(line), "{line} is not in\n{metrics}");
     }
     let (status, tenants) = get(admin, "/tenants", TOKEN).await;
-    assert_eq!(status, "200");
+    assert_eq!(status, 200);
     assert!(tenants.contains(r#""running":true"#), "{tenants}");
     for path in [
         "/tenants",
@@ -204,11 +193,11 @@ async fn what_runs_is_told_to_those_who_have_the_token() {
         for token in ["", "a token that nobody guesseS", "a token"] {
             let refused = get(admin, path, token).await;
             let error = "{\"error\":\"a token is needed\"}\n".to_owned();
-            assert_eq!(refused, ("401".to_owned(), error));
+            assert_eq!(refused, (401.to_owned(), error));
         }
     }
-    assert_eq!(get(admin, "/healthz", "").await.0, "200");
-    assert_eq!(get(admin, "/readyz", "").await.0, "200");
+    assert_eq!(get(admin, "/healthz", "").await.0, 200);
+    assert_eq!(get(admin, "/readyz", "").await.0, 200);
 }
 
 #[tokio::test]

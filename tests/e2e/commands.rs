@@ -1,8 +1,7 @@
 //! `aro-host` as users run it: the examples as their READMEs say, exit codes, what goes to which stream.
 
-use harness::{Peer, Serving, aro_host, within};
+use harness::{Peer, Serving, aro_host, http, within};
 use std::path::Path;
-use tokio::io::AsyncReadExt;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn chat_says_goodbye_when_it_is_terminated() {
@@ -227,17 +226,7 @@ async fn a_program_lives_as_long_as_its_http_server() {
         // A program without sources would be over by then.
         tokio::time::sleep(std::time::Duration::from_secs(4)).await;
         assert!(server.is_running(), "it is kept alive");
-        let mut stream = tokio::net::TcpStream::connect(server.address)
-            .await
-            .unwrap();
-        let request = b"POST /end HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
-        tokio::io::AsyncWriteExt::write_all(&mut stream, request)
-            .await
-            .unwrap();
-        let mut answer = String::new();
-        within("the answer", stream.read_to_string(&mut answer))
-            .await
-            .unwrap();
+        let answer = http::ask(server.address, "POST /end", "", "").await;
         assert!(answer.ends_with("{\"ended\":true}"), "{answer}");
         let (status, rest, _) = server.end().await;
         assert_eq!(status.code(), Some(0), "{rest:?}");

@@ -2,11 +2,11 @@
 
 use crate::artifact::nested;
 use aro_host::{Outbound, Outcome};
-use harness::{Server, compile, directory, repository, within};
+use harness::{Server, compile, directory, http, repository, within};
 use std::net::Ipv4Addr;
 use std::process::Command;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpListener;
 
 const EXAMPLE: &str = "examples/rust-echo";
 const COMPONENT: &str = "components/rust-echo.wasm";
@@ -134,18 +134,7 @@ async fn rust_and_aro_answer_the_operations_of_one_contract() {
     })
     .await;
     let address = server.http_address();
-    let ask = async |line: &str, body: &str| -> String {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let length = body.len();
-        let request = format!(
-            "{line} HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}"
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        let read = stream.read_to_string(&mut answer);
-        within("an answer", read).await.unwrap();
-        answer
-    };
+    let ask = async |line: &str, body: &str| http::ask(address, line, "", body).await;
     let usage = ask("GET /", "").await;
     assert!(
         usage.ends_with("{\"usage\":\"POST bytes to \\/checksum\"}"),

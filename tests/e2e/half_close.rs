@@ -1,8 +1,8 @@
 //! Connections of which one side has finished sending: what programs are told, what they may do, how such connections end.
 
 use aro_host::{Outbound, Outcome};
-use harness::{Peer, Random, Server, directory, sources, within};
-use std::net::{Ipv4Addr, SocketAddr};
+use harness::{Peer, Random, Server, directory, listener, sources, within};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -203,12 +203,6 @@ async fn proxy(port: u16) -> Server {
         settings.grants.outbound = Outbound::All;
     })
     .await
-}
-
-async fn listener() -> (TcpListener, u16) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    (listener, port)
 }
 
 /// Bytes that go through the proxy each way.

@@ -1,7 +1,7 @@
 //! HTTP as clients speak it, over raw sockets: routing, bodies, responses, limits.
 
 use aro_host::Settings;
-use harness::{Server, directory, within};
+use harness::{Server, directory, http, within};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,14 +26,7 @@ async fn notes(change: impl FnOnce(&mut Settings)) -> Service {
 impl Service {
     /// What comes back until the host closes the connection.
     async fn raw(&self, request: &[u8]) -> String {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        stream.write_all(request).await.unwrap();
-        let mut answer = Vec::new();
-        if let Err(error) = within("an answer", stream.read_to_end(&mut answer)).await {
-            // A host that refuses may close before it has read everything.
-            assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
-        }
-        String::from_utf8(answer).unwrap()
+        http::raw(self.address, request).await
     }
 
     /// Status line and body of one request.

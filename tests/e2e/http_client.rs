@@ -1,14 +1,14 @@
 //! Requests of programs, against small servers of the test: forms, bodies, reuse, redirects, limits, grants, certificates.
 
 use aro_host::{Captured, ConsoleSink, Host, Outbound, Outcome, Settings, Stream, TenantId};
-use harness::{compile, sources, within};
+use harness::{compile, listener, sources, within};
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 /// A server that answers each request with a text, and remembers what it was asked.
 struct Site {
@@ -78,12 +78,6 @@ async fn read_request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<String> {
             return None;
         }
     }
-}
-
-async fn listener() -> (TcpListener, u16) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    (listener, port)
 }
 
 fn ok(body: &str) -> String {

@@ -1,7 +1,7 @@
 //! HTTP as RFC 9110 and 9112 have it, over raw sockets: framing, smuggling, slow peers, many peers.
 
 use aro_host::Settings;
-use harness::{Server, directory, within};
+use harness::{Server, directory, http::raw, within};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,18 +15,6 @@ async fn notes(change: impl FnOnce(&mut Settings)) -> (Server, SocketAddr) {
     .await;
     let address = server.http_address();
     (server, address)
-}
-
-/// Sends bytes as they are, answers everything that comes back.
-async fn raw(address: SocketAddr, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(bytes).await.unwrap();
-    let mut answer = Vec::new();
-    // A host that refuses may close before it has read everything.
-    within("an answer", stream.read_to_end(&mut answer))
-        .await
-        .ok();
-    String::from_utf8_lossy(&answer).into_owned()
 }
 
 fn statuses(answer: &str) -> Vec<&str> {

@@ -2,9 +2,7 @@
 
 use aro_host::{ContractChecks, Settings};
 use aro_to_wasm::source::SourceFile;
-use harness::{Server, sources, within};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use harness::{Server, http, sources};
 
 const CONTRACT: &str = r"
 openapi: 3.0.3
@@ -85,20 +83,10 @@ async fn orders(contract: ContractChecks) -> Server {
 }
 
 /// Status, head and body of the answer.
-async fn ask(server: &Server, line: &str, headers: &str, body: &str) -> (String, String, String) {
-    let mut stream = TcpStream::connect(server.http_address()).await.unwrap();
-    let length = body.len();
-    let request = format!(
-        "{line} HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    within("an answer", stream.read_to_string(&mut answer))
-        .await
-        .unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let status = head.split(' ').nth(1).unwrap();
-    (status.to_owned(), head.to_owned(), body.to_owned())
+async fn ask(server: &Server, line: &str, headers: &str, body: &str) -> (u16, String, String) {
+    let answer = http::ask(server.http_address(), line, headers, body).await;
+    let (status, head, body) = http::parts(&answer);
+    (status, head.to_owned(), body.to_owned())
 }
 
 const JSON: &str = "Content-Type: application/json\r\nX-Key: k\r\n";
@@ -110,26 +98,26 @@ async fn requests_that_are_not_as_demanded_are_refused() {
         format!(r#"{{"error":"Bad Request","message":"{message}","path":"{path}"}}"#)
     };
     let cases = [
-        ("GET /orders", "", "", "400", bad("Required query parameter 'limit' is missing", "")),
-        ("GET /orders?limit=0", "", "", "400", bad("query parameter 'limit': 0 is less than the minimum of 1", "")),
-        ("GET /orders?limit=x", "", "", "400", bad("query parameter 'limit': \\\"x\\\" is not of type \\\"integer\\\"", "")),
-        ("GET /orders?limit=5", "X-Client: A1\r\n", "", "400", bad("header parameter 'X-Client': \\\"A1\\\" does not match \\\"^[a-z]+$\\\"", "")),
-        ("GET /orders?limit=5", "X-Client: a\r\n", "", "200", r#"{"limit":"5"}"#.to_owned()),
-        ("POST /orders", "Content-Type: application/json\r\n", "{}", "401", r#"{"error":"Unauthorized","message":"Authentication required"}"#.to_owned()),
-        ("POST /orders", "Authorization: Basic x\r\n", "{}", "401", r#"{"error":"Unauthorized","message":"Authentication required"}"#.to_owned()),
-        ("POST /orders", "X-Key: k\r\n", "", "400", bad("Request body is required", "")),
-        ("POST /orders", "X-Key: k\r\nContent-Type: image/png\r\n", "x", "415", r#"{"error":"Unsupported Media Type","message":"Content-Type 'image/png' is not supported. Supported types: application/json, text/*"}"#.to_owned()),
-        ("POST /orders", JSON, "{}", "400", bad("\\\"items\\\" is a required property", "")),
+        ("GET /orders", "", "", 400, bad("Required query parameter 'limit' is missing", "")),
+        ("GET /orders?limit=0", "", "", 400, bad("query parameter 'limit': 0 is less than the minimum of 1", "")),
+        ("GET /orders?limit=x", "", "", 400, bad("query parameter 'limit': \\\"x\\\" is not of type \\\"integer\\\"", "")),
+        ("GET /orders?limit=5", "X-Client: A1\r\n", "", 400, bad("header parameter 'X-Client': \\\"A1\\\" does not match \\\"^[a-z]+$\\\"", "")),
+        ("GET /orders?limit=5", "X-Client: a\r\n", "", 200, r#"{"limit":"5"}"#.to_owned()),
+        ("POST /orders", "Content-Type: application/json\r\n", "{}", 401, r#"{"error":"Unauthorized","message":"Authentication required"}"#.to_owned()),
+        ("POST /orders", "Authorization: Basic x\r\n", "{}", 401, r#"{"error":"Unauthorized","message":"Authentication required"}"#.to_owned()),
+        ("POST /orders", "X-Key: k\r\n", "", 400, bad("Request body is required", "")),
+        ("POST /orders", "X-Key: k\r\nContent-Type: image/png\r\n", "x", 415, r#"{"error":"Unsupported Media Type","message":"Content-Type 'image/png' is not supported. Supported types: application/json, text/*"}"#.to_owned()),
+        ("POST /orders", JSON, "{}", 400, bad("\\\"items\\\" is a required property", "")),
         (
             "POST /orders",
             JSON,
             r#"{"items":[{"count":1},{"count":0}]}"#,
-            "400",
+            400,
             bad("0 is less than or equal to the minimum of 0 at /items/1/count", "/items/1/count"),
         ),
-        ("POST /orders", JSON, r#"{"items":[],"note":5}"#, "400", String::new()),
-        ("POST /orders", "Authorization: Bearer t\r\nContent-Type: application/json\r\n", r#"{"items":[{"count":1}],"note":"good"}"#, "201", r#"{"id":"o1"}"#.to_owned()),
-        ("POST /orders", JSON, r#"{"items":[],"note":null}"#, "201", r#"{"number":5}"#.to_owned()),
+        ("POST /orders", JSON, r#"{"items":[],"note":5}"#, 400, String::new()),
+        ("POST /orders", "Authorization: Bearer t\r\nContent-Type: application/json\r\n", r#"{"items":[{"count":1}],"note":"good"}"#, 201, r#"{"id":"o1"}"#.to_owned()),
+        ("POST /orders", JSON, r#"{"items":[],"note":null}"#, 201, r#"{"number":5}"#.to_owned()),
     ];
     for (line, headers, body, status, expected) in cases {
         let (found, _, answer) = ask(&server, line, headers, body).await;
@@ -146,10 +134,10 @@ async fn responses_that_are_not_as_promised_are_marked() {
     let server = orders(ContractChecks::Responses).await;
     let good = r#"{"note":"good"}"#;
     let (status, head, _) = ask(&server, "POST /orders", JSON, good).await;
-    assert_eq!(status, "201");
+    assert_eq!(status, 201);
     assert!(!head.contains("violation"), "{head}");
     let (status, head, body) = ask(&server, "POST /orders", JSON, r#"{"note":"x"}"#).await;
-    assert_eq!((status.as_str(), body.as_str()), ("201", r#"{"number":5}"#));
+    assert_eq!((status, body.as_str()), (201, r#"{"number":5}"#));
     assert!(head.contains("x-contract-violation: true"), "{head}");
     server
         .output("[CONTRACT VIOLATION] Response for operation 'placeOrder' (status 201) does not match schema: \"id\" is a required property\n")
@@ -160,9 +148,9 @@ async fn responses_that_are_not_as_promised_are_marked() {
 async fn nothing_is_looked_at_by_default() {
     let server = orders(ContractChecks::None).await;
     let (status, head, _) = ask(&server, "POST /orders", "", r#"{"note":"x"}"#).await;
-    assert_eq!(status, "201");
+    assert_eq!(status, 201);
     assert!(!head.contains("violation"), "{head}");
-    assert_eq!(ask(&server, "GET /orders", "", "").await.0, "500");
+    assert_eq!(ask(&server, "GET /orders", "", "").await.0, 500);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -208,13 +196,8 @@ paths:
             settings.contract = contract_checks;
         })
         .await;
-        let mut stream = TcpStream::connect(server.http_address()).await.unwrap();
-        let request = b"GET /list?filter=&all=&x HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n";
-        stream.write_all(request).await.unwrap();
-        let mut answer = String::new();
-        within("an answer", stream.read_to_string(&mut answer))
-            .await
-            .unwrap();
+        let target = "GET /list?filter=&all=&x";
+        let answer = http::ask(server.http_address(), target, "", "").await;
         assert!(answer.ends_with(expected), "{answer}");
         let is_strict = contract_checks == ContractChecks::Strict;
         assert_eq!(

@@ -1,9 +1,7 @@
 //! The HTTP examples, asked as their readers would.
 
 use aro_host::{ContractChecks, Settings};
-use harness::{Server, directory, within};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use harness::{Server, directory, http};
 
 async fn example(path: &str) -> Server {
     Server::start_with(directory(path), |settings: &mut Settings| {
@@ -15,17 +13,9 @@ async fn example(path: &str) -> Server {
 
 /// Status line and headers, and the body.
 async fn ask(server: &Server, line: &str, body: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(server.http_address()).await.unwrap();
-    let length = body.len();
-    let request = format!(
-        "{line} HTTP/1.1\r\nHost: t\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    within("an answer", stream.read_to_string(&mut answer))
-        .await
-        .unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    let json = "Content-Type: application/json\r\n";
+    let answer = http::ask(server.http_address(), line, json, body).await;
+    let (_, head, body) = http::parts(&answer);
     (head.to_owned(), body.to_owned())
 }
 

@@ -1,7 +1,7 @@
 //! Programs as clients of streams: events of servers become events of the program, WebSockets connections of it; both across breaks, versions, refusals, and secured.
 
 use aro_host::{Host, Outbound, Outcome, Settings, TenantId, TlsIdentity};
-use harness::{Server, compile, sources, within};
+use harness::{Server, compile, listener, sources, within};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -18,12 +18,6 @@ fn program(start: &str, handlers: &str) -> String {
     format!(
         "(Application-Start: Test) {{\n{start}\nReturn an <OK: status> for the <startup>.\n}}\n{handlers}"
     )
-}
-
-async fn listener() -> (TcpListener, u16) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    (listener, port)
 }
 
 /// Takes the next connection and the head of its request, in small letters.

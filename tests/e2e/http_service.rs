@@ -2,7 +2,7 @@
 
 use aro_host::{Settings, TlsIdentity};
 use aro_to_wasm::source::SourceFile;
-use harness::{Server, sources, within};
+use harness::{Server, http, sources, within};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -83,18 +83,7 @@ async fn service(change: impl FnOnce(&mut Settings)) -> (Server, SocketAddr) {
 
 /// What comes back for a request without a body, until the host closes the connection.
 async fn ask(address: SocketAddr, line: &str, headers: &str) -> String {
-    ask_with(address, line, headers, "").await
-}
-
-async fn ask_with(address: SocketAddr, line: &str, headers: &str, body: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("{line} HTTP/1.1\r\nHost: t\r\nConnection: close\r\n{headers}\r\n{body}");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    within("an answer", stream.read_to_string(&mut answer))
-        .await
-        .unwrap();
-    answer
+    http::ask(address, line, headers, "").await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -141,7 +130,7 @@ async fn programs_give_headers_and_redirects() {
         !answer.to_lowercase().contains("access-control"),
         "{answer}"
     );
-    let answer = ask(address, "POST /said", "Content-Length: 0\r\n").await;
+    let answer = ask(address, "POST /said", "").await;
     assert!(answer.starts_with("HTTP/1.1 302 Found\r\n"), "{answer}");
     assert!(answer.contains("location: /said\r\n"), "{answer}");
     let answer = ask(address, "GET /table", "").await;
@@ -356,11 +345,11 @@ webhooks:
         "Content-Type: application/json\r\nContent-Length: {}\r\n",
         body.len()
     );
-    let answer = ask_with(address, "POST /paymentReceived", &headers, body).await;
+    let answer = http::ask(address, "POST /paymentReceived", &headers, body).await;
     assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
     assert!(answer.ends_with("{\"taken\":12}"), "{answer}");
     server.output("paid 12").await;
-    let answer = ask_with(address, "POST /parcel", "Content-Length: 0\r\n", "").await;
+    let answer = ask(address, "POST /parcel", "").await;
     assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
     let answer = ask(address, "GET /paymentReceived", "").await;
     assert!(answer.starts_with("HTTP/1.1 405 "), "{answer}");

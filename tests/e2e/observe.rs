@@ -1,12 +1,11 @@
 //! What the host tells of its tenants: metrics, logs for programs, the admin page in a real browser.
 
-use harness::{Browser, Peer, Serving, WebSocket, aro_host, binary, repository, within};
+use harness::{Browser, Peer, Serving, WebSocket, aro_host, binary, http, repository, within};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::mpsc;
 
@@ -154,15 +153,9 @@ impl Both {
 }
 
 async fn get(address: SocketAddr, path: &str) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nhost: admin\r\nauthorization: Bearer {TOKEN}\r\nconnection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    let read = stream.read_to_string(&mut answer);
-    within("an answer", read).await.unwrap();
-    answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    let headers = format!("Host: admin\r\nAuthorization: Bearer {TOKEN}\r\n");
+    let answer = http::ask(address, &format!("GET {path}"), &headers, "").await;
+    http::parts(&answer).2.to_owned()
 }
 
 /// The value of a metric.

@@ -3,27 +3,15 @@
 use aro_host::{
     Captured, ConsoleSink, Host, Outbound, Outcome, Program, Settings, Stream, TenantId,
 };
-use harness::{Server, compile, sources, within};
+use harness::{Server, accept, compile, listener, sources, within};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// The other end: what the programs connect to.
-async fn backend() -> (TcpListener, u16) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    (listener, port)
-}
-
-async fn accept(listener: &TcpListener) -> TcpStream {
-    let accepted = within("the program connects", listener.accept()).await;
-    accepted.unwrap().0
-}
-
 /// A port that nobody listens on.
 async fn dead_port() -> u16 {
-    backend().await.1
+    listener().await.1
 }
 
 async fn expect(stream: &mut TcpStream, text: &str) {
@@ -94,7 +82,7 @@ const LINK: &str = r#"
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_seeds_form_sends_receives_and_closes() {
-    let (listener, port) = backend().await;
+    let (listener, port) = listener().await;
     let text = LINK.replace("{port}", &port.to_string());
     let (program, console) = load(&text, all).unwrap();
     let running = tokio::spawn(program.run(std::future::pending()));
@@ -125,7 +113,7 @@ async fn the_seeds_form_sends_receives_and_closes() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_older_form_binds_the_identity_and_fails_the_statement() {
-    let (listener, port) = backend().await;
+    let (listener, port) = listener().await;
     let text = r#"(Application-Start: Link) {
         Create the <target> with "localhost".
         Connect the <link> to the <target> with { port: {port} }.
@@ -197,7 +185,7 @@ async fn a_failed_connect_is_empty_everywhere_and_an_event() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_lost_connection_is_opened_again() {
     // The pattern of the guides, with a shorter wait.
-    let (listener, port) = backend().await;
+    let (listener, port) = listener().await;
     let text = format!(
         r#"(Application-Start: Resilient Client) {{
         Connect to <host: "127.0.0.1"> on port {port} as <server>.
@@ -370,7 +358,7 @@ async fn a_program_talks_to_itself() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn outbound_connections_have_a_limit() {
-    let (listener, port) = backend().await;
+    let (listener, port) = listener().await;
     let text = format!(
         r#"(Application-Start: Many) {{
         Connect to <host: "127.0.0.1"> on port {port} as <one>.

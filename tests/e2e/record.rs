@@ -110,6 +110,24 @@ const SHELF: &str = r#"(Application-Start: Shelf) {
     Return an <OK: status> for the <answer>.
 }"#;
 
+/// Records the shelf while it is asked for tea; answers the file of that event.
+async fn question(kept: &Path) -> PathBuf {
+    let server = recorded(SHELF, kept).await;
+    let mut peer = server.connect().await;
+    peer.send("cup of tea\n").await;
+    assert_eq!(peer.line().await, "nothing");
+    server.stop().await;
+    file_of("ask", kept)
+}
+
+/// The recording of a feature set whose name begins so.
+fn file_of(name: &str, kept: &Path) -> PathBuf {
+    let mut files = events(kept).into_iter();
+    files
+        .find(|file| file.to_string_lossy().contains(name))
+        .unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_repository_answered_is_what_it_answers_again() {
     let kept = tempfile::tempdir().unwrap();
@@ -164,23 +182,14 @@ async fn what_a_repository_answered_is_what_it_answers_again() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn another_program_is_refused_and_other_steps_are_named() {
     let kept = tempfile::tempdir().unwrap();
-    let server = recorded(SHELF, kept.path()).await;
-    let mut peer = server.connect().await;
-    peer.send("cup of tea\n").await;
-    assert_eq!(peer.line().await, "nothing");
-    server.stop().await;
-    let files = events(kept.path());
-    let file = files
-        .iter()
-        .find(|file| file.to_string_lossy().contains("ask"))
-        .unwrap();
-    let bytes = fs::read(file).unwrap();
+    let file = question(kept.path()).await;
+    let bytes = fs::read(&file).unwrap();
     let event = RecordedEvent::read(&bytes).unwrap();
     let other = compile(sources(&[("main.aro", &SHELF.replace("nothing", "none"))]));
     let refused = aro_host::replay(&event, &other, None).await.unwrap_err();
     assert!(refused.to_string().contains("another program"), "{refused}");
     // The same digest over other steps: what a compiler with a fault would bring.
-    let app = fs::read(event.app_beside(file)).unwrap();
+    let app = fs::read(event.app_beside(&file)).unwrap();
     let diverged = aro_host::replay(&event, &app, Some(&other)).await.unwrap();
     let divergence = diverged.divergence.unwrap();
     assert!(
@@ -280,12 +289,7 @@ async fn recordings_keep_their_bound_and_say_where_they_end() {
     peer.send("go").await;
     while peer.line().await != "99" {}
     server.stop().await;
-    let files = events(kept.path());
-    let long = files
-        .iter()
-        .find(|file| file.to_string_lossy().contains("much"))
-        .unwrap();
-    let replayed = replay(long).await;
+    let replayed = replay(&file_of("much", kept.path())).await;
     assert_eq!(
         (replayed.divergence.clone(), replayed.is_whole),
         (None, false)
@@ -298,16 +302,7 @@ async fn recordings_keep_their_bound_and_say_where_they_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_command_shows_an_event_as_often_as_it_is_asked() {
     let kept = tempfile::tempdir().unwrap();
-    let server = recorded(SHELF, kept.path()).await;
-    let mut peer = server.connect().await;
-    peer.send("cup of tea\n").await;
-    assert_eq!(peer.line().await, "nothing");
-    server.stop().await;
-    let files = events(kept.path());
-    let file = files
-        .iter()
-        .find(|file| file.to_string_lossy().contains("ask"))
-        .unwrap();
+    let file = question(kept.path()).await;
     let shown = async |arguments: &[&str]| {
         let output = aro_host(arguments).output().await.unwrap();
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();

@@ -5,7 +5,7 @@ use aro_host::{
     SharedProtocol, SharedRoute, SharedSettings, TenantId, TlsIdentity,
 };
 use aro_to_wasm::source::SourceFile;
-use harness::{WebSocket, compile, sources, within};
+use harness::{WebSocket, compile, http, sources, within};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -114,15 +114,10 @@ async fn start(
 
 /// Status and body of an answer on a connection of its own.
 pub(crate) async fn get(address: SocketAddr, host: &str, path: &str) -> (u16, String) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    within("an answer", stream.read_to_string(&mut answer))
-        .await
-        .unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    (head[9..12].parse().unwrap(), body.to_owned())
+    let host = format!("Host: {host}\r\n");
+    let answer = http::ask(address, &format!("GET {path}"), &host, "").await;
+    let (status, _, body) = http::parts(&answer);
+    (status, body.to_owned())
 }
 
 pub(crate) fn named(name: &str) -> (u16, String) {

@@ -2,11 +2,11 @@
 
 use aro_host::{Outbound, Outcome, Settings};
 use aro_to_wasm::source::SourceFile;
-use harness::{Peer, Server, Stopped, seeds, sources, within};
+use harness::{Peer, Server, Stopped, accept, listener, seeds, sources, within};
 use serde_json::json;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 const GUIDES: [&str; 2] = ["000", "001"];
 const SOCKET_SERVER: (&str, &str) = ("Application-Start: Socket Server", "");
@@ -26,17 +26,6 @@ async fn ended_well(server: Server) -> Stopped {
         (Outcome::Success, "")
     );
     stopped
-}
-
-async fn listener() -> (TcpListener, u16) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    (listener, port)
-}
-
-async fn accept(listener: &TcpListener) -> TcpStream {
-    let accepted = within("the program connects", listener.accept()).await;
-    accepted.unwrap().0
 }
 
 async fn expect(stream: &mut TcpStream, text: &str) {

@@ -2,10 +2,10 @@
 
 use aro_host::{Outbound, Outcome};
 use aro_to_wasm::Input;
-use harness::{Peer, Random, Server, directory, within};
-use std::net::{Ipv4Addr, SocketAddr};
+use harness::{Peer, Random, Server, directory, listener, within};
+use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 
 /// An example with parts of its text exchanged, as ports and times that suit a test.
 fn changed(example: &str, changes: &[(&str, String)]) -> Input {
@@ -24,12 +24,6 @@ async fn serve(input: Input) -> Server {
         settings.grants.outbound = Outbound::All;
     })
     .await
-}
-
-async fn listener() -> (TcpListener, u16) {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    (listener, port)
 }
 
 /// Answers every connection with `name`, then echoes.

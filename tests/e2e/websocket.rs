@@ -1,7 +1,7 @@
 //! WebSockets as clients see them: handshake, messages, events, ends.
 
 use aro_host::{Outcome, Settings};
-use harness::{Server, Serving, WebSocket, directory, seeds, sources, within};
+use harness::{Server, Serving, WebSocket, directory, http, seeds, sources, within};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -356,19 +356,11 @@ async fn the_status_board_of_the_proposal_runs() {
     );
     let page = shake(address, "/", "").await;
     assert!(page.starts_with("http/1.1 200 ok"), "{page}");
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    let body = r#"{"status":"at lunch"}"#;
-    let request = format!(
-        "POST /statuses HTTP/1.1\r\nHost: test\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    within("an answer", stream.read_to_string(&mut answer))
-        .await
-        .unwrap();
-    assert!(answer.starts_with("HTTP/1.1 201 Created"), "{answer}");
-    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let json = "Content-Type: application/json\r\n";
+    let text = r#"{"status":"at lunch"}"#;
+    let answer = http::ask(address, "POST /statuses", json, text).await;
+    let (status, _, body) = http::parts(&answer);
+    assert_eq!(status, 201, "{answer}");
     let told = viewer.text().await;
     assert_eq!(told, body);
     assert!(told.ends_with(r#""text":"at lunch"}"#), "{told}");

@@ -10,6 +10,7 @@
 
 mod binary;
 mod browser;
+pub mod http;
 mod peer;
 mod process;
 mod random;
@@ -19,7 +20,7 @@ mod websocket;
 
 pub use binary::{binary, caches, repository};
 pub use browser::{Browser, Page};
-pub use peer::Peer;
+pub use peer::{Peer, accept, listener};
 pub use process::{Serving, aro_host};
 pub use random::Random;
 pub use server::{Server, Stopped, compile, diagnose, directory, sources};

@@ -2,12 +2,25 @@
 
 use crate::within;
 use serde_json::Value;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 /// Bytes shown of what was received instead.
 const SHOWN_BYTES_MAX: usize = 300;
+
+/// What programs connect to, and its port.
+pub async fn listener() -> (TcpListener, u16) {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+/// The next connection of a program.
+pub async fn accept(listener: &TcpListener) -> TcpStream {
+    let accepted = within("the program connects", listener.accept()).await;
+    accepted.unwrap().0
+}
 
 /// A client over a real socket. What it has received and not yet looked at is kept.
 #[derive(Debug)]

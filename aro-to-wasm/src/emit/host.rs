@@ -2,10 +2,19 @@
 //!
 //! Offsets into the scratch area are the canonical ABI's layouts of the results that `wit/` declares.
 
-use wasm_encoder::{BlockType, Function, MemArg, ValType};
+mod body;
+mod client;
+mod event_stream;
+mod file;
+mod repository;
+mod socket;
+mod websocket;
+
+use wasm_encoder::{Function, ValType};
 
 use super::code::Symbols;
 use crate::ir::HostFunction;
+use body::{Body, at};
 
 /// Bytes of scratch memory for results that do not fit one core value. The largest, `description`, takes 28.
 pub(crate) const SCRATCH_BYTES: u32 = 32;
@@ -47,11 +56,11 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
         | H::Subscribe
         | H::Unsubscribe
         | H::PublishChannel
-        | H::CountChannel => super::socket::helper(function),
+        | H::CountChannel => socket::helper(function),
         H::BroadcastWebSockets | H::CloseWebSocket | H::ConfigureWebSockets => {
-            super::websocket::helper(function)
+            websocket::helper(function)
         }
-        H::CurrentStream | H::BroadcastEventStreams => super::event_stream::helper(function),
+        H::CurrentStream | H::BroadcastEventStreams => event_stream::helper(function),
         H::Send => part(
             &[I32; 4],
             &[I32],
@@ -198,7 +207,7 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
         | H::FileRemove
         | H::FileWatch
         | H::FileUnwatch
-        | H::ServeFile => super::file::helper(function),
+        | H::ServeFile => file::helper(function),
         H::Emit => part(
             &[I32; 3],
             &[I32],
@@ -222,7 +231,7 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
             &["int", "raise"],
             &[],
         ),
-        H::Request | H::Probe | H::Follow | H::OpenWebSocket => super::client::helper(function),
+        H::Request | H::Probe | H::Follow | H::OpenWebSocket => client::helper(function),
         H::StopServer => part(&[], &[], &[(name::HTTP_SERVER, "stop")], &[], &[]),
         H::Now => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["date"], &[]),
         H::CurrentTime => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["iso"], &[]),
@@ -236,17 +245,6 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
     }
 }
 
-/// Kind number of a socket in the value runtime.
-const KIND_SOCKET: i32 = 9;
-
-fn at(offset: u32) -> MemArg {
-    MemArg {
-        offset: u64::from(offset),
-        align: 0,
-        memory_index: 0,
-    }
-}
-
 /// Encodes the body of a helper. Parameters are locals 0…, `scratch` is the address of the scratch area.
 pub(crate) fn body(function: HostFunction, symbols: &Symbols, scratch: i32) -> Function {
     let mut body = Body {
@@ -257,12 +255,6 @@ pub(crate) fn body(function: HostFunction, symbols: &Symbols, scratch: i32) -> F
     body.write(function);
     body.function.instructions().end();
     body.function
-}
-
-pub(super) struct Body<'a> {
-    function: Function,
-    symbols: &'a Symbols,
-    scratch: i32,
 }
 
 impl Body<'_> {
@@ -373,72 +365,6 @@ impl Body<'_> {
         }
     }
 
-    fn send(&mut self) -> &mut Self {
-        self.halves()
-            .local(1)
-            .local(2)
-            .local(3)
-            .scratch()
-            .import(name::CONNECTIONS, "send");
-        // A connection that is gone swallows what is sent to it (runtime.md 6.6.3); only a full queue fails.
-        self.load8(0).load8(1);
-        self.function.instructions().i32_and();
-        self.when(Some(I32));
-        self.text(QUEUE_FULL).runtime("raise").number(0);
-        self.otherwise().number(1).end()
-    }
-
-    fn broadcast(&mut self) -> &mut Self {
-        self.local(0);
-        self.when(None)
-            .number(1)
-            .halves()
-            .local(1)
-            .local(2)
-            .import(name::CONNECTIONS, "broadcast");
-        self.function.instructions().drop();
-        self.otherwise().number(0);
-        self.function.instructions().i64_const(0).i64_const(0);
-        self.local(1)
-            .local(2)
-            .import(name::CONNECTIONS, "broadcast");
-        self.function.instructions().drop();
-        self.end()
-    }
-
-    fn describe(&mut self) -> &mut Self {
-        self.halves().scratch().import(name::DIRECTORY, "describe");
-        self.load8(0).when(Some(I32));
-        self.local(0)
-            .load8(4)
-            .load32(8)
-            .load32(12)
-            .load32(16)
-            .load32(20);
-        self.number(self.scratch);
-        self.function.instructions().i32_load16_u(at(24));
-        self.load8(26).runtime("description");
-        self.otherwise().runtime("null").end()
-    }
-
-    fn find(&mut self) -> &mut Self {
-        self.locals(2).scratch().import(name::DIRECTORY, "find");
-        self.load8(0)
-            .when(Some(I32))
-            .load64(8)
-            .load64(16)
-            .runtime("socket");
-        self.otherwise().number(0).end()
-    }
-
-    fn step_socket(&mut self) -> &mut Self {
-        self.local(0).runtime("kind").number(KIND_SOCKET);
-        self.function.instructions().i32_eq();
-        self.when(None).local(0).helper(HostFunction::Describe);
-        self.function.instructions().local_set(0);
-        self.end().locals(3).runtime("step")
-    }
-
     /// A text by its name.
     fn told(&mut self, function: HostFunction) -> &mut Self {
         match function == HostFunction::Metrics {
@@ -484,15 +410,6 @@ impl Body<'_> {
         self.end().end()
     }
 
-    fn publish(&mut self) -> &mut Self {
-        self.encoded(2).when(Some(I32)).number(0).otherwise();
-        self.locals(2)
-            .slice(3)
-            .import(name::PUBLISHED, "publish")
-            .number(1)
-            .end()
-    }
-
     fn emit(&mut self) -> &mut Self {
         self.encoded(2).when(Some(I32)).number(0).otherwise();
         self.locals(2)
@@ -506,17 +423,6 @@ impl Body<'_> {
             .number(1)
             .end()
             .end()
-    }
-
-    /// Of `result<_, string>` in the scratch area: leaves whether it is an error, with the message set.
-    pub(super) fn failed(&mut self) -> &mut Self {
-        self.load8(0)
-            .when(Some(I32))
-            .load32(4)
-            .load32(8)
-            .runtime("raise")
-            .number(1);
-        self.otherwise().number(0).end()
     }
 
     fn start_server(&mut self) -> &mut Self {
@@ -558,251 +464,6 @@ impl Body<'_> {
         let mut sink = self.function.instructions();
         sink.local_get(7).i64_const(1000).i64_div_s();
         self.runtime("int").end().end()
-    }
-
-    /// Encodes a value into local 3; leaves whether that failed, with the message set.
-    fn encoded(&mut self, value: u32) -> &mut Self {
-        self.local(value).runtime("encode");
-        self.function.instructions().local_tee(3).i64_eqz();
-        self
-    }
-
-    fn read_published(&mut self) -> &mut Self {
-        self.locals(2).scratch().import(name::PUBLISHED, "read");
-        self.load8(0)
-            .when(Some(I32))
-            .load32(4)
-            .load32(8)
-            .runtime("raise")
-            .number(-1);
-        self.otherwise()
-            .load8(4)
-            .when(Some(I32))
-            .load32(8)
-            .load32(12)
-            .runtime("decode");
-        self.otherwise().number(0).end().end()
-    }
-
-    fn store(&mut self) -> &mut Self {
-        self.encoded(2).when(Some(I32)).number(0).otherwise();
-        self.locals(2)
-            .slice(3)
-            .scratch()
-            .import(name::REPOSITORIES, "store");
-        self.rows().end()
-    }
-
-    fn retrieve(&mut self) -> &mut Self {
-        self.locals(2)
-            .local(2)
-            .runtime("filter_list")
-            .split(4)
-            .local(3)
-            .scratch()
-            .import(name::REPOSITORIES, "retrieve");
-        self.rows()
-    }
-
-    fn delete(&mut self) -> &mut Self {
-        self.locals(2)
-            .local(2)
-            .runtime("filter_list")
-            .split(3)
-            .scratch()
-            .import(name::REPOSITORIES, "delete");
-        self.rows()
-    }
-
-    fn clear_repository(&mut self) -> &mut Self {
-        self.locals(2).scratch().import(name::REPOSITORIES, "clear");
-        self.succeeded()
-    }
-
-    fn configure(&mut self) -> &mut Self {
-        self.local(4).runtime("encode");
-        self.function.instructions().local_tee(5).i64_eqz();
-        self.when(Some(I32)).number(0).otherwise();
-        self.locals(4)
-            .slice(5)
-            .scratch()
-            .import(name::REPOSITORIES, "configure");
-        self.succeeded().end()
-    }
-
-    /// `result<_, string>` as 1, or 0 and a message.
-    pub(super) fn succeeded(&mut self) -> &mut Self {
-        self.failed();
-        self.function.instructions().i32_eqz();
-        self
-    }
-
-    /// `result<list<u8>, string>`, or a record that begins with the list, to a value.
-    fn rows(&mut self) -> &mut Self {
-        self.load8(0)
-            .when(Some(I32))
-            .load32(4)
-            .load32(8)
-            .runtime("raise")
-            .number(0);
-        self.otherwise().load32(4).load32(8).runtime("decode").end()
-    }
-
-    pub(super) fn local(&mut self, index: u32) -> &mut Self {
-        self.function.instructions().local_get(index);
-        self
-    }
-
-    pub(super) fn locals(&mut self, count: u32) -> &mut Self {
-        (0..count).fold(self, Self::local)
-    }
-
-    pub(super) fn number(&mut self, number: i32) -> &mut Self {
-        self.function.instructions().i32_const(number);
-        self
-    }
-
-    pub(super) fn scratch(&mut self) -> &mut Self {
-        self.number(self.scratch)
-    }
-
-    fn text(&mut self, text: &str) -> &mut Self {
-        let (address, length) = self.symbols.text_bytes(text.as_bytes());
-        self.number(address).number(length)
-    }
-
-    /// Both halves of the socket in local 0.
-    pub(super) fn halves(&mut self) -> &mut Self {
-        self.local(0)
-            .runtime("socket_high")
-            .local(0)
-            .runtime("socket_low")
-    }
-
-    pub(super) fn load8(&mut self, offset: u32) -> &mut Self {
-        self.number(self.scratch);
-        self.function.instructions().i32_load8_u(at(offset));
-        self
-    }
-
-    /// Reads 16 bits from an address on the stack.
-    pub(super) fn load16(&mut self, place: MemArg) -> &mut Self {
-        self.function.instructions().i32_load16_u(place);
-        self
-    }
-
-    pub(super) fn load32(&mut self, offset: u32) -> &mut Self {
-        self.number(self.scratch);
-        self.function.instructions().i32_load(at(offset));
-        self
-    }
-
-    pub(super) fn load64(&mut self, offset: u32) -> &mut Self {
-        self.number(self.scratch);
-        self.function.instructions().i64_load(at(offset));
-        self
-    }
-
-    /// Address and length from the packed slice in a 64-bit local.
-    pub(super) fn slice(&mut self, local: u32) -> &mut Self {
-        self.function.instructions().local_get(local);
-        self.split(local)
-    }
-
-    /// Address and length from the packed slice on the stack, by way of a 64-bit local.
-    pub(super) fn split(&mut self, local: u32) -> &mut Self {
-        super::code::split(&mut self.function, local);
-        self
-    }
-
-    /// A field of a record in the memory of the value runtime, whose address is in a local.
-    pub(super) fn field(&mut self, record: u32, offset: u32) -> &mut Self {
-        self.local(record);
-        self.function.instructions().i32_load(at(offset));
-        self
-    }
-
-    pub(super) fn tee(&mut self, local: u32) -> &mut Self {
-        self.function.instructions().local_tee(local);
-        self
-    }
-
-    pub(super) fn is_zero(&mut self) -> &mut Self {
-        self.function.instructions().i32_eqz();
-        self
-    }
-
-    pub(super) fn shift(&mut self) -> &mut Self {
-        self.function.instructions().i32_shl();
-        self
-    }
-
-    pub(super) fn select(&mut self) -> &mut Self {
-        self.function.instructions().select();
-        self
-    }
-
-    pub(super) fn long(&mut self, number: i64) -> &mut Self {
-        self.function.instructions().i64_const(number);
-        self
-    }
-
-    pub(super) fn extend(&mut self) -> &mut Self {
-        self.function.instructions().i64_extend_i32_u();
-        self
-    }
-
-    /// Whether the first of two unsigned 64-bit numbers is the greater one.
-    pub(super) fn exceeds(&mut self) -> &mut Self {
-        self.function.instructions().i64_gt_u();
-        self
-    }
-
-    pub(super) fn wrap(&mut self) -> &mut Self {
-        self.function.instructions().i32_wrap_i64();
-        self
-    }
-
-    pub(super) fn discard(&mut self) -> &mut Self {
-        self.function.instructions().drop();
-        self
-    }
-
-    pub(super) fn when(&mut self, result: Option<ValType>) -> &mut Self {
-        let ty = result.map_or(BlockType::Empty, BlockType::Result);
-        self.function.instructions().if_(ty);
-        self
-    }
-
-    pub(super) fn otherwise(&mut self) -> &mut Self {
-        self.function.instructions().else_();
-        self
-    }
-
-    pub(super) fn end(&mut self) -> &mut Self {
-        self.function.instructions().end();
-        self
-    }
-
-    pub(super) fn import(&mut self, interface: &'static str, function: &'static str) -> &mut Self {
-        self.function
-            .instructions()
-            .call(self.symbols.import(interface, function));
-        self
-    }
-
-    pub(super) fn runtime(&mut self, function: &'static str) -> &mut Self {
-        self.function
-            .instructions()
-            .call(self.symbols.runtime(function));
-        self
-    }
-
-    fn helper(&mut self, function: HostFunction) -> &mut Self {
-        self.function
-            .instructions()
-            .call(self.symbols.helper(function));
-        self
     }
 }
 

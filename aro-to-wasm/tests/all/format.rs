@@ -59,6 +59,19 @@ fn verbs_lose_their_brackets_where_they_may() {
 }
 
 #[test]
+fn comments_that_names_and_paths_touch_stay_comments() {
+    for (written, formatted) in [
+        ("import ../a(* b *)\n(A: B) {\n}\n", "import ../a (* b *)\n"),
+        ("import ../a//b\n(A: B) {\n}\n", "import ../a //b\n"),
+        ("( *a: B) {\n}\n", "( *a: B) {"),
+    ] {
+        assert!(holds(written), "{written}");
+        let text = format(written, Verbs::AsWritten).unwrap();
+        assert!(text.contains(formatted), "{text}");
+    }
+}
+
+#[test]
 fn a_broken_file_is_not_touched() {
     assert!(
         matches!(format("(A: B) { Log }", Verbs::AsWritten), Err(FormatError::Broken(found)) if !found.is_empty())

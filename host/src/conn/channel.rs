@@ -163,7 +163,7 @@ mod tests {
     use super::*;
     use crate::conn::Origin;
     use crate::conn::outbound::{Outbound, QueueLimits, Wake};
-    use crate::conn::table::{Socket, SocketTable};
+    use crate::conn::table::SocketTable;
     use crate::net::connect::Request;
     use crate::net::frame::Framing;
     use crate::net::websocket::Kind;
@@ -187,11 +187,7 @@ mod tests {
             half_close: false,
             time: None,
         });
-        let build = |id| Socket::Connection(Arc::new(Connection::new(id, origin, queue)));
-        match table.enter(build).unwrap() {
-            Socket::Connection(connection) => connection,
-            Socket::Listener(_) => unreachable!("a connection was entered"),
-        }
+        table.enter_connection(origin, queue).unwrap()
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The sockets of one tenant, by identity and by name. A guest can only ever reach into its own tenant's table.
 
 use super::id::{IdSource, SLOTS_MAX, SocketId};
+use super::outbound::Outbound;
 use super::{Connection, Origin};
 use crate::net::listener::Listener;
 use parking_lot::{Mutex, RwLock};
@@ -101,11 +102,31 @@ impl SocketTable {
         }
     }
 
-    /// Enters the socket that `build` makes of its identity.
-    pub(crate) fn enter(
+    /// Enters a connection of this origin.
+    pub(crate) fn enter_connection(
         &self,
-        build: impl FnOnce(SocketId) -> Socket,
-    ) -> Result<Socket, EnterError> {
+        origin: Origin,
+        queue: Outbound,
+    ) -> Result<Arc<Connection>, EnterError> {
+        self.enter(
+            |id| Arc::new(Connection::new(id, origin, queue)),
+            Socket::Connection,
+        )
+    }
+
+    /// Enters the listener that `build` makes of its identity.
+    pub(crate) fn enter_listener(
+        &self,
+        build: impl FnOnce(SocketId) -> Arc<Listener>,
+    ) -> Result<Arc<Listener>, EnterError> {
+        self.enter(build, Socket::Listener)
+    }
+
+    fn enter<T>(
+        &self,
+        build: impl FnOnce(SocketId) -> Arc<T>,
+        socket: impl FnOnce(Arc<T>) -> Socket,
+    ) -> Result<Arc<T>, EnterError> {
         let number = self.next_shard.fetch_add(1, Ordering::Relaxed) % SHARDS;
         let mut shard = self.shard(number).write();
         let entry = shard.vacant_entry();
@@ -113,9 +134,9 @@ impl SocketTable {
         if slot >= SLOTS_MAX {
             return Err(EnterError::Full);
         }
-        let socket = build(self.ids.next(slot).map_err(EnterError::Random)?);
-        entry.insert(socket.clone());
-        Ok(socket)
+        let built = build(self.ids.next(slot).map_err(EnterError::Random)?);
+        entry.insert(socket(Arc::clone(&built)));
+        Ok(built)
     }
 
     /// The socket of this identity.

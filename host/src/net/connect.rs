@@ -8,11 +8,12 @@ use super::tcp;
 use super::transport::Transport;
 use crate::conn::id::SocketId;
 use crate::conn::outbound::Closing;
-use crate::conn::table::{EnterError, Socket};
+use crate::conn::table::EnterError;
 use crate::conn::{Connection, Origin};
 use crate::grants::address;
 use crate::life::Life;
 use crate::tenant::{Phase, Slot, Tenant};
+use std::fmt::Display;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -104,18 +105,57 @@ pub(crate) async fn connect(
     }
     let opened = open(tenant, life, &request).await;
     if let Err(error) = &opened {
-        let attempt = match request.name.as_str() {
-            "" => None,
-            name => Some(tenant.sockets.failed(name)),
-        };
-        tracing::debug!(tenant = %tenant.id, target = target(&request), %error, "cannot connect");
-        let event = SocketError {
-            code: error.code(),
-            error: error.to_string(),
-        };
-        report::connect_failed(tenant, &request, attempt, &event);
+        failed(tenant, &request, error.code(), error);
     }
     opened
+}
+
+/// Counts and reports an attempt that failed.
+pub(super) fn failed(
+    tenant: &Arc<Tenant>,
+    request: &Request,
+    code: &'static str,
+    error: &impl Display,
+) {
+    let attempt = match request.name.as_str() {
+        "" => None,
+        name => Some(tenant.sockets.failed(name)),
+    };
+    tracing::debug!(tenant = %tenant.id, target = target(request), %error, "cannot connect");
+    let error = error.to_string();
+    report::connect_failed(tenant, request, attempt, &SocketError { code, error });
+}
+
+/// Enters a connection that has been opened, under its name, and lets `serve` live it once the version that opened it is admitted: without that it never was.
+pub(super) fn enter<F: Future<Output = ()> + Send + 'static>(
+    tenant: &Arc<Tenant>,
+    life: &Arc<Life>,
+    (name, origin): (&str, Origin),
+    serve: impl FnOnce(Arc<Connection>) -> F + Send + 'static,
+) -> Result<SocketId, EnterError> {
+    let connection = tenant.sockets.enter_connection(origin, tenant.queue())?;
+    let id = connection.id;
+    life.note_name(tenant, name);
+    if !name.is_empty()
+        && let Err(error) = tenant.sockets.name(name, id)
+    {
+        tenant.sockets.leave(id);
+        return Err(error);
+    }
+    if tenant.is_in(Phase::Closing) {
+        connection.outbound.close(Closing::Flush);
+    }
+    let (owner, life) = (Arc::clone(tenant), Arc::clone(life));
+    tenant.tasks.spawn(async move {
+        if !life.is_admitted().await {
+            connection.mark_closed();
+            owner.sockets.leave(connection.id);
+            return;
+        }
+        drop((life, owner));
+        serve(connection).await;
+    });
+    Ok(id)
 }
 
 async fn open(
@@ -134,36 +174,13 @@ async fn open(
         Ok(dialled) => dialled?,
         Err(_) => return Err(ConnectError::TimedOut),
     };
-    let queue = tenant.queue();
-    let origin = Origin::outbound(request);
-    let build = |id| Socket::Connection(Arc::new(Connection::new(id, origin, queue)));
-    let Socket::Connection(connection) = tenant.sockets.enter(build)? else {
-        return Err(ConnectError::Draining);
+    let of = (request.name.as_str(), Origin::outbound(request));
+    let owner = Arc::clone(tenant);
+    let serve = |connection| {
+        slot.opened();
+        tcp::serve(owner, connection, Transport::Plain(stream), slot)
     };
-    let id = connection.id;
-    life.note_name(tenant, &request.name);
-    if !request.name.is_empty()
-        && let Err(error) = tenant.sockets.name(&request.name, id)
-    {
-        tenant.sockets.leave(id);
-        return Err(error.into());
-    }
-    slot.opened();
-    if tenant.is_in(Phase::Closing) {
-        connection.outbound.close(Closing::Flush);
-    }
-    let (owner, life) = (Arc::clone(tenant), Arc::clone(life));
-    tenant.tasks.spawn(async move {
-        // Without the version that would handle its events it never was.
-        if !life.is_admitted().await {
-            connection.mark_closed();
-            owner.sockets.leave(connection.id);
-            return;
-        }
-        drop(life);
-        tcp::serve(owner, connection, Transport::Plain(stream), slot).await;
-    });
-    Ok(id)
+    Ok(enter(tenant, life, of, serve)?)
 }
 
 /// Tries each address for its share of what is left of the time.

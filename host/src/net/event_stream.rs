@@ -5,7 +5,7 @@
 use super::report;
 use super::websocket::{CloseReason, Place};
 use crate::conn::outbound::{Closing, Segment};
-use crate::conn::table::{EnterError, Socket};
+use crate::conn::table::EnterError;
 use crate::conn::{Connection, Origin};
 use crate::tenant::{Phase, Tenant, WebSocketSlot};
 use bytes::Bytes;
@@ -78,12 +78,9 @@ impl EventStream {
     /// Enters the response of a request from `place` into the tenant's table.
     pub(crate) fn open(tenant: &Arc<Tenant>, place: Place) -> Result<Self, OpenError> {
         let slot = WebSocketSlot::take(tenant).ok_or(OpenError::TooMany)?;
-        let queue = tenant.queue();
         let origin = Origin::EventStream(Box::new(place));
-        let build = |id| Socket::Connection(Arc::new(Connection::new(id, origin, queue)));
-        let Socket::Connection(connection) = tenant.sockets.enter(build)? else {
-            return Err(OpenError::TooMany);
-        };
+        let sockets = &tenant.sockets;
+        let connection = sockets.enter_connection(origin, tenant.queue())?;
         // The program may have begun to end since the request came, and have missed it.
         if tenant.is_in(Phase::Closing) {
             connection.close(CloseReason::GOING_AWAY);

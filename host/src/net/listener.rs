@@ -5,10 +5,10 @@ pub(crate) mod succession;
 use super::frame::Framing;
 use super::transport::Transport;
 use super::{report, tcp};
+use crate::conn::Origin;
 use crate::conn::id::SocketId;
 use crate::conn::outbound::Closing;
 use crate::conn::table::{EnterError, Socket, Which};
-use crate::conn::{Connection, Origin};
 use crate::console::Stream;
 use crate::grants;
 use crate::life::{Claim, Life};
@@ -182,7 +182,7 @@ fn enter(
         None => asked,
     };
     let build = |id| {
-        Socket::Listener(Arc::new(Listener {
+        Arc::new(Listener {
             id,
             name: request.name.to_owned(),
             address,
@@ -192,11 +192,9 @@ fn enter(
             at_start: life.is_starting(),
             socket: socket.map(Arc::downgrade).unwrap_or_default(),
             closed: CancellationToken::new(),
-        }))
+        })
     };
-    let Socket::Listener(listener) = tenant.sockets.enter(build)? else {
-        return Err(ListenError::Draining);
-    };
+    let listener = tenant.sockets.enter_listener(build)?;
     life.note_name(tenant, request.name);
     if let Err(error) = tenant.sockets.name(request.name, listener.id) {
         tenant.sockets.leave(listener.id);
@@ -365,10 +363,8 @@ pub(super) fn admit(
         // A listener for both families shows peers of IPv4 as such.
         remote: SocketAddr::new(remote.ip().to_canonical(), remote.port()),
     };
-    let queue = tenant.queue();
-    let build = |id| Socket::Connection(Arc::new(Connection::new(id, origin, queue)));
-    match tenant.sockets.enter(build) {
-        Ok(Socket::Connection(connection)) => {
+    match tenant.sockets.enter_connection(origin, tenant.queue()) {
+        Ok(connection) => {
             slot.opened();
             // The listener or the program may have been closed since the peer was accepted, and have missed it.
             if !listener.is_open() {
@@ -378,7 +374,6 @@ pub(super) fn admit(
                 .tasks
                 .spawn(tcp::serve(Arc::clone(tenant), connection, stream, slot));
         }
-        Ok(Socket::Listener(_)) => {}
         Err(error) => {
             tenant.counters.hit(Limit::Connections);
             tracing::warn!(tenant = %tenant.id, %error, "connection refused");

@@ -4,8 +4,7 @@
 
 use super::counted::Counted;
 use super::tcp;
-use crate::conn::table::Socket;
-use crate::conn::{Connection, Origin};
+use crate::conn::Origin;
 use crate::observe::limit::Limit;
 use crate::observe::traffic::Protocol;
 use crate::tenant::{Phase, Slot, Tenant};
@@ -46,10 +45,8 @@ pub(crate) async fn open(
         remote,
         port,
     }));
-    let queue = tenant.queue();
-    let build = |id| Socket::Connection(Arc::new(Connection::new(id, origin, queue)));
-    match tenant.sockets.enter(build) {
-        Ok(Socket::Connection(connection)) => {
+    match tenant.sockets.enter_connection(origin, tenant.queue()) {
+        Ok(connection) => {
             // The program may have begun to end since the request came, and have missed it.
             if tenant.is_in(Phase::Closing) {
                 connection.close(CloseReason::GOING_AWAY);
@@ -66,7 +63,6 @@ pub(crate) async fn open(
                 received,
             ));
         }
-        Ok(Socket::Listener(_)) => {}
         Err(error) => {
             tenant.counters.hit(Limit::Connections);
             tracing::warn!(tenant = %tenant.id, %error, "WebSocket refused");

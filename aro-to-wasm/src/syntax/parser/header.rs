@@ -55,7 +55,7 @@ impl Parser<'_> {
         }
     }
 
-    /// `import PATH`: the path is what stands on the rest of the line, up to white space.
+    /// `import PATH`: the path is letters, digits and `. / - _`, up to a comment.
     fn import(&mut self) -> Import {
         let keyword = self.bump();
         let line = self
@@ -66,9 +66,11 @@ impl Parser<'_> {
             .next()
             .unwrap_or("");
         let path = line
-            .split_whitespace()
+            .trim_start()
+            .split(|char: char| !(char.is_alphanumeric() || "./-_".contains(char)))
             .next()
-            .filter(|path| !path.starts_with(['(', '"', '\'']) && !path.starts_with("//"));
+            .and_then(|path| path.split("//").next())
+            .filter(|path| !path.is_empty());
         let Some(path) = path else {
             let mistake = self.expected("an import path");
             self.report(

@@ -175,10 +175,8 @@ fn broadcast(
     store: StoreContextMut<'_, GuestState>,
     (listener, data): (Option<WitSocket>, WasmList<u8>),
 ) -> Result<(u32,)> {
-    let mut fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
-    let sockets = &store.data().scope.tenant.sockets;
-    sockets.each_connection(which(listener), |connection| fan_out.push(connection));
-    Ok((fan_out.taken(),))
+    let fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
+    Ok((fan_out.push_each(which(listener), |_| true),))
 }
 
 fn which(listener: Option<WitSocket>) -> Which {
@@ -189,22 +187,12 @@ fn broadcast_where(
     store: StoreContextMut<'_, GuestState>,
     (listener, groups, data): (Option<WitSocket>, WitFilter, WasmList<u8>),
 ) -> Result<(std::result::Result<u32, String>,)> {
-    let filter = match super::repositories::filter(groups) {
-        Ok(filter) => filter,
-        Err(error) => return Ok((Err(super::repositories::text(&error)),)),
-    };
-    let mut fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
-    let sockets = &store.data().scope.tenant.sockets;
-    sockets.each_connection(which(listener), |connection| {
-        if filter.selects_fields(|name| field(connection, name)) {
-            fan_out.push(connection);
-        }
-    });
-    Ok((Ok(fan_out.taken()),))
+    let fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
+    Ok((fan_out.push_selected(which(listener), groups),))
 }
 
 /// What a `where` clause can say of a connection.
-pub(super) fn field(connection: &Connection, name: &str) -> Option<Datum> {
+fn field(connection: &Connection, name: &str) -> Option<Datum> {
     Some(match name {
         "path" => Datum::Text(connection.path()?.to_owned()),
         "id" | "connectionId" | "connection" => Datum::Handle(connection.id.bytes()),
@@ -305,5 +293,28 @@ impl<'a> FanOut<'a> {
     /// How many queues took it.
     pub(super) fn taken(&self) -> u32 {
         self.taken
+    }
+
+    /// Queues it on the connections that `is_meant`; answers how many took it.
+    fn push_each(mut self, which: Which, is_meant: impl Fn(&Connection) -> bool) -> u32 {
+        let sockets = &self.state.scope.tenant.sockets;
+        sockets.each_connection(which, |connection| {
+            if is_meant(connection) {
+                self.push(connection);
+            }
+        });
+        self.taken
+    }
+
+    /// Queues it on the connections that a `where` clause selects.
+    pub(super) fn push_selected(
+        self,
+        which: Which,
+        groups: WitFilter,
+    ) -> std::result::Result<u32, String> {
+        let filter = super::repositories::filter(groups);
+        let filter = filter.map_err(|error| super::repositories::text(&error))?;
+        let selects = |one: &_| filter.selects_fields(|name| field(one, name));
+        Ok(self.push_each(which, selects))
     }
 }

@@ -1,7 +1,7 @@
 //! `aro:net/websockets`.
 
 use super::Interface;
-use super::connections::{FanOut, field, find};
+use super::connections::{FanOut, find};
 use crate::conn::table::Which;
 use crate::engine::state::GuestState;
 use crate::engine::types::{WitFilter, WitMessageKind, WitSocket};
@@ -18,27 +18,9 @@ fn broadcast(
     store: StoreContextMut<'_, GuestState>,
     (groups, data, kind): (WitFilter, WasmList<u8>, WitMessageKind),
 ) -> Result<(std::result::Result<u32, String>,)> {
-    // No group selects every connection.
-    let filter = match groups.is_empty() {
-        true => None,
-        false => match super::repositories::filter(groups) {
-            Ok(filter) => Some(filter),
-            Err(error) => return Ok((Err(super::repositories::text(&error)),)),
-        },
-    };
     let fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
-    let mut fan_out = fan_out.marked(kind.into());
-    let sockets = &store.data().scope.tenant.sockets;
-    sockets.each_connection(Which::WebSockets, |connection| {
-        let selects = |name: &_| field(connection, name);
-        if filter
-            .as_ref()
-            .is_none_or(|filter| filter.selects_fields(selects))
-        {
-            fan_out.push(connection);
-        }
-    });
-    Ok((Ok(fan_out.taken()),))
+    let fan_out = fan_out.marked(kind.into());
+    Ok((fan_out.push_selected(Which::WebSockets, groups),))
 }
 
 fn close(

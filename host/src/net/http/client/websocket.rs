@@ -2,15 +2,12 @@
 
 use super::target::Target;
 use super::{Request, RequestError, TIME_DEFAULT, headers};
+use crate::conn::Origin;
 use crate::conn::id::SocketId;
-use crate::conn::outbound::Closing;
-use crate::conn::table::Socket;
-use crate::conn::{Connection, Origin};
 use crate::life::Life;
 use crate::net::connect::ConnectError;
 use crate::net::frame::Framing;
 use crate::net::listener::succession;
-use crate::net::report::{self, SocketError};
 use crate::net::transport::Transport;
 use crate::net::{connect, tcp};
 use crate::tenant::{Phase, Slot, Tenant, WebSocketSlot};
@@ -58,16 +55,7 @@ pub(crate) async fn open(
     }
     let opened = enter(tenant, life, &target, &request, &asked).await;
     if let Err(error) = &opened {
-        let attempt = match name {
-            "" => None,
-            name => Some(tenant.sockets.failed(name)),
-        };
-        tracing::debug!(tenant = %tenant.id, url = target.url(), %error, "no WebSocket");
-        let event = SocketError {
-            code: error.code(),
-            error: error.to_string(),
-        };
-        report::connect_failed(tenant, &asked, attempt, &event);
+        connect::failed(tenant, &asked, error.code(), error);
     }
     opened
 }
@@ -87,38 +75,16 @@ async fn enter(
     let max = tenant.settings.limits.websockets_max;
     let websocket = WebSocketSlot::take(tenant).ok_or(RequestError::TooManyWebSockets { max })?;
     let (stream, received) = shake(tenant, target, request).await?;
-    let queue = tenant.queue();
     let path = target.origin_form.path().to_owned();
-    let origin = Origin::outbound_websocket(&asked.name, connect::target(asked), target.port, path);
-    let build = |id| Socket::Connection(Arc::new(Connection::new(id, origin, queue)));
-    let full = |error| RequestError::connect(target, ConnectError::Enter(error));
-    let Socket::Connection(connection) = tenant.sockets.enter(build).map_err(full)? else {
-        return Err(RequestError::Draining);
+    let at = connect::target(asked);
+    let origin = Origin::outbound_websocket(&asked.name, at, target.port, path);
+    let owner = Arc::clone(tenant);
+    let serve = |connection| {
+        slot.opened();
+        tcp::serve_websocket(owner, connection, stream, (slot, websocket), received)
     };
-    let id = connection.id;
-    life.note_name(tenant, &asked.name);
-    if !asked.name.is_empty()
-        && let Err(error) = tenant.sockets.name(&asked.name, id)
-    {
-        tenant.sockets.leave(id);
-        return Err(full(error));
-    }
-    slot.opened();
-    if tenant.is_in(Phase::Closing) {
-        connection.outbound.close(Closing::Flush);
-    }
-    let (owner, life) = (Arc::clone(tenant), Arc::clone(life));
-    tenant.tasks.spawn(async move {
-        // Without the version that would handle its events it never was.
-        if !life.is_admitted().await {
-            connection.mark_closed();
-            owner.sockets.leave(connection.id);
-            return;
-        }
-        drop(life);
-        tcp::serve_websocket(owner, connection, stream, (slot, websocket), received).await;
-    });
-    Ok(id)
+    connect::enter(tenant, life, (&asked.name, origin), serve)
+        .map_err(|error| RequestError::connect(target, ConnectError::Enter(error)))
 }
 
 /// Connects and agrees on a WebSocket, within the time that the program gives or the usual; what came behind the handshake is answered too.

@@ -2,9 +2,10 @@
 
 use wasm_encoder::ValType;
 
-use super::host::{Body, Helper};
+use super::body::at;
+use super::{Body, Helper, QUEUE_FULL};
 use crate::ir::HostFunction;
-use aro_wit::interface::{CHANNELS, CONNECTIONS, LISTENERS, OUTBOUND};
+use aro_wit::interface::{CHANNELS, CONNECTIONS, DIRECTORY, LISTENERS, OUTBOUND};
 
 const I32: ValType = ValType::I32;
 
@@ -79,7 +80,74 @@ pub(super) fn helper(function: HostFunction) -> Helper {
     }
 }
 
+/// Kind number of a socket in the value runtime.
+const KIND_SOCKET: i32 = 9;
+
 impl Body<'_> {
+    pub(super) fn send(&mut self) -> &mut Self {
+        self.halves()
+            .local(1)
+            .local(2)
+            .local(3)
+            .scratch()
+            .import(CONNECTIONS, "send");
+        // A connection that is gone swallows what is sent to it (runtime.md 6.6.3); only a full queue fails.
+        self.load8(0).load8(1);
+        self.function.instructions().i32_and();
+        self.when(Some(I32));
+        self.text(QUEUE_FULL).runtime("raise").number(0);
+        self.otherwise().number(1).end()
+    }
+
+    pub(super) fn broadcast(&mut self) -> &mut Self {
+        self.local(0);
+        self.when(None)
+            .number(1)
+            .halves()
+            .local(1)
+            .local(2)
+            .import(CONNECTIONS, "broadcast");
+        self.function.instructions().drop();
+        self.otherwise().number(0);
+        self.function.instructions().i64_const(0).i64_const(0);
+        self.local(1).local(2).import(CONNECTIONS, "broadcast");
+        self.function.instructions().drop();
+        self.end()
+    }
+
+    pub(super) fn describe(&mut self) -> &mut Self {
+        self.halves().scratch().import(DIRECTORY, "describe");
+        self.load8(0).when(Some(I32));
+        self.local(0)
+            .load8(4)
+            .load32(8)
+            .load32(12)
+            .load32(16)
+            .load32(20);
+        self.number(self.scratch);
+        self.function.instructions().i32_load16_u(at(24));
+        self.load8(26).runtime("description");
+        self.otherwise().runtime("null").end()
+    }
+
+    pub(super) fn find(&mut self) -> &mut Self {
+        self.locals(2).scratch().import(DIRECTORY, "find");
+        self.load8(0)
+            .when(Some(I32))
+            .load64(8)
+            .load64(16)
+            .runtime("socket");
+        self.otherwise().number(0).end()
+    }
+
+    pub(super) fn step_socket(&mut self) -> &mut Self {
+        self.local(0).runtime("kind").number(KIND_SOCKET);
+        self.function.instructions().i32_eq();
+        self.when(None).local(0).helper(HostFunction::Describe);
+        self.function.instructions().local_set(0);
+        self.end().locals(3).runtime("step")
+    }
+
     pub(super) fn socket(&mut self, function: HostFunction) -> &mut Self {
         use HostFunction as H;
         if function == H::Listen {

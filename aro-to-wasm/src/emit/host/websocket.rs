@@ -2,7 +2,7 @@
 
 use wasm_encoder::ValType;
 
-use super::host::{Body, Helper};
+use super::{Body, Helper};
 use crate::ir::HostFunction;
 use aro_wit::interface::{HTTP_SERVER, WEBSOCKETS};
 
