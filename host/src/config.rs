@@ -210,7 +210,7 @@ pub struct Limits {
     pub start_time_max: Duration,
     /// How long events in flight may run on after a stop request.
     pub drain_time_max: Duration,
-    /// HTTP requests whose bodies are read or that are being answered; further ones are answered with 503.
+    /// HTTP requests whose bodies are read or whose answers are made or sent; further ones are answered with 503.
     pub http_requests_max: usize,
     /// Headers of one HTTP request, in bytes; more is answered with 431.
     pub http_header_bytes_max: usize,
@@ -222,6 +222,8 @@ pub struct Limits {
     pub tls_handshake_time_max: Duration,
     /// How long an HTTP connection may be silent, and how long headers may take.
     pub http_idle_time_max: Duration,
+    /// How long the peer may take nothing of a response that waits for it; then its connection is closed.
+    pub http_write_time_max: Duration,
     /// Connections of the HTTP requests of a program to others, those that wait for the next request included.
     pub request_connections_max: usize,
     /// How long an HTTP request of a program may take, whatever it says.
@@ -303,6 +305,7 @@ impl Default for Limits {
             http_body_time_max: Duration::from_secs(30),
             tls_handshake_time_max: Duration::from_secs(10),
             http_idle_time_max: Duration::from_secs(75),
+            http_write_time_max: Duration::from_secs(60),
             request_connections_max: 256,
             request_time_max: Duration::from_secs(300),
             request_answer_bytes_max: 16 << 20,

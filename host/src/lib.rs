@@ -12,6 +12,7 @@ mod failure;
 mod files;
 mod grants;
 mod input;
+mod kept;
 mod life;
 mod net;
 mod observe;

@@ -116,8 +116,8 @@ pub(crate) struct Tenant {
     pub(crate) channels: Channels,
     /// One permit for each name that is being resolved.
     pub(crate) resolutions: Arc<Semaphore>,
-    /// One permit for each HTTP request whose body is read or that is being answered.
-    pub(crate) http_requests: Semaphore,
+    /// One permit for each HTTP request whose body is read or that is being answered, until the peer has taken the answer.
+    pub(crate) http_requests: Arc<Semaphore>,
     websockets: AtomicUsize,
     pub(crate) state: State,
     pub(crate) counters: Counters,
@@ -203,7 +203,7 @@ impl Tenant {
                 subscriptions_max: limits.subscriptions_max,
             }),
             resolutions: Arc::new(Semaphore::new(limits.resolutions_max)),
-            http_requests: Semaphore::new(limits.http_requests_max),
+            http_requests: Arc::new(Semaphore::new(limits.http_requests_max)),
             websockets: AtomicUsize::new(0),
             counters: Counters::default(),
             recorder: recorder(&id, settings)?,

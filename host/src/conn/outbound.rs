@@ -178,7 +178,10 @@ impl Outbound {
     /// Asks the connection's task to end the connection; a stronger request replaces a weaker one.
     pub(crate) fn close(&self, closing: Closing) {
         let mut state = self.state.lock();
-        state.closing = state.closing.max(closing);
+        if closing <= state.closing {
+            return;
+        }
+        state.closing = closing;
         // Its end concerns a task, too, that only waits for room in the socket.
         state.woken = false;
         state.notify(Wake::Task);
@@ -441,6 +444,11 @@ mod tests {
         queue.blocked();
         queue.push(&[], b"b", Wake::Task).unwrap();
         assert_eq!(count(), 1);
+        queue.close(Closing::Abort);
+        assert_eq!(count(), 2);
+        // Who has been told takes a look, and is not told once more.
+        queue.take(&mut VecDeque::new(), &waker);
+        queue.close(Closing::Flush);
         queue.close(Closing::Abort);
         assert_eq!(count(), 2);
     }

@@ -301,9 +301,7 @@ impl FeatureSet {
         }
         let outcome = self.within(allowance, pin!(call(&mut guest))).await;
         guest.store.data().release_turn();
-        if let Some(execution) = guest.store.data().execution {
-            self.scope.tenant.state.published.end(execution);
-        }
+        guest.store.data_mut().end_execution();
         let recording = occasion.and_then(|occasion| Some((occasion, guest.recording()?)));
         let outcome = match outcome {
             // The guest ended by itself and is in good order, whatever it says of its program.
@@ -365,7 +363,7 @@ impl FeatureSet {
             self.component.engine(),
             GuestState::new(Arc::clone(&self.scope)),
         );
-        store.limiter(|state| &mut state.memory);
+        store.limiter(|state| state);
         store.set_hostcall_fuel(
             self.scope
                 .tenant

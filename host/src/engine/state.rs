@@ -64,7 +64,7 @@ pub(crate) struct GuestState {
     pub(crate) chain: Option<Arc<Chain>>,
     /// What the response of the request that is being handled is besides what the handler answers; none in other executions.
     pub(crate) response: Option<ResponseState>,
-    pub(crate) memory: MemoryLimiter,
+    pub(crate) memory: Memory,
     /// Identity of the running execution among those that publish; none until it publishes.
     pub(crate) execution: Option<u64>,
     /// The statement that was running when the guest last gave the executor back.
@@ -96,19 +96,12 @@ type TurnSlot = Arc<Mutex<Option<Turn>>>;
 impl GuestState {
     pub(crate) fn new(scope: Arc<Scope>) -> Self {
         let cpu_time_max = scope.tenant.settings.limits.cpu_time_max;
-        let memory = MemoryLimiter {
-            bytes_max: scope.tenant.settings.limits.memory_bytes_max,
-            denied: false,
-            grown_bytes: 0,
-            held_bytes: 0,
-            tenant: Arc::clone(&scope.tenant),
-        };
         Self {
             scope,
             connection: None,
             chain: None,
             response: None,
-            memory,
+            memory: Memory::default(),
             execution: None,
             suspended_at: None,
             event: 0,
@@ -136,6 +129,13 @@ impl GuestState {
         self.suspended_at = None;
         self.cpu_ticks = 0;
         self.watch = Watch::None;
+    }
+
+    /// Ends what lives as long as an execution. One that is dropped while it waits ends, too.
+    pub(crate) fn end_execution(&mut self) {
+        if let Some(execution) = self.execution.take() {
+            self.scope.tenant.state.published.end(execution);
+        }
     }
 
     /// The recording of this execution.
@@ -245,49 +245,48 @@ impl Refused {
     }
 }
 
-/// Bounds an instance's memory and remembers that it wanted more.
-#[derive(Debug)]
-pub(crate) struct MemoryLimiter {
-    pub(crate) bytes_max: usize,
+/// The memory of an instance.
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
     /// Whether a request was denied during this event: explains the trap of the guest's allocator that follows.
     pub(crate) denied: bool,
     /// What has been granted beyond the initial memory since the instance was made.
     pub(crate) grown_bytes: usize,
     /// All that has been granted.
     held_bytes: usize,
-    /// Whose memory it is.
-    tenant: Arc<Tenant>,
 }
 
-impl Drop for MemoryLimiter {
+impl Drop for GuestState {
     fn drop(&mut self) {
-        let memory = &self.tenant.counters.memory;
-        memory.fetch_sub(self.held_bytes, Ordering::Relaxed);
+        self.end_execution();
+        let memory = &self.scope.tenant.counters.memory;
+        memory.fetch_sub(self.memory.held_bytes, Ordering::Relaxed);
     }
 }
 
 /// Elements of one table.
 const TABLE_ELEMENTS_MAX: usize = 4096;
 
-impl ResourceLimiter for MemoryLimiter {
+/// Bounds the memory of the instance and remembers that it wanted more.
+impl ResourceLimiter for GuestState {
     fn memory_growing(
         &mut self,
         current: usize,
         desired: usize,
         _maximum: Option<usize>,
     ) -> Result<bool> {
-        let allowed = desired <= self.bytes_max;
+        let tenant = &self.scope.tenant;
+        let allowed = desired <= tenant.settings.limits.memory_bytes_max;
         // The first request, from nothing, is the initial memory.
         if allowed && current > 0 {
-            self.grown_bytes += desired - current;
+            self.memory.grown_bytes += desired - current;
         }
         if allowed {
             let more = desired.saturating_sub(current);
-            self.held_bytes += more;
-            let memory = &self.tenant.counters.memory;
-            memory.fetch_add(more, Ordering::Relaxed);
+            self.memory.held_bytes += more;
+            tenant.counters.memory.fetch_add(more, Ordering::Relaxed);
         }
-        self.denied |= !allowed;
+        self.memory.denied |= !allowed;
         Ok(allowed)
     }
 

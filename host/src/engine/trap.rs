@@ -44,7 +44,7 @@ pub(super) fn failure_of(error: &wasmtime::Error, state: &GuestState) -> Failure
     } else if state.memory.denied {
         let cause = format!(
             "needs more than {} MiB of memory",
-            state.memory.bytes_max >> 20
+            state.scope.tenant.settings.limits.memory_bytes_max >> 20
         );
         (cause, Ending::Limited(Limit::Memory))
     } else {

@@ -1,31 +1,45 @@
 //! A connection of HTTP whose bytes are counted; others count theirs where they read and write.
 
 use super::transport::Transport;
+use crate::config::Limits;
+use crate::observe::limit::Limit;
 use crate::observe::traffic::{Lane, Protocol};
 use crate::tenant::Tenant;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
 
-/// The stream, and whose it is: nobody's alone on a listener that several tenants are reached through.
+/// The stream, and whose it is: nobody's alone on a listener that several tenants are reached through. Fails when the peer takes nothing of what is written for too long.
 #[derive(Debug)]
 pub(crate) struct Counted {
     stream: Transport,
     tenant: Option<Arc<Tenant>>,
+    write_time_max: Duration,
+    /// There while the peer is waited for.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Counted {
-    pub(crate) fn new(stream: Transport, tenant: &Arc<Tenant>) -> Self {
+    pub(crate) fn new(stream: Transport, tenant: &Arc<Tenant>, limits: &Limits) -> Self {
         let tenant = Some(Arc::clone(tenant));
-        Self { stream, tenant }
+        Self {
+            tenant,
+            ..Self::shared(stream, limits)
+        }
     }
 
     /// A connection that is no tenant's yet.
-    pub(crate) fn shared(stream: Transport) -> Self {
-        let tenant = None;
-        Self { stream, tenant }
+    pub(crate) fn shared(stream: Transport, limits: &Limits) -> Self {
+        Self {
+            stream,
+            tenant: None,
+            write_time_max: limits.http_write_time_max,
+            stalled: None,
+        }
     }
 
     /// The stream, which somebody else counts from now on.
@@ -38,11 +52,36 @@ impl Counted {
         Some(tenant.counters.traffic.of(Protocol::Http))
     }
 
-    fn sent(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+    fn sent(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
         if let (Poll::Ready(Ok(bytes)), Some(lane)) = (&written, self.lane()) {
             lane.sent.add(*bytes as u64);
         }
-        written
+        self.limited(cx, written)
+    }
+
+    /// Fails what has been pending for too long.
+    fn limited<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
+        if polled.is_ready() {
+            if self.stalled.is_some() {
+                self.stalled = None;
+            }
+            return polled;
+        }
+        let limit = self.write_time_max;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(sleep(limit)));
+        ready!(stalled.as_mut().poll(cx));
+        if let Some(tenant) = &self.tenant {
+            tenant.counters.hit(Limit::HttpWriteTime);
+        }
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -71,7 +110,7 @@ impl AsyncWrite for Counted {
     ) -> Poll<io::Result<usize>> {
         let own = self.get_mut();
         let written = Pin::new(&mut own.stream).poll_write(cx, bytes);
-        own.sent(written)
+        own.sent(cx, written)
     }
 
     fn poll_write_vectored(
@@ -81,7 +120,7 @@ impl AsyncWrite for Counted {
     ) -> Poll<io::Result<usize>> {
         let own = self.get_mut();
         let written = Pin::new(&mut own.stream).poll_write_vectored(cx, slices);
-        own.sent(written)
+        own.sent(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -89,7 +128,9 @@ impl AsyncWrite for Counted {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(cx)
+        let own = self.get_mut();
+        let flushed = Pin::new(&mut own.stream).poll_flush(cx);
+        own.limited(cx, flushed)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -15,6 +15,7 @@ use crate::console::Stream;
 use crate::engine::feature_set::{FeatureSet, HttpResponse, Request};
 use crate::engine::state::Scope;
 use crate::failure::Failure;
+use crate::kept::Kept;
 use crate::life::Claim;
 use crate::net::counted::Counted;
 use crate::net::event_stream::EventStream;
@@ -39,7 +40,7 @@ use hyper::{Method, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use parking_lot::Mutex;
-use payload::Payload;
+use payload::{Payload, Unsent};
 pub(crate) use routing::Operations;
 use routing::{Found, Route};
 use rustls::ServerConfig;
@@ -60,6 +61,8 @@ const DEFAULT_PORT: u16 = 8080;
 const HEADERS_MAX: usize = 200;
 /// Requests under way on one HTTP/2 connection.
 const STREAMS_MAX: u32 = 100;
+/// How often it is looked whether the peer takes what is sent, in the time that it may take nothing.
+const STALL_LOOKS: u32 = 4;
 
 type Answer = Response<Payload>;
 
@@ -232,6 +235,8 @@ struct Peer {
     agreed: Mutex<Option<Upgrade>>,
     /// The response that stays open, where requests wait for one another.
     stream: Mutex<Option<Arc<Connection>>>,
+    /// The responses that are being sent, where requests do not wait for one another.
+    unsent: Unsent,
 }
 
 impl Peer {
@@ -242,6 +247,19 @@ impl Peer {
             is_sequential,
             agreed: Mutex::default(),
             stream: Mutex::default(),
+            unsent: Unsent::default(),
+        }
+    }
+
+    /// Looks whether the peer takes what is sent, until it does not for `limit`.
+    async fn stalled(&self, limit: Duration) {
+        if self.is_sequential {
+            // Nothing else is written meanwhile: the stream itself sees that.
+            return std::future::pending().await;
+        }
+        let mut looks = tokio::time::interval(limit / STALL_LOOKS);
+        while !self.unsent.has_stalled(limit) {
+            looks.tick().await;
         }
     }
 
@@ -285,7 +303,7 @@ async fn serve(
         let (tenant, peer) = (Arc::clone(tenant), Arc::clone(&peer));
         async move { Ok::<Answer, Infallible>(answer(&tenant, request, &peer).await) }
     });
-    let stream = TokioIo::new(Counted::new(stream, tenant));
+    let stream = TokioIo::new(Counted::new(stream, tenant, limits));
     let connection = builder.serve_connection_with_upgrades(stream, service);
     let mut connection = std::pin::pin!(connection);
     let mut is_ending = false;
@@ -297,6 +315,10 @@ async fn serve(
                 connection.as_mut().graceful_shutdown();
             }
             () = poll_fn(|_| peer.poll_cut_off()) => return None,
+            () = peer.stalled(limits.http_write_time_max) => {
+                tenant.counters.hit(Limit::HttpWriteTime);
+                return None;
+            }
         }
     };
     if let Err(error) = ended {
@@ -374,7 +396,7 @@ async fn begins_http2(stream: &TcpStream) -> std::io::Result<bool> {
 async fn answer(
     tenant: &Arc<Tenant>,
     mut request: hyper::Request<Incoming>,
-    peer: &Peer,
+    peer: &Arc<Peer>,
 ) -> Answer {
     let Some(routes) = tenant.routes.load_full() else {
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
@@ -391,6 +413,9 @@ async fn answer(
     } else {
         operation(tenant, &routes, peer, head, incoming).await
     };
+    if !peer.is_sequential {
+        peer.unsent.watch(answer.body_mut());
+    }
     if !tenant.settings.cors.is_empty() {
         cors::mark(
             allowed.as_ref(),
@@ -405,7 +430,7 @@ async fn answer(
 async fn operation(
     tenant: &Arc<Tenant>,
     routes: &Routes,
-    peer: &Peer,
+    peer: &Arc<Peer>,
     head: Parts,
     incoming: Incoming,
 ) -> Answer {
@@ -420,7 +445,7 @@ async fn operation(
         return too_many(tenant, wait);
     }
     // Taken before the body is read: bodies are what requests hold.
-    let Ok(_permit) = tenant.http_requests.try_acquire() else {
+    let Ok(permit) = Arc::clone(&tenant.http_requests).try_acquire_owned() else {
         tenant.counters.hit(Limit::HttpRequests);
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
     };
@@ -459,14 +484,19 @@ async fn operation(
         parameters: std::mem::take(&mut found.parameters),
         body,
     };
-    let mut answer = respond(tenant, &found, peer, &head, request).await;
+    let is_head = head.method == Method::HEAD;
+    let (owner, peer) = (Arc::clone(tenant), Arc::clone(peer));
+    let answering = async move {
+        let mut answer = respond(&owner, &found, &peer, &head, request).await;
+        answer.body_mut().hold(permit);
+        answer
+    };
+    let mut answer = Kept::new(&tenant.tasks, answering).await;
     if contract.is_some_and(|contract| contract.is_deprecated) {
         let marked = HeaderValue::from_static("true");
         answer.headers_mut().insert("deprecation", marked);
     }
-    if head.method == Method::HEAD
-        && let Some(length) = answer.body().size_hint().exact()
-    {
+    if is_head && let Some(length) = answer.body().size_hint().exact() {
         // The length stays: hyper keeps the header and sends no body.
         answer
             .headers_mut()
@@ -545,7 +575,7 @@ fn streaming(peer: &Peer, stream: Option<EventStream>, mut response: HttpRespons
         if peer.is_sequential {
             *peer.stream.lock() = Some(Arc::clone(stream.connection()));
         }
-        *answer.body_mut() = Payload::Events(Box::new(stream));
+        *answer.body_mut() = Payload::events(stream);
     }
     answer
 }

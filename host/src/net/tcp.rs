@@ -444,12 +444,14 @@ impl Task {
 
     /// Waits for `work` and writes what is queued meanwhile. Takes it pinned, so that a large future is not moved with every event.
     async fn drive<T>(&mut self, mut work: Pin<&mut impl Future<Output = T>>) -> T {
+        let mut is_broken = false;
         poll_fn(|cx| {
             if let Poll::Ready(done) = work.as_mut().poll(cx) {
                 return Poll::Ready(done);
             }
-            if let Err(error) = self.poll_flush(cx) {
-                // Senders that wait for room are told; the loop of this task sees it when the handlers are done.
+            if !is_broken && let Err(error) = self.poll_flush(cx) {
+                // Senders that wait for room are told; the loop of this task sees it when the handlers are done. To try again would be to fail at once, and to be woken again by that.
+                is_broken = true;
                 self.broken(&error);
                 self.connection.outbound.close(Closing::Abort);
             }

@@ -64,6 +64,8 @@ limits! {
     HttpBodyBytes = "http_body_bytes_max",
     /// The body of a request came too slowly.
     HttpBodyTime = "http_body_time_max",
+    /// The peer took nothing of a response for too long.
+    HttpWriteTime = "http_write_time_max",
     /// A repository was full.
     RepositoryRows = "repository_rows_max",
     /// A program wanted too many repositories.

@@ -2,16 +2,17 @@
 
 use super::executions::Ending;
 use super::faults::Circumstances;
+use super::limit::Limit;
 use super::log::LogFormat;
 use crate::conn::id::SocketId;
 use crate::engine::feature_set::Cause;
 use crate::engine::state::Scope;
 use crate::failure::Failure;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tracing::Span;
 use tracing::field::Empty;
 
-/// An execution under way.
+/// An execution under way. One that is dropped while it waits was ended by a limit of whoever waited for it.
 pub(crate) struct Watch<'a> {
     scope: &'a Scope,
     connection: Option<SocketId>,
@@ -20,6 +21,7 @@ pub(crate) struct Watch<'a> {
     /// Of target `aro_event` and level INFO; without a subscriber for those it is nothing.
     pub(crate) span: Span,
     begun: Instant,
+    is_over: bool,
 }
 
 impl<'a> Watch<'a> {
@@ -60,23 +62,17 @@ impl<'a> Watch<'a> {
             event,
             span,
             begun: Instant::now(),
+            is_over: false,
         }
     }
 
     /// It is over.
-    pub(crate) fn end<T>(self, outcome: Result<T, Failure>) -> Result<T, Failure> {
-        let took = self.begun.elapsed();
+    pub(crate) fn end<T>(mut self, outcome: Result<T, Failure>) -> Result<T, Failure> {
         let ending = match &outcome {
             Ok(_) => Ending::Done,
             Err(failure) => failure.ending,
         };
-        self.scope.executions.ended(took, ending);
-        if !self.span.is_disabled() {
-            let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-            self.span.record("duration_us", microseconds);
-            self.span.record("outcome", ending.name());
-            tracing::info!(target: "aro_event", parent: &self.span, "ended");
-        }
+        let took = self.ended(ending);
         outcome.map_err(|mut failure| {
             let counters = &self.scope.tenant.counters;
             if let Ending::Limited(limit) = ending {
@@ -95,5 +91,27 @@ impl<'a> Watch<'a> {
             failure.circumstances = Some(Box::new(circumstances));
             failure
         })
+    }
+
+    /// Counts it; answers how long it took.
+    fn ended(&mut self, ending: Ending) -> Duration {
+        self.is_over = true;
+        let took = self.begun.elapsed();
+        self.scope.executions.ended(took, ending);
+        if !self.span.is_disabled() {
+            let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            self.span.record("duration_us", microseconds);
+            self.span.record("outcome", ending.name());
+            tracing::info!(target: "aro_event", parent: &self.span, "ended");
+        }
+        took
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.ended(Ending::Limited(Limit::WallTime));
+        }
     }
 }

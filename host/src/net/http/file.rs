@@ -117,11 +117,11 @@ pub(super) async fn answer(
     if is_elsewhere && file.seek(SeekFrom::Start(range.start)).await.is_err() {
         return super::refusal(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
     }
-    *answer.body_mut() = Payload::File(Box::new(FileBody {
+    *answer.body_mut() = Payload::file(FileBody {
         file,
         left: range.end - range.start,
         piece: BytesMut::new(),
-    }));
+    });
     answer
 }
 

@@ -76,7 +76,7 @@ struct Visit {
     /// The share of each tenant that was asked on it.
     slots: Mutex<Vec<Slot>>,
     /// What its requests have in common.
-    peer: Peer,
+    peer: Arc<Peer>,
     agreed: Mutex<Option<(Arc<Tenant>, Upgrade)>>,
 }
 
@@ -110,7 +110,7 @@ pub(in crate::net) async fn serve(guest: Guest, stream: TcpStream, remote: Socke
         guest,
         shown,
         slots: Mutex::default(),
-        peer: Peer::new(remote, door.address.port(), !is_http2),
+        peer: Arc::new(Peer::new(remote, door.address.port(), !is_http2)),
         agreed: Mutex::default(),
     });
     converse(&visit, stream, is_http2, remote).await;
@@ -135,7 +135,7 @@ async fn converse(visit: &Arc<Visit>, stream: Transport, is_http2: bool, remote:
     });
     let builder = builder(&door.limits, is_http2);
     // What becomes a WebSocket is the same stream as that of a tenant's own server.
-    let stream = TokioIo::new(Counted::shared(stream));
+    let stream = TokioIo::new(Counted::shared(stream, &door.limits));
     let connection = builder.serve_connection_with_upgrades(stream, service);
     let mut connection = std::pin::pin!(connection);
     let mut is_ending = false;
@@ -147,6 +147,7 @@ async fn converse(visit: &Arc<Visit>, stream: Transport, is_http2: bool, remote:
                 connection.as_mut().graceful_shutdown();
             }
             () = poll_fn(|_| visit.peer.poll_cut_off()) => return,
+            () = visit.peer.stalled(door.limits.http_write_time_max) => return,
         }
     };
     if let Err(error) = ended {
