@@ -6,7 +6,7 @@ mod flow;
 mod names;
 mod quirk;
 mod shape;
-mod spelling;
+pub(crate) mod spelling;
 
 pub(crate) use quirk::check as quirks;
 pub(crate) use spelling::{SUGGESTIONS_MAX, nearest};

@@ -118,7 +118,9 @@ pub(crate) fn read(file: u32, source: &SourceFile) -> (Contract, Vec<Diagnostic>
         contract: Contract::default(),
         diagnostics: Vec::new(),
     };
-    match serde_saphyr::from_str::<Value>(&source.text) {
+    // A name such as `y` or `no` is a name (YAML 1.2 10.3.2).
+    let options = serde_saphyr::options! { strict_booleans: true };
+    match serde_saphyr::from_str_with_options::<Value>(&source.text, options) {
         Ok(root) => reading.root(&root),
         Err(error) => {
             let place = error.location().map_or(0, |place| place.line());

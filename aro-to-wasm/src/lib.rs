@@ -19,6 +19,7 @@ pub mod sources;
 pub mod syntax;
 mod template;
 
+pub use check::spelling::nearest;
 pub use compile::{Artifact, Compiled, Input, RefusedComponent, compile, compile_tests};
 pub use contract::NAMES as CONTRACT_NAMES;
 use diagnostic::Diagnostic;

@@ -29,8 +29,8 @@ mod timer;
 
 pub use artifact::{ArtifactError, InvalidWasm};
 pub use config::{
-    ArtifactLimits, CompileIn, ContractChecks, Isolation, Limits, Prefix, RuntimeCode, Settings,
-    SettingsError, SlowPeer, StoreFile, TlsIdentity,
+    ArtifactLimits, CompileIn, ContractChecks, Isolation, LimitError, LimitKey, Limits, Prefix,
+    RuntimeCode, Settings, SettingsError, SlowPeer, StoreFile, TlsIdentity,
 };
 pub use console::{Captured, ConsoleSink, Overflow, Stream, flush};
 pub use engine::{CompileError, EngineError, EngineStartError, LoadError, compile_parts};

@@ -7,10 +7,7 @@ pub(crate) const SUGGESTIONS_MAX: usize = 20;
 const NAME_LENGTH_MAX: usize = 64;
 
 /// The candidate with the smallest edit distance to `name`, if at most a third of its letters differ; the first of equals. Names of one or two letters have none.
-pub(crate) fn nearest<'a>(
-    name: &str,
-    candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let letters: Vec<char> = name.chars().take(NAME_LENGTH_MAX).collect();
     let limit = letters.len() / 3;
     let mut best: Option<(usize, &str)> = None;

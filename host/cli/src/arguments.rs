@@ -2,11 +2,13 @@
 
 use crate::admin::Token;
 use crate::admin::client::{Remote, Target};
-use crate::{compiler, hosting};
+use crate::compiler;
+use crate::hosting::{self, LimitArgument};
 use anyhow::Context;
 use aro_host::{
-    CompileIn, ConsoleSink, ContractChecks, Environment, Grants, Isolation, LogFormat, Outbound,
-    Overflow, Parameters, Ports, Prefix, RuntimeCode, Settings, SlowPeer, Targets, TlsIdentity,
+    CompileIn, ConsoleSink, ContractChecks, Environment, Grants, Isolation, Limits, LogFormat,
+    Outbound, Overflow, Parameters, Ports, Prefix, RuntimeCode, Settings, SlowPeer, Targets,
+    TlsIdentity,
 };
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
@@ -120,6 +122,9 @@ pub(crate) struct Options {
     /// Memory of all repositories and published variables, in MiB.
     #[arg(long, value_name = "MIB", default_value_t = 256)]
     state_mib: usize,
+    /// Any limit that docs/reference/limits.md lists, such as websocket_message_kib=4096; may be repeated.
+    #[arg(long = "limit", value_name = "KEY=NUMBER")]
+    limits: Vec<LimitArgument>,
     /// Environment variable that the program may read; may be repeated. `run` and `dev` grant all.
     #[arg(long = "env", value_name = "NAME")]
     environment: Vec<String>,
@@ -296,14 +301,7 @@ impl Options {
             settings.limits.life_cycle_wall_time_max = Duration::MAX;
             settings.runtime_code = RuntimeCode::Needed;
         }
-        settings.limits.instances_max = self.instances;
-        settings.limits.connections_max = self.connections;
-        settings.limits.websockets_max = self.websockets;
-        settings.limits.repository_rows_max = self.rows;
-        settings.limits.state_bytes_max = self
-            .state_mib
-            .checked_mul(1 << 20)
-            .context("--state-mib is too large")?;
+        self.limits(&mut settings.limits)?;
         let number = |name: &str| {
             let text = port(name);
             text.map(|text| {
@@ -327,6 +325,22 @@ impl Options {
             let directory = self.code_cache.clone();
             settings.code_cache = directory.or_else(compiler::cache_directory);
         }
+    }
+
+    /// Those with a flag of their own, then those by their keys.
+    fn limits(&self, limits: &mut Limits) -> anyhow::Result<()> {
+        limits.instances_max = self.instances;
+        limits.connections_max = self.connections;
+        limits.websockets_max = self.websockets;
+        limits.repository_rows_max = self.rows;
+        limits.state_bytes_max = self
+            .state_mib
+            .checked_mul(1 << 20)
+            .context("--state-mib is too large")?;
+        for limit in &self.limits {
+            limit.apply(limits)?;
+        }
+        Ok(())
     }
 
     /// What is said of HTTP and WebSockets.

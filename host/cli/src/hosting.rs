@@ -2,6 +2,7 @@
 
 mod config;
 mod explain;
+mod http;
 mod limits;
 mod routes;
 mod supervisor;
@@ -13,6 +14,7 @@ use crate::{Failure, activation, event_loop_with, interrupted};
 use anyhow::{Context, anyhow};
 use aro_host::{Host, LogFormat, Outcome};
 use config::{AdminTable, Config, Planned};
+pub(crate) use limits::LimitArgument;
 use std::path::Path;
 use std::sync::Arc;
 pub(crate) use supervisor::Supervisor;

@@ -301,7 +301,12 @@ async fn serve(
     let peer = Arc::new(Peer::new(remote, server.address.port(), !is_http2));
     let service = service_fn(|request| {
         let (tenant, peer) = (Arc::clone(tenant), Arc::clone(&peer));
-        async move { Ok::<Answer, Infallible>(answer(&tenant, request, &peer).await) }
+        async move {
+            Ok::<Answer, Infallible>(match shared::host(&request) {
+                Ok(_) => answer(&tenant, request, &peer).await,
+                Err((status, error)) => refusal(status, error),
+            })
+        }
     });
     let stream = TokioIo::new(Counted::new(stream, tenant, limits));
     let connection = builder.serve_connection_with_upgrades(stream, service);

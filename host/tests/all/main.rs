@@ -8,6 +8,7 @@ mod exchange;
 mod hostile;
 mod intruder;
 mod limits;
+mod limits_page;
 mod refusal;
 mod support;
 mod tenants;

@@ -1,5 +1,6 @@
 //! The configuration of a host: what it says, and what follows from it for each tenant.
 
+use super::http::HttpTable;
 use super::limits::LimitsTable;
 use super::routes::{self, ListenerTable, PlannedListener, RouteTable, Through};
 use crate::arguments::LogFormatKind;
@@ -83,6 +84,7 @@ struct Defaults {
     verbose_errors: Option<bool>,
     data: Option<PathBuf>,
     record: Option<PathBuf>,
+    http: HttpTable,
     limits: LimitsTable,
     grants: GrantsTable,
 }
@@ -110,6 +112,8 @@ struct TenantTable {
     data: Option<PathBuf>,
     /// Directory in which its events are recorded, in a folder of its name.
     record: Option<PathBuf>,
+    #[serde(default)]
+    http: HttpTable,
     #[serde(default)]
     limits: LimitsTable,
     #[serde(default)]
@@ -341,6 +345,7 @@ impl Config {
         settings.data = data.map(|data| root.join(data));
         let record = table.record.as_ref().or(defaults.record.as_ref());
         settings.record = record.map(|record| root.join(record));
+        table.http.apply(&defaults.http, root, &mut settings);
         defaults.limits.apply(&mut settings.limits)?;
         table.limits.apply(&mut settings.limits)?;
         settings.grants = grants(&table.grants, &defaults.grants, root)?;

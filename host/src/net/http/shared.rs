@@ -255,7 +255,7 @@ const UNKNOWN_PATH: Refused = (
 const UNAVAILABLE: Refused = (StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
 
 /// The host that a request names (RFC 9112 3.2, RFC 9113 8.3.1); none only before HTTP/1.1.
-fn host<B>(request: &Request<B>) -> Result<Option<&str>, Refused> {
+pub(super) fn host<B>(request: &Request<B>) -> Result<Option<&str>, Refused> {
     let mut headers = request.headers().get_all(header::HOST).iter();
     let header = headers.next().map(HeaderValue::to_str);
     let header = header.transpose().map_err(|_| NO_HOST)?;
