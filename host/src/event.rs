@@ -1,5 +1,6 @@
 //! Events that carry a value: raised by handlers, who wait for those that handle them, or by timers, who do not.
 
+use crate::config::Limits;
 use crate::console::Stream;
 use crate::engine::feature_set::{Call, Cause};
 use crate::engine::state::Scope;
@@ -8,6 +9,7 @@ use crate::route::Routes;
 use crate::tenant::Tenant;
 use futures_util::future::join_all;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::OwnedSemaphorePermit;
 
 /// Links shown of a chain that is too long: enough for the circle to be seen.
@@ -19,7 +21,12 @@ pub(crate) struct Chain {
     subject: Arc<str>,
     /// How many executions wait for those of the last event.
     depth: usize,
+    /// Those who wait. An event that nobody waits for has none, so that links do not grow with time.
     parent: Option<Arc<Chain>>,
+    /// The first event of all; none for that one itself.
+    root: Option<Arc<Chain>>,
+    /// Events that the first one has led to, waited for or not.
+    caused: AtomicUsize,
 }
 
 /// Why an event was not raised.
@@ -29,39 +36,76 @@ pub(crate) enum RaiseError {
         "events are nested more than {max} deep: … → {chain}; a handler must not cause its own event without end"
     )]
     TooDeep { max: usize, chain: String },
+    #[error(
+        "one event has caused more than {max}: {chain}; a handler must not cause its own event without end"
+    )]
+    TooMany { max: usize, chain: String },
+}
+
+impl RaiseError {
+    /// The limit that was met.
+    pub(crate) fn limit(&self) -> Limit {
+        match self {
+            Self::TooDeep { .. } => Limit::EventDepth,
+            Self::TooMany { .. } => Limit::CausedEvents,
+        }
+    }
 }
 
 impl Chain {
-    /// A chain of one event that nobody waits for.
-    pub(crate) fn detached(subject: &str) -> Arc<Chain> {
-        Arc::new(Chain {
+    fn new(subject: &str, cause: Option<&Arc<Chain>>) -> Chain {
+        let root = cause.map(|cause| cause.root.as_ref().unwrap_or(cause));
+        Chain {
             subject: subject.into(),
             depth: 0,
             parent: None,
-        })
+            root: root.map(Arc::clone),
+            caused: AtomicUsize::new(0),
+        }
     }
 
-    /// The chain of an event that is raised by an execution, itself caused by the events of `parent`, if any.
+    /// A chain of one event that nobody waits for and no other has caused.
+    pub(crate) fn detached(subject: &str) -> Arc<Chain> {
+        Arc::new(Self::new(subject, None))
+    }
+
+    /// The chain of an event that is raised by an execution, itself caused by the events of `parent`, if any, and that it waits for.
     ///
     /// # Errors
-    /// [`RaiseError::TooDeep`] if more than `max` executions would wait for it.
+    /// [`RaiseError`] if too many executions would wait for it, or if the first event has caused too many.
     pub(crate) fn extend(
         parent: Option<&Arc<Chain>>,
         subject: &str,
-        max: usize,
+        limits: &Limits,
     ) -> Result<Arc<Chain>, RaiseError> {
         let chain = Chain {
-            subject: subject.into(),
             depth: parent.map_or(0, |parent| parent.depth) + 1,
             parent: parent.map(Arc::clone),
+            ..Self::new(subject, parent)
         };
+        let max = limits.event_depth_max;
         if chain.depth > max {
-            return Err(RaiseError::TooDeep {
-                max,
-                chain: chain.text(),
-            });
+            let chain = chain.text();
+            return Err(RaiseError::TooDeep { max, chain });
         }
+        chain.count(1, limits)?;
         Ok(Arc::new(chain))
+    }
+
+    /// Counts further events of this chain among those that the first has caused.
+    fn count(&self, events: usize, limits: &Limits) -> Result<(), RaiseError> {
+        let max = limits.caused_events_max;
+        let Some(root) = &self.root else {
+            return Ok(());
+        };
+        if root.caused.fetch_add(events, Ordering::Relaxed) + events <= max {
+            return Ok(());
+        }
+        let chain = match &self.parent {
+            Some(_) => self.text(),
+            None => format!("{} → … → {}", root.subject, self.subject),
+        };
+        Err(RaiseError::TooMany { max, chain })
     }
 
     /// Type of its last event.
@@ -197,20 +241,34 @@ impl Drop for Detached {
 
 /// Raises an event and goes on: for timers and others that do not wait.
 pub(crate) fn raise(audience: &impl Audience, subject: &str, payload: &Arc<[u8]>) {
-    raise_all(audience, subject, std::iter::once(Arc::clone(payload)));
+    raise_all(
+        audience,
+        None,
+        subject,
+        std::iter::once(Arc::clone(payload)),
+    );
 }
 
-/// Raises events of one subject and goes on; they are delivered one after the other, in order.
+/// Raises events of one subject and goes on; they are delivered one after the other, in order. Those that a handler causes go on its account, or two that cause each other would go on for ever.
 pub(crate) fn raise_all(
     audience: &impl Audience,
+    cause: Option<&Arc<Chain>>,
     subject: &str,
     payloads: impl ExactSizeIterator<Item = Arc<[u8]>> + Send + 'static,
 ) {
+    let tenant = audience.tenant();
+    let chain = Chain::new(subject, cause);
+    if let Err(error) = chain.count(payloads.len(), &tenant.settings.limits) {
+        tenant.counters.hit(error.limit());
+        let text = format!("event {subject} is dropped: {error}");
+        tenant.console.write(Stream::Error, &text);
+        return;
+    }
     let permit = detached_all(audience, subject, payloads.len());
     let Some((permit, routes)) = permit.zip(audience.routes()) else {
         return;
     };
-    let chain = Chain::detached(subject);
+    let chain = Arc::new(chain);
     audience.tenant().tasks.spawn(async move {
         for payload in payloads {
             deliver_to(&routes, &chain, payload).await;
@@ -225,17 +283,38 @@ mod tests {
 
     #[test]
     fn chain_that_is_too_deep_shows_its_end() {
-        let mut chain = Chain::extend(None, "A", 3).unwrap();
+        let limits = Limits {
+            event_depth_max: 3,
+            ..Limits::default()
+        };
+        let mut chain = Chain::extend(None, "A", &limits).unwrap();
         for subject in ["B", "A"] {
-            chain = Chain::extend(Some(&chain), subject, 3).unwrap();
+            chain = Chain::extend(Some(&chain), subject, &limits).unwrap();
         }
         assert_eq!(chain.depth(), 3);
-        let error = Chain::extend(Some(&chain), "B", 3).unwrap_err();
+        let error = Chain::extend(Some(&chain), "B", &limits).unwrap_err();
         assert!(
             error
                 .to_string()
                 .contains("more than 3 deep: … → A → B → A → B;"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn events_are_counted_at_the_first_one_whoever_waits() {
+        let limits = Limits {
+            caused_events_max: 3,
+            ..Limits::default()
+        };
+        let first = Chain::detached("A");
+        let waited = Chain::extend(Some(&first), "B", &limits).unwrap();
+        let left = Arc::new(Chain::new("C", Some(&waited)));
+        left.count(2, &limits).unwrap();
+        let error = Chain::extend(Some(&left), "D", &limits).unwrap_err();
+        assert!(error.to_string().contains("more than 3: C → D;"), "{error}");
+        let error = Chain::new("E", Some(&left)).count(1, &limits).unwrap_err();
+        assert!(error.to_string().contains(": A → … → E;"), "{error}");
+        assert!(Chain::extend(None, "A", &limits).is_ok());
     }
 }

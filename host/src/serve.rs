@@ -291,6 +291,9 @@ pub struct Program {
     first: Option<Arc<Routes>>,
 }
 
+/// Handlers run that do not get on.
+struct Stalled;
+
 /// Why the program does not simply go on.
 enum Turn {
     /// It is asked to end.
@@ -377,7 +380,7 @@ impl Program {
             .expect("it has the one until it begins, and the tenant the other until it is dropped")
     }
 
-    /// Completes when no listener and no outbound connection is open and no handler runs: nothing can happen any more.
+    /// Completes when no listener and no outbound connection is open and no handler runs, or none gets on: nothing can happen any more.
     pub async fn finished(&self) {
         loop {
             let changed = self.tenant.sources_changed.notified();
@@ -385,12 +388,39 @@ impl Program {
                 changed.await;
                 continue;
             }
-            self.tenant.idle().await;
+            let is_stalled = self.settle().await.is_err();
             // A handler may have opened something before it ended.
-            if self.tenant.sources() == 0 {
+            if self.tenant.sources() == 0 || is_stalled {
                 return;
             }
         }
+    }
+
+    /// Waits until no handler runs, as long as some of them begin or end (runtime.md 1.3.7).
+    async fn settle(&self) -> Result<(), Stalled> {
+        let window = self.tenant.settings.limits.stall_time_max;
+        let mut running = self.tenant.permits.in_use();
+        while tokio::time::timeout(window, self.tenant.idle())
+            .await
+            .is_err()
+        {
+            let now = self.tenant.permits.in_use();
+            if now == running {
+                self.warn_stalled(window);
+                self.tenant.stalled.store(true, Ordering::Release);
+                return Err(Stalled);
+            }
+            running = now;
+        }
+        Ok(())
+    }
+
+    fn warn_stalled(&self, window: Duration) {
+        let (stalled, seconds) = (self.tenant.permits.in_use(), window.as_secs_f64());
+        let text = format!(
+            "[WARNING] {stalled} event handler(s) stalled — no progress within {seconds:.1}s"
+        );
+        self.tenant.console.write(Stream::Output, &text);
     }
 
     /// Ends the program: nothing more is accepted or read, events in flight finish, `Application-End` runs, queues are flushed, the response of the start is printed.
@@ -546,16 +576,13 @@ impl Program {
         for server in self.tenant.http.lock().iter() {
             server.stop_accepting();
         }
+        if self.tenant.stalled.load(Ordering::Acquire) {
+            return;
+        }
         let limit = self.tenant.settings.limits.drain_time_max;
-        if tokio::time::timeout(limit, self.tenant.idle())
-            .await
-            .is_err()
-        {
-            let (stalled, seconds) = (self.tenant.permits.in_use(), limit.as_secs_f64());
-            let text = format!(
-                "[WARNING] {stalled} event handler(s) stalled — no progress within {seconds:.1}s"
-            );
-            self.tenant.console.write(Stream::Output, &text);
+        let idle = tokio::time::timeout(limit, self.tenant.idle()).await;
+        if idle.is_err() {
+            self.warn_stalled(limit);
         }
     }
 

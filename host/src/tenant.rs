@@ -31,7 +31,7 @@ use aro_wit::manifest::Manifest;
 use parking_lot::Mutex;
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 use tokio::sync::{Notify, Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
@@ -154,6 +154,8 @@ pub(crate) struct Tenant {
     /// The versions of its program.
     pub(crate) releases: Releases,
     pub(crate) tasks: TaskTracker,
+    /// Nobody waits for the handlers that run any more.
+    pub(crate) stalled: AtomicBool,
     /// When it was made.
     pub(crate) begun: SystemTime,
     phase: AtomicU8,
@@ -223,6 +225,7 @@ impl Tenant {
             sources_changed: Notify::new(),
             releases: Releases::default(),
             tasks: TaskTracker::new(),
+            stalled: AtomicBool::new(false),
             begun: SystemTime::now(),
             phase: AtomicU8::new(Phase::Running as u8),
             settings: Arc::clone(settings),

@@ -14,6 +14,7 @@ mod compiled_code;
 mod dev_command;
 mod durability;
 mod echo;
+mod events;
 mod faults;
 mod file_monitor;
 mod folding;

@@ -30,7 +30,7 @@ use std::future::Future;
 use std::time::Duration;
 
 /// How long a test waits for one condition: far longer than it takes on a busy machine.
-pub const DEADLINE: Duration = Duration::from_secs(30);
+pub const DEADLINE: Duration = Duration::from_secs(60);
 
 /// Waits for `work`, which `what` names, at most until [`DEADLINE`].
 pub async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {

@@ -16,6 +16,9 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+/// How long handlers may run on under `run` when a signal comes.
+const RUN_DRAIN_TIME: Duration = Duration::from_secs(2);
+
 /// Runs ARO programs: owns every connection and all state, and runs one sandboxed feature set for each event.
 #[derive(Debug, Parser)]
 #[command(name = "aro-host", version, about)]
@@ -299,6 +302,8 @@ impl Options {
         if matches!(command, Command::Run { .. }) {
             // Whoever runs a program on a console decides when it has waited long enough.
             settings.limits.life_cycle_wall_time_max = Duration::MAX;
+            // Together with the flush it is gone five seconds after a signal (runtime.md 1.6).
+            settings.limits.drain_time_max = RUN_DRAIN_TIME;
             settings.runtime_code = RuntimeCode::Needed;
         }
         self.limits(&mut settings.limits)?;

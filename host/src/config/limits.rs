@@ -173,6 +173,8 @@ limits! {
     instances_max: usize = Count 1000, 1..=INSTANCES_POSSIBLE, "instances";
     /// Events nested in each other: a handler raises one, whose handler raises the next.
     event_depth_max: usize = Count 256, 1..=EVENT_DEPTH_POSSIBLE, "event_depth";
+    /// Events that one event from outside leads to, whoever waits for them.
+    caused_events_max: usize = Count 1_000_000, 1.., "caused_events";
     /// Events under way that nobody waits for: ticks of timers.
     detached_events_max: usize = Count 10_000, 1..=CONNECTIONS_POSSIBLE, "detached_events";
     /// Timers.
@@ -215,6 +217,8 @@ limits! {
     flush_time_max: Duration = Milliseconds 2000, 0.., "flush_ms";
     /// How long the start of a version that is to replace another may take until it ends or waits for the end of the program.
     start_time_max: Duration = Milliseconds 30_000, 0.., "start_ms";
+    /// How long handlers may make no progress after the start has ended before a program that waits for nothing else ends without them (runtime.md 1.3.7).
+    stall_time_max: Duration = Milliseconds 10_000, 1.., "stall_ms";
     /// How long events in flight may run on after a stop request.
     drain_time_max: Duration = Milliseconds 10_000, 0.., "drain_ms";
     /// HTTP requests whose bodies are read or whose answers are made or sent; further ones are answered with 503.

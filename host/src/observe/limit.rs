@@ -36,6 +36,8 @@ limits! {
     EventsPerSecond = "events_per_second_max",
     /// An event was nested too deep.
     EventDepth = "event_depth_max",
+    /// An event led to too many others.
+    CausedEvents = "caused_events_max",
     /// An event that nobody waits for was dropped.
     DetachedEvents = "detached_events_max",
     /// A timer was refused.

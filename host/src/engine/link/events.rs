@@ -55,10 +55,9 @@ fn raised(store: &StoreContextMut<'_, GuestState>, subject: WasmStr) -> Result<R
     if !event::is_handled(&state.scope, &subject) {
         return Ok(None);
     }
-    let max = tenant.settings.limits.event_depth_max;
-    let chain = Chain::extend(state.chain.as_ref(), &subject, max);
-    if chain.is_err() {
-        tenant.counters.hit(Limit::EventDepth);
+    let chain = Chain::extend(state.chain.as_ref(), &subject, &tenant.settings.limits);
+    if let Err(error) = &chain {
+        tenant.counters.hit(error.limit());
     }
     Ok(Some(chain))
 }

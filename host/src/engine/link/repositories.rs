@@ -4,7 +4,7 @@
 
 use super::events::{resume, suspend};
 use super::{Interface, Pending};
-use crate::engine::state::{GuestState, Scope};
+use crate::engine::state::GuestState;
 use crate::engine::types::{WitFilter, WitOperator, WitSelection, WitStored};
 use crate::event::{self, Chain, RaiseError};
 use crate::observe::limit::Limit;
@@ -71,8 +71,8 @@ impl<E: std::error::Error + 'static> From<E> for Stop {
 
 /// The limit that an error is about.
 fn limit(error: &(dyn std::error::Error + 'static)) -> Option<Limit> {
-    if error.is::<RaiseError>() {
-        return Some(Limit::EventDepth);
+    if let Some(error) = error.downcast_ref::<RaiseError>() {
+        return Some(error.limit());
     }
     error.downcast_ref::<StoreError>()?.limit()
 }
@@ -138,13 +138,13 @@ async fn store_all(
                     breathe(store).await?;
                 }
             }
-            finish(&scope, &repository, &mut stored).await?;
+            finish(store, &repository, &mut stored).await?;
         }
         // Each row's observers have finished before the next row is stored (runtime.md 3.6.2).
         Some(chain) => {
             for row in rows {
                 store_some(tenant, &repository, [row], &mut stored).await?;
-                finish(&scope, &repository, &mut stored).await?;
+                finish(store, &repository, &mut stored).await?;
                 if let Some(change) = stored.last.as_ref().and_then(change_of) {
                     let payload = change::changed(&repository, &change, now());
                     suspend(store).map_err(Stop::Trap)?;
@@ -176,12 +176,9 @@ fn observers(
     if !event::is_handled(&state.scope, &repository.changed) {
         return Ok(None);
     }
-    let max = tenant.settings.limits.event_depth_max;
-    Ok(Some(Chain::extend(
-        state.chain.as_ref(),
-        &repository.changed,
-        max,
-    )?))
+    let limits = &tenant.settings.limits;
+    let chain = Chain::extend(state.chain.as_ref(), &repository.changed, limits)?;
+    Ok(Some(chain))
 }
 
 /// What a statement has stored so far.
@@ -235,7 +232,7 @@ async fn store_some(
 
 /// Waits until what was stored cannot be lost, and tells of what had to go.
 async fn finish(
-    scope: &Arc<Scope>,
+    store: &Guest<'_>,
     repository: &Arc<Repository>,
     stored: &mut Stored,
 ) -> std::result::Result<(), Stop> {
@@ -248,7 +245,9 @@ async fn finish(
         let payloads = evicted
             .into_iter()
             .map(move |gone| change::evicted(&of, &gone.row, now()));
-        event::raise_all(scope, &repository.evicted, payloads);
+        let state = store.data();
+        let cause = state.chain.as_ref();
+        event::raise_all(&state.scope, cause, &repository.evicted, payloads);
     }
     match stored.refused.take() {
         Some(error) => Err(error.into()),
@@ -369,7 +368,7 @@ async fn delete_rows(
     if let Some(submitted) = submitted {
         submitted.committed().await?;
     }
-    tell_deleted(&scope, &repository, deleted);
+    tell_deleted(store, &repository, deleted);
     Ok(answer)
 }
 
@@ -404,12 +403,13 @@ async fn clear_rows(store: &mut Guest<'_>, name: &str) -> std::result::Result<()
     if let Some(submitted) = submitted {
         submitted.committed().await?;
     }
-    tell_deleted(&scope, &repository, vec![Change::Cleared]);
+    tell_deleted(store, &repository, vec![Change::Cleared]);
     Ok(())
 }
 
 /// Tells observers in the background, in order (runtime.md 3.1.2).
-fn tell_deleted(scope: &Arc<Scope>, repository: &Arc<Repository>, changes: Vec<Change>) {
+fn tell_deleted(store: &Guest<'_>, repository: &Arc<Repository>, changes: Vec<Change>) {
+    let (scope, cause) = (&store.data().scope, store.data().chain.as_ref());
     if changes.is_empty() || !event::is_handled(scope, &repository.changed) {
         return;
     }
@@ -417,7 +417,7 @@ fn tell_deleted(scope: &Arc<Scope>, repository: &Arc<Repository>, changes: Vec<C
     let payloads = changes
         .into_iter()
         .map(move |change| change::changed(&of, &change, now()));
-    event::raise_all(scope, &repository.changed, payloads);
+    event::raise_all(scope, cause, &repository.changed, payloads);
 }
 
 /// An error and its causes, as the program sees it.
