@@ -5,7 +5,7 @@ use crate::conn::channel::{ChannelLimits, Channels};
 use crate::conn::outbound::{Outbound, QueueLimits};
 use crate::conn::table::SocketTable;
 use crate::console::Console;
-use crate::engine::clock::TICK;
+use crate::engine::clock;
 use crate::engine::load::Code;
 use crate::engine::turns::{Share, Turns};
 use crate::files::Files;
@@ -279,7 +279,7 @@ impl Tenant {
 
     /// CPU time that its guests have used.
     pub(crate) fn cpu_time(&self) -> Duration {
-        TICK * u32::try_from(self.share.ticks()).unwrap_or(u32::MAX)
+        clock::duration(self.share.ticks())
     }
 
     /// An outbound queue for a new connection.
@@ -289,6 +289,11 @@ impl Tenant {
             bytes_max: limits.queue_bytes_max,
             messages_max: limits.queue_messages_max,
         })
+    }
+
+    /// Whether its program has started and does not end.
+    pub(crate) fn is_running(&self) -> bool {
+        self.routes.load().is_some() && !self.stopping.is_cancelled()
     }
 
     /// Waits until no handler runs and no event waits for one.
