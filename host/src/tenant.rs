@@ -184,9 +184,10 @@ impl Tenant {
         turns: &Arc<Turns>,
     ) -> Result<Self, StateError> {
         let limits = &settings.limits;
+        let counters = Counters::default();
         Ok(Self {
             state: State::open(&id.0, settings, manifest)?,
-            console: Console::new(settings, &id.0),
+            console: Console::new(settings, &id.0, &counters.limits),
             share: Share::new(turns, settings.weight),
             rate: Rate::new(limits.events_per_second_max),
             idle: AtomicUsize::new(0),
@@ -205,7 +206,7 @@ impl Tenant {
             resolutions: Arc::new(Semaphore::new(limits.resolutions_max)),
             http_requests: Semaphore::new(limits.http_requests_max),
             websockets: AtomicUsize::new(0),
-            counters: Counters::default(),
+            counters,
             recorder: recorder(&id, settings)?,
             permits: Permits::new(limits.instances_max, limits.event_depth_max),
             detached: Arc::new(Semaphore::new(limits.detached_events_max)),
