@@ -172,6 +172,8 @@ struct Parts<'a> {
 /// Counts of one nested component.
 #[derive(Default)]
 struct Counts {
+    /// Modules and components within it.
+    parts: u64,
     memories: u64,
     tables: u64,
 }
@@ -186,7 +188,7 @@ impl<'a> Parts<'a> {
         let mut counts = Counts::default();
         let mut functions = 0_u64;
         // How many modules and components the parser is inside of, the outer one not counted.
-        let mut depth = 0_u32;
+        let mut depth = 0_u64;
         for payload in Parser::new(0).parse_all(file) {
             match payload? {
                 Payload::ModuleSection {
@@ -196,7 +198,9 @@ impl<'a> Parts<'a> {
                     if depth == 0 && parts.runtime.is_none() {
                         parts.runtime = file.get(range);
                     }
+                    counts.enter(limits)?;
                     depth += 1;
+                    check_depth(depth, limits)?;
                 }
                 Payload::ComponentSection {
                     unchecked_range: range,
@@ -210,8 +214,11 @@ impl<'a> Parts<'a> {
                             parts.components.len() as u64,
                             limits.feature_sets_max as u64,
                         )?;
+                    } else {
+                        counts.enter(limits)?;
                     }
                     depth += 1;
+                    check_depth(depth, limits)?;
                 }
                 Payload::CustomSection(section)
                     if depth == 0 && section.name() == manifest::SECTION =>
@@ -248,6 +255,26 @@ impl<'a> Parts<'a> {
         }
         Ok(parts)
     }
+}
+
+impl Counts {
+    /// A module or a component begins.
+    fn enter(&mut self, limits: &ArtifactLimits) -> Result<(), ReadError> {
+        self.parts += 1;
+        check(
+            "modules and components in one feature set",
+            self.parts,
+            limits.parts_per_component_max,
+        )
+    }
+}
+
+fn check_depth(depth: u64, limits: &ArtifactLimits) -> Result<(), ReadError> {
+    check(
+        "levels of modules and components within each other",
+        depth,
+        limits.nesting_depth_max,
+    )
 }
 
 fn check(what: &'static str, found: u64, max: u64) -> Result<(), ReadError> {

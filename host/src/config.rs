@@ -156,6 +156,10 @@ pub struct ArtifactLimits {
     pub file_bytes_max: usize,
     /// Nested components.
     pub feature_sets_max: usize,
+    /// Modules and components within one nested component.
+    pub parts_per_component_max: u64,
+    /// Levels of modules and components within each other.
+    pub nesting_depth_max: u64,
     /// Functions of all core modules together.
     pub functions_max: u64,
     /// Memories of one nested component.
@@ -177,6 +181,8 @@ impl Default for ArtifactLimits {
         Self {
             file_bytes_max: 64 << 20,
             feature_sets_max: 2000,
+            parts_per_component_max: 256,
+            nesting_depth_max: 16,
             functions_max: 200_000,
             memories_per_component_max: 2,
             tables_per_component_max: 4,

@@ -2,6 +2,7 @@
 
 use crate::config::Settings;
 use crate::failure::Failure;
+use crate::observe::limit::{Limit, LimitHits};
 use crate::observe::log::{LogFormat, Record};
 use aro_wit::manifest::{FeatureSet, Manifest};
 use parking_lot::{Condvar, Mutex};
@@ -89,15 +90,17 @@ pub(crate) struct Console {
     prefix: Arc<str>,
     pub(crate) format: LogFormat,
     tenant: Arc<str>,
+    limits: Arc<LimitHits>,
 }
 
 impl Console {
-    pub(crate) fn new(settings: &Settings, tenant: &str) -> Self {
+    pub(crate) fn new(settings: &Settings, tenant: &str, limits: &Arc<LimitHits>) -> Self {
         Self {
             sink: settings.console.clone(),
             prefix: settings.line_prefix.as_str().into(),
             format: settings.log_format,
             tenant: tenant.into(),
+            limits: Arc::clone(limits),
         }
     }
 
@@ -134,8 +137,17 @@ impl Console {
                 captured.shared.changed.notify_waiters();
                 true
             }
-            ConsoleSink::Process(overflow) => writer(stream).push(line, *overflow),
+            ConsoleSink::Process(overflow) => self.push(stream, line, *overflow),
         }
+    }
+
+    /// False when the line has to wait for room.
+    fn push(&self, stream: Stream, line: &str, overflow: Overflow) -> bool {
+        let pushed = writer(stream).push(line, overflow);
+        if pushed == Pushed::Dropped {
+            self.limits.of(Limit::ConsoleQueueBytes).add(1);
+        }
+        pushed != Pushed::Full
     }
 
     /// Writes a line of the host itself: dropped rather than waited for.
@@ -168,7 +180,7 @@ impl Console {
     fn put(&self, stream: Stream, line: &str) {
         match &self.sink {
             ConsoleSink::Process(_) => {
-                writer(stream).push(&self.prefixed(line), Overflow::DropNewest);
+                self.push(stream, &self.prefixed(line), Overflow::DropNewest);
             }
             ConsoleSink::Capture(_) => {
                 self.try_write(stream, line);
@@ -210,6 +222,17 @@ struct Queue {
     started: bool,
 }
 
+/// What became of a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pushed {
+    /// It is queued.
+    Queued,
+    /// There was no room.
+    Dropped,
+    /// There is no room, and somebody waits for it.
+    Full,
+}
+
 /// The thread of one stream and what waits for it.
 #[derive(Debug)]
 struct Writer {
@@ -241,7 +264,7 @@ impl Writer {
         }
     }
 
-    fn push(&'static self, line: &str, overflow: Overflow) -> bool {
+    fn push(&'static self, line: &str, overflow: Overflow) -> Pushed {
         let mut queue = self.queue.lock();
         if !queue.started {
             // Without a thread nothing would ever leave the queue, so it is started with the first line.
@@ -251,10 +274,13 @@ impl Writer {
                 .is_ok();
         }
         if queue.bytes.len() + line.len() > QUEUE_BYTES_MAX && !queue.bytes.is_empty() {
-            if overflow == Overflow::DropNewest {
-                queue.dropped += 1;
-            }
-            return overflow == Overflow::DropNewest;
+            return match overflow {
+                Overflow::Wait => Pushed::Full,
+                Overflow::DropNewest => {
+                    queue.dropped += 1;
+                    Pushed::Dropped
+                }
+            };
         }
         if queue.dropped > 0 {
             let notice = format!(
@@ -269,7 +295,7 @@ impl Writer {
         if !queue.writing {
             self.filled.notify_one();
         }
-        true
+        Pushed::Queued
     }
 
     fn run(&self) {

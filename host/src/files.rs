@@ -6,6 +6,7 @@ pub(crate) mod monitor;
 mod place;
 
 use crate::config::Limits;
+use crate::observe::limit::Limit;
 use crate::store::datum::Datum;
 use place::{Directory, Place};
 use std::ffi::OsStr;
@@ -54,6 +55,8 @@ pub(crate) enum Refused {
     Outside,
     #[error("it is larger than {0} bytes")]
     TooLarge(u64),
+    #[error("it would be larger than {0} bytes")]
+    Full(u64),
     #[error("there are more than {0} entries")]
     TooMany(usize),
     #[error("directories are nested deeper than {DEPTH_MAX}")]
@@ -64,6 +67,23 @@ pub(crate) enum Refused {
     Nested,
     #[error("it is one of the granted directories")]
     Root,
+}
+
+impl Refused {
+    /// The limit that was met.
+    pub(crate) fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::TooLarge(_) => Some(Limit::FileBytes),
+            Self::Full(_) => Some(Limit::AppendedFileBytes),
+            Self::TooMany(_) => Some(Limit::DirectoryEntries),
+            Self::Io(_)
+            | Self::Outside
+            | Self::TooDeep
+            | Self::Special
+            | Self::Nested
+            | Self::Root => None,
+        }
+    }
 }
 
 type Done<T> = Result<T, Refused>;
@@ -146,7 +166,7 @@ impl Files {
             .open(place.path())?;
         self.verify(&file)?;
         if file.metadata()?.len().saturating_add(data.len() as u64) > self.appended_bytes_max {
-            return Err(Refused::TooLarge(self.appended_bytes_max));
+            return Err(Refused::Full(self.appended_bytes_max));
         }
         Ok(file.write_all(data)?)
     }

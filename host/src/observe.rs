@@ -13,6 +13,7 @@ pub(crate) mod watch;
 use executions::Records;
 use faults::Faults;
 use limit::{Limit, LimitHits};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use traffic::Traffic;
 
@@ -36,7 +37,8 @@ pub(crate) struct Counters {
     pub(crate) accept_errors: Counter,
     pub(crate) instances_made: Counter,
     pub(crate) sends_to_closed: Counter,
-    pub(crate) limits: LimitHits,
+    /// Shared with the console, which drops what nobody reads.
+    pub(crate) limits: Arc<LimitHits>,
     pub(crate) traffic: Traffic,
     pub(crate) records: Records,
     pub(crate) faults: Faults,

@@ -98,8 +98,8 @@ pub enum DeployError {
         /// Its number.
         number: u64,
     },
-    /// The thread that compiles has ended.
-    #[error("the artifact could not be compiled")]
+    /// Compiling, or what exchanges versions, has ended early.
+    #[error("the deployment has ended early: the host has a fault, or ends itself")]
     Aborted,
 }
 

@@ -101,7 +101,7 @@ impl TenantStatus {
         let detached_free = tenant.detached.available_permits();
         Self {
             id: tenant.id.clone(),
-            is_running: tenant.routes.load().is_some() && !tenant.stopping.is_cancelled(),
+            is_running: tenant.is_running(),
             version: current.map(|release| release.number),
             connections: tenant.connections.load(Ordering::Acquire),
             protocols: tenant.counters.traffic.read(),

@@ -185,7 +185,7 @@ impl Host {
         Ok(())
     }
 
-    /// Puts the program in `file` in the place of the one that the tenant runs, and answers the number of the new version. No connection and no listener that the new version asks for is closed; events in flight end on the old version, later ones go to the new one; the state stays.
+    /// Puts the program in `file` in the place of the one that the tenant runs, and answers the number of the new version. No connection and no listener that the new version asks for is closed; events in flight end on the old version, later ones go to the new one; the state stays. It goes on where nobody waits for it any more.
     ///
     /// # Errors
     /// [`DeployError`] says why nothing has changed: the old version goes on.
@@ -196,7 +196,8 @@ impl Host {
         consent: Consent,
     ) -> Result<u64, DeployError> {
         let engine = Arc::clone(&self.shared.engine);
-        release::deploy(&self.tenant(id)?, engine, file, consent).await
+        let tenant = self.tenant(id)?;
+        uncut(async move { release::deploy(&tenant, engine, file, consent).await }).await
     }
 
     /// Goes back to an earlier version that is still loaded, by default to the one that ran before; as a deployment does, but without compiling.
@@ -204,7 +205,8 @@ impl Host {
     /// # Errors
     /// [`DeployError`] says why nothing has changed.
     pub async fn rollback(&self, id: &TenantId, number: Option<u64>) -> Result<u64, DeployError> {
-        release::rollback(&self.tenant(id)?, number).await
+        let tenant = self.tenant(id)?;
+        uncut(async move { release::rollback(&tenant, number).await }).await
     }
 
     /// The versions of a tenant's program, oldest first.
@@ -222,12 +224,19 @@ impl Host {
         tenants.iter().map(|one| TenantStatus::of(one)).collect()
     }
 
+    /// Whether a program runs. Cheap: whoever asks may ask often.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let tenants = self.shared.tenants.lock();
+        tenants.values().any(|tenant| tenant.is_running())
+    }
+
     /// What has been counted, for Prometheus.
     #[must_use]
     pub fn metrics(&self) -> String {
         let tenants = self.all();
         let details = tenants.iter().map(|one| TenantDetail::of(one)).collect();
-        report::metrics(details)
+        report::metrics(details, self.shared.places.refused.value())
     }
 
     /// What more there is to know of a tenant.
@@ -250,6 +259,14 @@ impl Host {
             tenant: id.to_string(),
         })
     }
+}
+
+/// Exchanges versions in a task of its own: one that was left half way would hold what its start has opened, and undo nothing.
+async fn uncut(
+    exchange: impl Future<Output = Result<u64, DeployError>> + Send + 'static,
+) -> Result<u64, DeployError> {
+    let exchanged = tokio::spawn(exchange).await;
+    exchanged.unwrap_or(Err(DeployError::Aborted))
 }
 
 /// How a program ended.
@@ -606,6 +623,11 @@ impl Program {
             tracing::warn!(tenant = %self.tenant.id, "connections still open at the end");
         }
         write_back::flush(&self.tenant).await;
+        // Connections of shared listeners may know the tenant for longer, but its data file is for whoever comes next.
+        let closing = self.tenant.state.close();
+        if tokio::time::timeout(limit, closing).await.is_err() {
+            tracing::warn!(tenant = %self.tenant.id, "its data file is still open at the end");
+        }
         self.tenant.end_recording().await;
     }
 }
@@ -625,6 +647,7 @@ impl Drop for Program {
         routes.life.end();
         routes.let_go();
         self.tenant.routes.store(None);
+        self.tenant.state.begin_close();
         self.host.shared.places.leave(&self.tenant.id);
         self.host.shared.tenants.lock().remove(&self.tenant.id);
     }

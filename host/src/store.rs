@@ -108,6 +108,20 @@ impl State {
         self.budget.used.load(Ordering::Relaxed)
     }
 
+    /// Closes the data file, whoever still knows the state; changes that wait are written before.
+    pub(crate) async fn close(&self) {
+        if let Some(journal) = self.repositories.journal() {
+            journal.close().await;
+        }
+    }
+
+    /// The same without waiting for it.
+    pub(crate) fn begin_close(&self) {
+        if let Some(journal) = self.repositories.journal() {
+            journal.begin_close();
+        }
+    }
+
     /// Makes the state fit another version of the program: indexes what it searches by, and stores the rows that it brings along for repositories that nobody has used yet.
     pub(crate) async fn follow(&self, manifest: &Manifest) -> Result<(), StateError> {
         let repositories = &self.repositories;

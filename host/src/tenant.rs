@@ -5,7 +5,7 @@ use crate::conn::channel::{ChannelLimits, Channels};
 use crate::conn::outbound::{Outbound, QueueLimits};
 use crate::conn::table::SocketTable;
 use crate::console::Console;
-use crate::engine::clock::TICK;
+use crate::engine::clock;
 use crate::engine::load::Code;
 use crate::engine::turns::{Share, Turns};
 use crate::files::Files;
@@ -186,9 +186,10 @@ impl Tenant {
         turns: &Arc<Turns>,
     ) -> Result<Self, StateError> {
         let limits = &settings.limits;
+        let counters = Counters::default();
         Ok(Self {
             state: State::open(&id.0, settings, manifest)?,
-            console: Console::new(settings, &id.0),
+            console: Console::new(settings, &id.0, &counters.limits),
             share: Share::new(turns, settings.weight),
             rate: Rate::new(limits.events_per_second_max),
             idle: AtomicUsize::new(0),
@@ -207,7 +208,7 @@ impl Tenant {
             resolutions: Arc::new(Semaphore::new(limits.resolutions_max)),
             http_requests: Arc::new(Semaphore::new(limits.http_requests_max)),
             websockets: AtomicUsize::new(0),
-            counters: Counters::default(),
+            counters,
             recorder: recorder(&id, settings)?,
             permits: Permits::new(limits.instances_max, limits.event_depth_max),
             detached: Arc::new(Semaphore::new(limits.detached_events_max)),
@@ -282,7 +283,7 @@ impl Tenant {
 
     /// CPU time that its guests have used.
     pub(crate) fn cpu_time(&self) -> Duration {
-        TICK * u32::try_from(self.share.ticks()).unwrap_or(u32::MAX)
+        clock::duration(self.share.ticks())
     }
 
     /// An outbound queue for a new connection.
@@ -292,6 +293,11 @@ impl Tenant {
             bytes_max: limits.queue_bytes_max,
             messages_max: limits.queue_messages_max,
         })
+    }
+
+    /// Whether its program has started and does not end.
+    pub(crate) fn is_running(&self) -> bool {
+        self.routes.load().is_some() && !self.stopping.is_cancelled()
     }
 
     /// Waits until no handler runs and no event waits for one.

@@ -200,6 +200,34 @@ async fn what_runs_is_told_to_those_who_have_the_token() {
     assert_eq!(get(admin, "/readyz", "").await.0, 200);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_answer_holds_the_token() {
+    let directory = tempfile::tempdir().unwrap();
+    let directory = directory.path();
+    save(directory, "one", "");
+    let (_child, _, admin) = serve(directory).await;
+    let wrong = "what somebody has guessed";
+    for path in [
+        "/",
+        "/healthz",
+        "/readyz",
+        "/status",
+        "/status/default",
+        "/tenants",
+        "/tenants/default/versions",
+        "/tenants/nobody/versions",
+        "/metrics",
+        "/other",
+    ] {
+        for given in [TOKEN, wrong, ""] {
+            let (_, body) = get(admin, path, given).await;
+            for hidden in [TOKEN, wrong] {
+                assert!(!body.contains(hidden), "{path}: {body}");
+            }
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_interface_is_for_this_machine_and_has_a_token() {
     let directory = tempfile::tempdir().unwrap();

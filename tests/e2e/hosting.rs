@@ -255,6 +255,75 @@ async fn a_configuration_is_read_again() {
     serving.end().await;
 }
 
+/// A listener of this name and address that proves `one.example`.
+fn listener(name: &str, address: SocketAddr, protocol: &str) -> String {
+    format!(
+        "[host]\ninstances = 60\nspare_instances = 20\n[admin]\nlisten = \"127.0.0.1:0\"\n[listeners.{name}]\naddress = \"{address}\"\n{protocol}"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_changes_its_name_its_protocol_and_its_address() {
+    let free = || {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        (socket.local_addr().unwrap(), socket)
+    };
+    let (address, socket) = free();
+    drop(socket);
+    let one = tenant("one", "");
+    let config = [listener("web", address, ""), one.clone()].concat();
+    let directory = configured(&["one"], &config);
+    let serving = Serving::start(directory.path()).await;
+    serving.answers("one", 200).await;
+    let mut of_one = open(serving.web, "one").await;
+    let change = |listener: String, tenant: &str| {
+        write(directory.path(), &[&listener[..], tenant].concat());
+    };
+    change(listener("front", address, ""), &one);
+    assert_eq!(
+        serving.order(&["reload"]).await,
+        "listener web is called front now\n"
+    );
+    // Neither the connection nor the tenant has noticed.
+    echoes(&mut of_one, "one").await;
+    serving.answers("one", 200).await;
+    // The same address speaks another protocol from now on.
+    let files = identity(directory.path(), &["one.example"]);
+    let (key, cert) = (files.key.display(), files.certificates.display());
+    let lines =
+        format!("protocol = \"tcp\"\ncertificates = [{{ cert = \"{cert}\", key = \"{key}\" }}]\n");
+    let through_tcp = one.replace("socket_port", "http_port");
+    change(listener("front", address, &lines), &through_tcp);
+    assert_eq!(
+        serving.order(&["reload"]).await,
+        "listener front is gone\ntenant one has been started\n"
+    );
+    // An address that somebody else has: nobody listens on another one instead.
+    let (taken, socket) = free();
+    change(listener("front", taken, ""), &one);
+    let told = serving.order(&["reload"]).await;
+    for part in [
+        "listener front is gone\nlistener front cannot be opened: ",
+        "\ntenant one cannot run: listener front, which the tenant is reached through, is not open: ",
+    ] {
+        assert!(told.contains(part), "{told}");
+    }
+    let told = serving.order(&["start", "--tenant", "one"]).await;
+    assert!(told.starts_with("error: listener front, which "), "{told}");
+    drop(socket);
+    assert_eq!(
+        serving.order(&["reload"]).await,
+        "tenant one has been started\n"
+    );
+    let reached = async {
+        while get(taken, "one.example", "/who").await != named("one") {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("one answers", reached).await;
+    serving.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_manager_of_services_is_told() {
     let config = [HEAD, &tenant("one", "")].concat();

@@ -13,6 +13,7 @@ const VICTIM: &str = r#"(Application-Start: Victim) {
     Create the <row> with { id: "1", words: "the secret" }.
     Store the <row> into the <secret-repository>.
     Write "the secret" to the <file: "./secret.txt">.
+    Schedule the <Beat> with 5 milliseconds.
     Return an <OK: status> for the <startup>.
 }
 (Tell: DataReceived Handler) {
@@ -29,6 +30,10 @@ const VICTIM: &str = r#"(Application-Start: Victim) {
 (Hear: Alarm Handler) {
     Log "heard an alarm" to the <console>.
     Return an <OK: status> for the <hearing>.
+}
+(Go On: Beat Handler) {
+    Log "beat" to the <console>.
+    Return an <OK: status> for the <beat>.
 }"#;
 
 /// One attempt for each line, by its first word; every attempt answers what it has found.
@@ -60,6 +65,19 @@ const INTRUDER: &str = r#"(Application-Start: Intruder) {
             Create the <news> with "found nothing\n".
             Broadcast the <news> to the <vault>.
         }
+        case "broadcast-where" {
+            Create the <news> with "found nothing\n".
+            Broadcast the <news> to the <vault> where id != "nobody".
+            Broadcast the <line> to the <socket> where server = "vault".
+        }
+        case "timer" {
+            Schedule the <Alarm: once> with 1 millisecond.
+            Send "found nothing\n" to the <event: connection>.
+        }
+        case "cancel" {
+            Cancel the <Beat>.
+            Send "found nothing\n" to the <event: connection>.
+        }
         case "event" {
             Emit an <Alarm: event> with { words: <line> }.
             Send "found nothing\n" to the <event: connection>.
@@ -73,6 +91,10 @@ const INTRUDER: &str = r#"(Application-Start: Intruder) {
         }
     }
     Return an <OK: status> for the <attempt>.
+}
+(Hear: Alarm Handler) {
+    Log "one's own alarm" to the <console>.
+    Return an <OK: status> for the <hearing>.
 }"#;
 
 async fn start(host: &Host, name: &str, text: &str, directory: &Path) -> (Program, Captured) {
@@ -128,6 +150,9 @@ async fn no_name_leads_to_what_another_tenant_has() {
         "repository".to_owned(),
         "channel".to_owned(),
         "broadcast".to_owned(),
+        "broadcast-where".to_owned(),
+        "timer".to_owned(),
+        "cancel".to_owned(),
         "event".to_owned(),
         format!("file {}", secret.display()),
         format!("file {}", data.display()),
@@ -152,6 +177,14 @@ async fn no_name_leads_to_what_another_tenant_has() {
     // What it prints does not tell either.
     let printed = console.text(Stream::Output) + &console.text(Stream::Error);
     assert!(!printed.contains("the secret"), "{printed}");
+    // Both alarms were its own: the one that was raised, and the one of its timer.
+    let alarms = |text: &str| text.matches("one's own alarm").count() == 2;
+    within("the alarms", console.wait(Stream::Output, alarms)).await;
+    // The victim's timer goes on.
+    let beats = |text: &str| text.matches("beat\n").count();
+    let before = beats(&of_victim.text(Stream::Output));
+    let more = of_victim.wait(Stream::Output, |text| beats(text) > before + 1);
+    within("the victim's timer", more).await;
     // Nothing has reached the victim or its peer.
     told.send("who\n").await;
     assert_eq!(told.line().await, "the secret 1");

@@ -1,8 +1,11 @@
 //! What the host tells of its tenants: metrics, logs for programs, the admin page in a real browser.
 
-use harness::{Browser, Peer, Serving, WebSocket, aro_host, binary, http, repository, within};
+use aro_host::{Captured, ConsoleSink, Host, Outcome, Settings, TenantId};
+use harness::{
+    Browser, Peer, Serving, WebSocket, aro_host, binary, compile, http, repository, sources, within,
+};
 use serde_json::Value;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -417,4 +420,81 @@ async fn the_admin_page_shows_what_happens_as_it_happens() {
     browser
         .screenshot(&phone, &artefact("admin-390-detail.png"))
         .await;
+}
+
+/// Meets one limit for each line.
+const GREEDY: &str = r#"(Application-Start: Greedy) {
+    Listen on port 9000 as <hub> with { framing: "line" }.
+    Return an <OK: status> for the <startup>.
+}
+(Try: DataReceived Handler) {
+    Extract the <what> from the <event: data>.
+    Extract the <connection> from the <event: connection>.
+    match <what> {
+        case "line" { Log "more than twenty bytes in one line" to the <console>. }
+        case "name" {
+            Create the <news> with "a channel with a long name".
+            Subscribe the <connection> to the <news>.
+        }
+        case "subscriptions" {
+            Create the <one> with "one".
+            Create the <two> with "two".
+            Subscribe the <connection> to the <one>.
+            Subscribe the <connection> to the <two>.
+        }
+        case "file" { Write "more than ten bytes" to the <file: "./large.txt">. }
+        case "append" {
+            Create the <more> with "twelve bytes".
+            Append the <more> to the <file: "./log.txt">.
+            Append the <more> to the <file: "./log.txt">.
+        }
+        case "entries" { List the <all> from the <directory: ".">. }
+    }
+    Return an <OK: status> for the <attempt>.
+}
+"#;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_limit_that_is_met_is_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    for name in ["a", "b"] {
+        std::fs::write(directory.path().join(name), "").unwrap();
+    }
+    let mut settings = Settings::new(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    settings.socket_port_override = Some(0);
+    settings.console = ConsoleSink::Capture(Captured::default());
+    settings.grants.directories = vec![directory.path().to_owned()];
+    let limits = &mut settings.limits;
+    limits.instances_max = 16;
+    limits.console_line_bytes_max = 20;
+    limits.channel_name_bytes_max = 10;
+    limits.subscriptions_max = 1;
+    limits.file_bytes_max = 10;
+    limits.appended_file_bytes_max = 20;
+    limits.directory_entries_max = 1;
+    let host = Host::new(settings).unwrap();
+    let artifact = compile(sources(&[("main.aro", GREEDY)]));
+    let id = TenantId::new("greedy").unwrap();
+    let mut program = host.load(id, &artifact).unwrap();
+    let started = within("the program starts", program.start()).await;
+    assert_eq!(started, Outcome::Success);
+    let mut peer = Peer::connect(program.listeners()[0]).await;
+    for (what, limit) in [
+        ("line", "console_line_bytes_max"),
+        ("name", "channel_name_bytes_max"),
+        ("subscriptions", "subscriptions_max"),
+        ("file", "file_bytes_max"),
+        ("append", "appended_file_bytes_max"),
+        ("entries", "directory_entries_max"),
+    ] {
+        peer.send(format!("{what}\n")).await;
+        let name = format!("aro_host_limit_hits_total{{tenant=\"greedy\",limit=\"{limit}\"}} 1\n");
+        let counted = async {
+            while !host.metrics().contains(&name) {
+                tokio::task::yield_now().await;
+            }
+        };
+        within(limit, counted).await;
+    }
+    assert_eq!(within("the end", program.stop()).await, Outcome::Success);
 }

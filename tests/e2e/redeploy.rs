@@ -358,3 +358,40 @@ async fn connections_of_http_stay_and_too_many_requests_are_told_to_wait() {
     assert_eq!(body, r#"{"error":"Too Many Requests"}"#);
     assert!(server.observe().rate_limited > 0);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_exchange_goes_on_where_nobody_waits_for_it() {
+    let server = Server::start(echo(1)).await;
+    let slow = program(
+        r#"(Application-Start: Echo) {
+    Log "setting up" to the <console>.
+    Sleep the <nap> for 300 ms.
+    Listen on port 9000 as <hub> with { framing: "line" }.
+    Return an <OK: status> for the <startup>.
+}
+(Answer: DataReceived Handler) {
+    Send the <answer> to the <event: connection> with "2 ${<event: data>}\n".
+    Return an <OK: status> for the <answer>.
+}"#,
+    );
+    // Whoever has ordered it leaves while the new start runs.
+    tokio::select! {
+        done = server.deploy(slow) => panic!("{done:?}"),
+        _ = server.output("setting up") => {}
+    }
+    let mut peer = server.connect().await;
+    let replaced = async {
+        loop {
+            peer.send("0\n").await;
+            if answer(&peer.line().await) == (2, 0) {
+                return;
+            }
+        }
+    };
+    within("the new version answers", replaced).await;
+    let current = server.releases().into_iter().find(|one| one.is_current);
+    assert_eq!(current.map(|one| one.number), Some(2));
+    // Nothing of the exchange is left: the next one follows.
+    assert_eq!(server.deploy(echo(3)).await.unwrap(), 3);
+    assert_eq!(server.stop().await.error, "");
+}

@@ -432,3 +432,99 @@ async fn lines_within_tls_reach_the_tenant_of_the_name() {
         .unwrap();
     assert_eq!(&answer, b"two hello\n");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_idle_connection_keeps_nothing_of_a_tenant_that_has_ended() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host();
+    let web = shared(&host, SharedProtocol::Http, &[]);
+    web.route(&[route("one", "one.example", "/", false)])
+        .unwrap();
+    let kept_data = |settings: &mut Settings| settings.data = Some(folder.path().to_owned());
+    let mut kept = TcpStream::connect(web.address()).await.unwrap();
+    for _ in 0..3 {
+        // Its data file is free, although the connection stays open.
+        let one = start(&host, "one", &web, kept_data).await;
+        assert_eq!(ask(&mut kept, "one").await, named("one"));
+        assert_eq!(one.connections(), 1);
+        assert_eq!(within("the end", one.stop()).await, Outcome::Success);
+    }
+}
+
+/// What is answered to `name` on a secured connection that stays open.
+async fn ask_secured(stream: &mut TlsStream<TcpStream>, name: &str) -> u16 {
+    let request = format!("GET /who HTTP/1.1\r\nHost: {name}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"}") {
+        let read = within("an answer", stream.read_buf(&mut answer)).await;
+        assert_ne!(read.unwrap(), 0, "{}", String::from_utf8_lossy(&answer));
+    }
+    std::str::from_utf8(&answer[9..12])
+        .unwrap()
+        .parse()
+        .unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_listener_that_is_renewed_keeps_what_is_open_and_refuses_what_is_too_much() {
+    let folder = tempfile::tempdir().unwrap();
+    let first = identity(folder.path(), &["one.example", "two.example"]);
+    let second = identity(folder.path(), &["*.wild.example"]);
+    let host = host();
+    let web = shared(&host, SharedProtocol::Http, &[&first]);
+    let routes = [
+        route("one", "one.example", "/", false),
+        route("one", "two.example", "/", false),
+        route("one", "*.wild.example", "/", false),
+    ];
+    web.route(&routes[..2]).unwrap();
+    let _one = start(&host, "one", &web, |_| ()).await;
+    let address = web.address();
+    let mut kept = secured(address, "one.example", &first, b"http/1.1")
+        .await
+        .unwrap();
+    assert_eq!(ask_secured(&mut kept, "one.example").await, 200);
+    // Another certificate comes before the one that the connection was shown, and there is no room any more.
+    let renewed = SharedSettings {
+        name: "web".to_owned(),
+        address,
+        protocol: SharedProtocol::Http,
+        certificates: vec![second.clone(), first.clone()],
+        connections_max: 1,
+    };
+    web.renew(&renewed, &routes).unwrap();
+    for (name, status) in [
+        ("one.example", 200),
+        ("two.example", 200),
+        ("x.wild.example", 421),
+    ] {
+        assert_eq!(ask_secured(&mut kept, name).await, status, "{name}");
+    }
+    for _ in 0..3 {
+        let refused = secured(address, "one.example", &first, b"http/1.1").await;
+        assert!(refused.is_err());
+    }
+    let counted = "aro_host_shared_connections_refused_total 3\n";
+    assert!(host.metrics().contains(counted), "{}", host.metrics());
+    // The certificate of the name is another one now: who asks under the name that he connected to is still answered.
+    let other = tempfile::tempdir().unwrap();
+    let third = identity(other.path(), &["one.example", "two.example"]);
+    let renewed = SharedSettings {
+        certificates: vec![second, third],
+        connections_max: 2,
+        ..renewed
+    };
+    web.renew(&renewed, &routes).unwrap();
+    assert_eq!(ask_secured(&mut kept, "one.example").await, 200);
+    assert_eq!(ask_secured(&mut kept, "two.example").await, 421);
+    let mut new = secured(
+        address,
+        "two.example",
+        &renewed.certificates[1],
+        b"http/1.1",
+    )
+    .await
+    .unwrap();
+    assert_eq!(ask_secured(&mut new, "two.example").await, 200);
+}

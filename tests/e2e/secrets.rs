@@ -228,6 +228,36 @@ async fn no_close_of_a_websocket_or_a_connection_tells_more_than_it_should() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_refusal_of_a_request_tells_more_than_it_should() {
+    let server = serve(|settings| {
+        settings.limits.http_requests_max = 1;
+        settings.limits.http_body_time_max = std::time::Duration::from_secs(1);
+        settings.websocket_origins = vec!["https://friend.example".to_owned()];
+    })
+    .await;
+    let address = server.http_address();
+    let starts = |answer: &str, status: u16| {
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status}")),
+            "{answer}"
+        );
+        check(&status.to_string(), answer);
+    };
+    let upgrade = "GET /ws HTTP/1.1\r\nHost: a\r\nOrigin: https://stranger.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    starts(&raw(address, upgrade.as_bytes()).await, 403);
+    // A body that does not come holds the one request that there may be, and ends by its time.
+    let slow = "POST /divide HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\nConnection: close\r\n\r\n{";
+    let held = tokio::spawn(async move { raw(address, slow.as_bytes()).await });
+    let request = b"GET /read HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    let mut answer = String::new();
+    while !answer.starts_with("HTTP/1.1 503") {
+        answer = raw(address, request).await;
+    }
+    starts(&answer, 503);
+    starts(&within("the time of a body", held).await.unwrap(), 408);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_comes_too_often_learns_nothing_either() {
     let server = serve(|settings| {
         settings.limits.events_per_second_max = std::num::NonZeroU32::new(1);

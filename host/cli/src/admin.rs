@@ -136,8 +136,7 @@ async fn answer(
     match segments[..] {
         ["healthz"] if get => return told(StatusCode::OK, &json!({ "status": "ok" })),
         ["readyz"] if get => {
-            let ready = host.tenants().iter().any(|tenant| tenant.is_running);
-            return match ready {
+            return match host.is_ready() {
                 true => told(StatusCode::OK, &json!({ "status": "ready" })),
                 false => refused(StatusCode::SERVICE_UNAVAILABLE, "no tenant runs"),
             };

@@ -4,6 +4,7 @@
 
 use super::Connection;
 use super::id::SocketId;
+use crate::observe::limit::Limit;
 use parking_lot::{Mutex, RwLock};
 use rustc_hash::FxHashMap;
 use std::collections::BTreeMap;
@@ -29,6 +30,17 @@ pub(crate) enum SubscribeError {
     Subscriptions { max: usize },
     #[error("at most {max} channels exist at once")]
     Channels { max: usize },
+}
+
+impl SubscribeError {
+    /// The limit that was met.
+    pub(crate) fn limit(&self) -> Limit {
+        match self {
+            Self::Name { .. } => Limit::ChannelNameBytes,
+            Self::Subscriptions { .. } => Limit::Subscriptions,
+            Self::Channels { .. } => Limit::Channels,
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Length of a tick.
-pub(crate) const TICK: Duration = Duration::from_millis(5);
+pub(crate) const TICK: Duration = Duration::from_millis(TICK_MILLIS);
+const TICK_MILLIS: u64 = 5;
 /// A guest gives the executor back after this many ticks.
 pub(crate) const SLICE_TICKS: u64 = 2;
 /// The ticker goes to sleep after this many ticks without a guest at work.
@@ -40,6 +41,11 @@ struct Face {
 /// A guest is being polled while this lives.
 #[derive(Debug)]
 pub(crate) struct Running<'a>(&'a Face);
+
+/// How long so many ticks are.
+pub(crate) fn duration(ticks: u64) -> Duration {
+    Duration::from_millis(ticks.saturating_mul(TICK_MILLIS))
+}
 
 impl Clock {
     pub(super) fn now(&self) -> u64 {
@@ -142,6 +148,14 @@ impl Drop for Ticker {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ticks_of_years_are_told() {
+        assert_eq!(duration(3), Duration::from_millis(15));
+        let day = Duration::from_secs(86_400);
+        let ticks_a_day = u64::try_from(day.as_millis()).unwrap() / TICK_MILLIS;
+        assert_eq!(duration(2500 * ticks_a_day), day * 2500);
+    }
     use std::time::Instant;
 
     #[test]

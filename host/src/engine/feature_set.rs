@@ -1,5 +1,6 @@
 //! A loaded feature set: its compiled component, its idle instances, and how one event is run in one of them.
 
+pub(super) mod signature;
 mod watched;
 
 use super::clock::SLICE_TICKS;

@@ -1,7 +1,7 @@
 //! From an artefact to feature sets that are ready to run: compiled, checked against the manifest, linked.
 
 use super::clock::Clock;
-use super::feature_set::{Exports, FeatureSet};
+use super::feature_set::{Exports, FeatureSet, signature};
 use super::link::interface::Linking;
 use super::state::{GuestState, Scope};
 use super::{CompileError, Engine, EngineError, link, needed};
@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use wasmtime::Module;
-use wasmtime::component::types::ComponentItem;
+use wasmtime::component::types::{ComponentFunc, ComponentItem};
 use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker};
 
 /// Why a program cannot be loaded.
@@ -90,6 +90,19 @@ pub enum LoadError {
         feature_set: String,
         /// What is missing.
         export: &'static str,
+    },
+    /// What the component exports for a trigger has another type than the interface.
+    #[error(
+        "feature set {feature_set:?} exports {export:?} with another type than that interface has"
+    )]
+    ExportType {
+        /// Its name.
+        feature_set: String,
+        /// What it exports.
+        export: &'static str,
+        /// What the engine said.
+        #[source]
+        source: EngineError,
     },
     /// The component exports something that no trigger of the manifest explains.
     #[error("feature set {feature_set:?} exports {export:?}, which its triggers do not explain")]
@@ -299,6 +312,7 @@ impl Engine {
                 feature_set: feature_set(),
                 source: EngineError(error),
             })?;
+        check_types(component, entry, &ready)?;
         Ok((ready, exports))
     }
 
@@ -340,7 +354,7 @@ impl Engine {
         }
         let mut exports = Exports::default();
         for &name in &promised {
-            let index = function(component, name).ok_or_else(|| LoadError::MissingExport {
+            let (_, index) = function(component, name).ok_or_else(|| LoadError::MissingExport {
                 feature_set: entry.component.clone(),
                 export: name,
             })?;
@@ -350,15 +364,41 @@ impl Engine {
     }
 }
 
-fn function(component: &Component, name: &'static str) -> Option<ComponentExportIndex> {
+/// Checks that the functions that events call take and answer what the interfaces say.
+fn check_types(
+    component: &Component,
+    entry: &Entry,
+    ready: &InstancePre<GuestState>,
+) -> Result<(), LoadError> {
+    let promised: BTreeSet<&'static str> = entry.triggers.iter().map(Trigger::interface).collect();
+    for export in promised {
+        let Some((function, _)) = function(component, export) else {
+            continue;
+        };
+        signature::check(export, &function, ready).map_err(|error| LoadError::ExportType {
+            feature_set: entry.component.clone(),
+            export,
+            source: EngineError(error),
+        })?;
+    }
+    Ok(())
+}
+
+/// The function of an interface that a component exports.
+fn function(
+    component: &Component,
+    name: &'static str,
+) -> Option<(ComponentFunc, ComponentExportIndex)> {
     let is_life_cycle = [Trigger::Start, Trigger::EndSuccess, Trigger::Test]
         .iter()
         .any(|trigger| trigger.interface() == name);
     let instance = component.get_export_index(None, name)?;
-    component.get_export_index(
-        Some(&instance),
-        if is_life_cycle { "run" } else { "handle" },
-    )
+    let name = if is_life_cycle { "run" } else { "handle" };
+    let (item, index) = component.get_export(Some(&instance), name)?;
+    let ComponentItem::ComponentFunc(function) = item else {
+        return None;
+    };
+    Some((function, index))
 }
 
 /// Refuses an interface that the operator has not granted, or a name in it.

@@ -1,6 +1,6 @@
 //! What the host keeps beside each instance: whose it is, the event it runs for, what it has used.
 
-use super::clock::{Clock, TICK};
+use super::clock::{self, Clock};
 use super::feature_set::Cause;
 use super::turns::Turn;
 use crate::conn::Connection;
@@ -199,7 +199,7 @@ impl GuestState {
         self.cpu_ticks += spent;
         self.scope.tenant.share.charge(spent);
         let limit = self.cpu_time_max;
-        let used = TICK * u32::try_from(self.cpu_ticks).unwrap_or(u32::MAX);
+        let used = clock::duration(self.cpu_ticks);
         if used >= limit {
             Err(Refused::CpuTime { limit })
         } else {

@@ -151,7 +151,7 @@ fn limits_hold() {
     files.append("log", &[0; 60]).unwrap();
     assert!(matches!(
         files.append("log", &[0; 60]),
-        Err(Refused::TooLarge(100))
+        Err(Refused::Full(100))
     ));
     for name in 0..4 {
         files.touch(&name.to_string()).unwrap();

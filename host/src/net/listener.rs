@@ -13,6 +13,7 @@ use crate::console::Stream;
 use crate::grants;
 use crate::life::{Claim, Life};
 use crate::observe::limit::Limit;
+use crate::observe::log::Repeated;
 use crate::observe::traffic::Protocol;
 use crate::tenant::{Phase, Slot, Tenant};
 use socket2::{Domain, Type};
@@ -48,6 +49,8 @@ pub(crate) struct Listener {
     /// Its task holds it, and with the task it is gone; connections know their listener for longer.
     socket: Weak<TcpListener>,
     closed: CancellationToken,
+    /// Connections that found no room in the table.
+    refusing: Repeated,
 }
 
 /// What a program asks for.
@@ -192,6 +195,7 @@ fn enter(
             at_start: life.is_starting(),
             socket: socket.map(Arc::downgrade).unwrap_or_default(),
             closed: CancellationToken::new(),
+            refusing: Repeated::default(),
         })
     };
     let listener = tenant.sockets.enter_listener(build)?;
@@ -309,7 +313,7 @@ pub(super) fn bind(address: SocketAddr, reuse_port: bool) -> io::Result<TcpListe
     TcpListener::from_std(socket.into())
 }
 
-/// Accepts until it is `closed`, whatever the system refuses meanwhile; gives each connection to `admit`, and tells `failed` of the first refusal of a row.
+/// Accepts for a tenant until it is `closed`; tells `failed` of the first refusal of a row.
 pub(super) async fn accept(
     tenant: &Tenant,
     closed: &CancellationToken,
@@ -317,11 +321,32 @@ pub(super) async fn accept(
     admit: impl Fn(TcpStream, SocketAddr),
     failed: impl Fn(&io::Error),
 ) {
+    let failing = Repeated::default();
+    let count = |error: &io::Error, is_first: bool| {
+        tenant.counters.accept_errors.add(1);
+        if let Some(times) = failing.note() {
+            tracing::warn!(tenant = %tenant.id, times, %error, "accept failed");
+        }
+        if is_first {
+            failed(error);
+        }
+    };
+    accept_all(closed, socket, admit, count).await;
+    no_longer_listening(tenant);
+}
+
+/// Accepts until it is `closed`, whatever the system refuses meanwhile; gives each connection to `admit`, and tells `failed` of each refusal, and whether it is the first of a row.
+pub(super) async fn accept_all(
+    closed: &CancellationToken,
+    socket: &TcpListener,
+    admit: impl Fn(TcpStream, SocketAddr),
+    failed: impl Fn(&io::Error, bool),
+) {
     let mut pause = ACCEPT_PAUSE_MIN;
     loop {
         let accepted = tokio::select! {
             biased;
-            () = closed.cancelled() => break,
+            () = closed.cancelled() => return,
             accepted = socket.accept() => accepted,
         };
         match accepted {
@@ -332,20 +357,15 @@ pub(super) async fn accept(
             // The peer gave up before we took it: nothing is wrong here.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             Err(error) => {
-                tenant.counters.accept_errors.add(1);
-                tracing::warn!(tenant = %tenant.id, %error, "accept failed");
-                if pause == ACCEPT_PAUSE_MIN {
-                    failed(&error);
-                }
+                failed(&error, pause == ACCEPT_PAUSE_MIN);
                 tokio::select! {
-                    () = closed.cancelled() => break,
+                    () = closed.cancelled() => return,
                     () = tokio::time::sleep(pause) => {}
                 }
                 pause = (pause * 2).min(ACCEPT_PAUSE_MAX);
             }
         }
     }
-    no_longer_listening(tenant);
 }
 
 /// Starts the task of a new connection, or closes it at once when the tenant has too many.
@@ -376,7 +396,9 @@ pub(super) fn admit(
         }
         Err(error) => {
             tenant.counters.hit(Limit::Connections);
-            tracing::warn!(tenant = %tenant.id, %error, "connection refused");
+            if let Some(times) = listener.refusing.note() {
+                tracing::warn!(tenant = %tenant.id, times, %error, "connection refused");
+            }
         }
     }
 }

@@ -4,33 +4,31 @@
 
 mod certificates;
 mod lines;
+mod rules;
 mod table;
 
-use super::http;
-use super::tls::{self, TlsError};
+use super::{http, listener};
 use crate::config::{Limits, TlsIdentity};
+use crate::observe::Counter;
+use crate::observe::log::Repeated;
 use crate::tenant::{Tenant, TenantId};
 use arc_swap::{ArcSwap, ArcSwapOption};
-use certificates::Certificates;
-pub(in crate::net) use certificates::shown_for;
 use parking_lot::Mutex;
+pub(in crate::net) use rules::{Rules, Shown};
 use rustls::ServerConfig;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 pub(in crate::net) use table::without_port;
-use table::{Entry, Table};
 pub use table::{HostPattern, PathPrefix, PatternError};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-
-/// Pause after the system refused to accept, for want of descriptors or memory.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a shared listener speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,27 +138,35 @@ impl Place {
     }
 }
 
-/// The places of a host.
+/// The places of a host, and what else its shared listeners have in common.
 #[derive(Debug, Default)]
-pub(crate) struct Places(Mutex<BTreeMap<TenantId, Arc<Place>>>);
+pub(crate) struct Places {
+    all: Mutex<BTreeMap<TenantId, Arc<Place>>>,
+    /// A tenant has ended.
+    left: Notify,
+    /// Connections that were closed at once because a listener had too many.
+    pub(crate) refused: Counter,
+}
 
 impl Places {
     /// The place of a tenant, which may not have come yet.
     pub(crate) fn of(&self, id: &TenantId) -> Arc<Place> {
-        let mut places = self.0.lock();
+        let mut places = self.all.lock();
         let place = places.entry(id.clone());
         Arc::clone(place.or_insert_with(|| Arc::new(Place::new(id.clone()))))
     }
 
     /// The tenant is gone; a place that no route names is forgotten.
     pub(crate) fn leave(&self, id: &TenantId) {
-        let mut places = self.0.lock();
+        let mut places = self.all.lock();
         if let Some(place) = places.get(id) {
             place.tenant.store(None);
             if Arc::strong_count(place) == 1 {
                 places.remove(id);
             }
         }
+        drop(places);
+        self.left.notify_waiters();
     }
 }
 
@@ -172,20 +178,15 @@ pub struct SharedListener {
 
 /// What its connections share.
 pub(in crate::net) struct Door {
-    pub(in crate::net) settings: SharedSettings,
+    protocol: SharedProtocol,
     pub(in crate::net) limits: Limits,
     pub(in crate::net) address: SocketAddr,
     places: Arc<Places>,
-    pub(in crate::net) table: Arc<ArcSwap<Table>>,
-    secure: ArcSwapOption<Secure>,
+    pub(in crate::net) rules: ArcSwap<Rules>,
     connections: AtomicUsize,
     pub(in crate::net) closed: CancellationToken,
-}
-
-/// How connections are secured.
-struct Secure {
-    certificates: Arc<Certificates>,
-    config: Arc<ServerConfig>,
+    /// Its address is free.
+    released: CancellationToken,
 }
 
 impl SharedListener {
@@ -194,9 +195,7 @@ impl SharedListener {
     /// # Errors
     /// [`ShareError`] names the listener and what is wrong.
     pub fn check(settings: &SharedSettings, routes: &[SharedRoute]) -> Result<(), ShareError> {
-        let secure = secure(settings, &Arc::default())?;
-        let certificates = secure.as_ref().map(|secure| &*secure.certificates);
-        build(settings, certificates, &Places::default(), routes).map(drop)
+        Rules::read(settings.clone(), &Places::default(), routes).map(drop)
     }
 
     pub(crate) fn open(
@@ -205,8 +204,7 @@ impl SharedListener {
         places: Arc<Places>,
         socket: Option<std::net::TcpListener>,
     ) -> Result<Self, ShareError> {
-        let table = Arc::default();
-        let secure = secure(&settings, &table)?;
+        let rules = Rules::read(settings.clone(), &places, &[])?;
         let refused = |source| ShareError::Bind {
             name: settings.name.clone(),
             address: settings.address,
@@ -216,19 +214,19 @@ impl SharedListener {
             Some(given) => given
                 .set_nonblocking(true)
                 .and_then(|()| TcpListener::from_std(given)),
-            None => super::listener::bind(settings.address, false),
+            None => listener::bind(settings.address, false),
         };
         let socket = socket.map_err(refused)?;
         let address = socket.local_addr().map_err(refused)?;
         let door = Arc::new(Door {
-            settings,
+            protocol: settings.protocol,
             limits,
             address,
             places,
-            table,
-            secure: ArcSwapOption::from(secure.map(Arc::new)),
+            rules: ArcSwap::from_pointee(rules),
             connections: AtomicUsize::new(0),
             closed: CancellationToken::new(),
+            released: CancellationToken::new(),
         });
         let tasks = TaskTracker::new();
         tasks.spawn(accept(Arc::clone(&door), socket, tasks.clone()));
@@ -247,14 +245,12 @@ impl SharedListener {
     /// [`ShareError`] says which rule cannot be; the old ones hold on.
     pub fn route(&self, routes: &[SharedRoute]) -> Result<(), ShareError> {
         let door = &self.door;
-        let secure = door.secure.load();
-        let certificates = secure.as_ref().map(|secure| &*secure.certificates);
-        let table = build(&door.settings, certificates, &door.places, routes)?;
-        door.table.store(Arc::new(table));
+        let rules = door.rules.load().routed(&door.places, routes)?;
+        door.rules.store(Arc::new(rules));
         Ok(())
     }
 
-    /// Reads its certificates again, and replaces its routes; connections that are open stay as they are.
+    /// Reads its certificates again, and replaces all else it goes by but its address and protocol, which stay; so do connections that are open.
     ///
     /// # Errors
     /// [`ShareError`] says what cannot be; nothing has changed then.
@@ -264,17 +260,24 @@ impl SharedListener {
         routes: &[SharedRoute],
     ) -> Result<(), ShareError> {
         let door = &self.door;
-        let secure = secure(settings, &door.table)?;
-        let certificates = secure.as_ref().map(|secure| &*secure.certificates);
-        let table = build(settings, certificates, &door.places, routes)?;
-        door.secure.store(secure.map(Arc::new));
-        door.table.store(Arc::new(table));
+        let settings = SharedSettings {
+            protocol: door.protocol,
+            ..settings.clone()
+        };
+        let rules = Rules::read(settings, &door.places, routes)?;
+        door.rules.store(Arc::new(rules));
         Ok(())
     }
 
     /// Stops accepting; connections of HTTP end after the requests under way.
     pub fn stop_accepting(&self) {
         self.door.closed.cancel();
+    }
+
+    /// Stops accepting, and waits until its address is free.
+    pub async fn released(&self) {
+        self.stop_accepting();
+        self.door.released.cancelled().await;
     }
 
     /// Waits until its connections have ended, at most for as long as queues may take to be flushed.
@@ -286,7 +289,8 @@ impl SharedListener {
             .await
             .is_err()
         {
-            tracing::warn!(listener = %self.door.settings.name, "connections still open at the end");
+            let name = self.door.rules.load().settings.name.clone();
+            tracing::warn!(listener = %name, "connections still open at the end");
         }
     }
 }
@@ -297,102 +301,32 @@ impl Drop for SharedListener {
     }
 }
 
-/// How a listener is secured, if it is.
-fn secure(
-    settings: &SharedSettings,
-    table: &Arc<ArcSwap<Table>>,
-) -> Result<Option<Secure>, ShareError> {
-    let refused = |error: TlsError| ShareError::Secure {
-        name: settings.name.clone(),
-        reason: error.to_string(),
-    };
-    let is_http = settings.protocol == SharedProtocol::Http;
-    if settings.certificates.is_empty() {
-        return match is_http {
-            true => Ok(None),
-            false => Err(ShareError::Unsecured {
-                name: settings.name.clone(),
-            }),
-        };
-    }
-    let certificates = Certificates::read(&settings.certificates, Arc::clone(table), is_http);
-    let certificates = Arc::new(certificates.map_err(refused)?);
-    let resolver = Arc::clone(&certificates);
-    let config = tls::server_with(resolver, is_http).map_err(refused)?;
-    Ok(Some(Secure {
-        certificates,
-        config: Arc::new(config),
-    }))
-}
-
-/// The table of `routes`.
-fn build(
-    settings: &SharedSettings,
-    certificates: Option<&Certificates>,
-    places: &Places,
-    routes: &[SharedRoute],
-) -> Result<Table, ShareError> {
-    let mut table = Table::default();
-    for (index, route) in routes.iter().enumerate() {
-        let certificate =
-            match certificates {
-                None => 0,
-                Some(certificates) => certificates.valid_for(&route.host).ok_or_else(|| {
-                    ShareError::NoCertificate {
-                        name: settings.name.clone(),
-                        host: route.host.clone(),
-                        index,
-                    }
-                })?,
-            };
-        let entry = Entry {
-            place: places.of(&route.tenant),
-            strip: match route.strip_prefix {
-                true if !route.path.is_all() => route.path.to_string().len(),
-                true | false => 0,
-            },
-        };
-        if !table.enter(&route.host, certificate, &route.path, entry) {
-            return Err(ShareError::Twice {
-                name: settings.name.clone(),
-                host: route.host.clone(),
-                path: route.path.clone(),
-                index,
-            });
-        }
-    }
-    Ok(table)
-}
-
-/// Accepts until it is closed, whatever the system refuses meanwhile.
+/// Accepts until it is closed; then its address is free.
 async fn accept(door: Arc<Door>, socket: TcpListener, tasks: TaskTracker) {
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            () = door.closed.cancelled() => return,
-            accepted = socket.accept() => accepted,
+    let (crowded, failing) = (Repeated::default(), Repeated::default());
+    let name = || door.rules.load().settings.name.clone();
+    let admit = |stream, remote: SocketAddr| {
+        let Some(guest) = Guest::admit(&door) else {
+            door.places.refused.add(1);
+            if let Some(times) = crowded.note() {
+                tracing::warn!(listener = %name(), times, "too many connections");
+            }
+            return;
         };
-        match accepted {
-            Ok((stream, remote)) => {
-                let Some(guest) = Guest::admit(&door) else {
-                    tracing::warn!(listener = %door.settings.name, "too many connections");
-                    continue;
-                };
-                let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
-                match door.settings.protocol {
-                    SharedProtocol::Http => {
-                        drop(tasks.spawn(http::shared::serve(guest, stream, remote)))
-                    }
-                    SharedProtocol::Tcp => drop(tasks.spawn(lines::serve(guest, stream, remote))),
-                }
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::ConnectionAborted => {}
-            Err(error) => {
-                tracing::warn!(listener = %door.settings.name, %error, "accept failed");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
+        let remote = SocketAddr::new(remote.ip().to_canonical(), remote.port());
+        match door.protocol {
+            SharedProtocol::Http => drop(tasks.spawn(http::shared::serve(guest, stream, remote))),
+            SharedProtocol::Tcp => drop(tasks.spawn(lines::serve(guest, stream, remote))),
         }
-    }
+    };
+    let failed = |error: &std::io::Error, _: bool| {
+        if let Some(times) = failing.note() {
+            tracing::warn!(listener = %name(), times, %error, "accept failed");
+        }
+    };
+    listener::accept_all(&door.closed, &socket, admit, failed).await;
+    drop(socket);
+    door.released.cancel();
 }
 
 /// A connection's share of what a listener may have; given back when dropped.
@@ -407,7 +341,7 @@ impl Guest {
         };
         // Counted before it is looked at, and given back by the drop where it is one too many.
         let before = door.connections.fetch_add(1, Ordering::AcqRel);
-        (before < door.settings.connections_max).then_some(guest)
+        (before < door.rules.load().settings.connections_max).then_some(guest)
     }
 }
 
@@ -418,10 +352,9 @@ impl Drop for Guest {
 }
 
 impl Door {
-    /// How its connections are secured.
-    pub(in crate::net) fn config(&self) -> Option<Arc<ServerConfig>> {
-        let secure = self.secure.load();
-        secure.as_ref().map(|secure| Arc::clone(&secure.config))
+    /// Completes when a tenant ends after this has been called.
+    pub(in crate::net) fn tenant_left(&self) -> Notified<'_> {
+        self.places.left.notified()
     }
 
     /// Shakes hands within the time for it.

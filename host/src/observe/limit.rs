@@ -78,6 +78,28 @@ limits! {
     AnswerBytes = "answer_bytes_max",
     /// A program published too many variables.
     Published = "published_max",
+    /// A channel was not made.
+    Channels = "channels_max",
+    /// The name of a channel was too long.
+    ChannelNameBytes = "channel_name_bytes_max",
+    /// A connection was not subscribed.
+    Subscriptions = "subscriptions_max",
+    /// A file was too large to be read or replaced.
+    FileBytes = "file_bytes_max",
+    /// A file was too large to be added to.
+    AppendedFileBytes = "appended_file_bytes_max",
+    /// A directory had too many entries to be listed or copied.
+    DirectoryEntries = "directory_entries_max",
+    /// A directory was not watched.
+    WatchedDirectories = "watched_directories_max",
+    /// A line of the console was cut.
+    ConsoleLineBytes = "console_line_bytes_max",
+    /// A line of the console was dropped, because whoever reads them is too slow. The size of that queue is no setting.
+    ConsoleQueueBytes = "console_queue_bytes_max",
+    /// A request to another server was refused because others were under way.
+    RequestConnections = "request_connections_max",
+    /// Another server answered too much.
+    RequestAnswerBytes = "request_answer_bytes_max",
 }
 
 /// How often each limit was met.

@@ -3,7 +3,11 @@
 use crate::failure::{Failure, place};
 use crate::store::change::date_text;
 use aro_wit::manifest::{FeatureSet, Manifest};
-use std::time::{SystemTime, UNIX_EPOCH};
+use parking_lot::Mutex;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Time between two lines about what happens over and over.
+const REPEAT_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How lines of the console are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,6 +25,34 @@ pub fn timestamp() -> String {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let milliseconds = since.map_or(0, |since| since.as_millis());
     date_text(u64::try_from(milliseconds).unwrap_or_default())
+}
+
+/// Something that anybody can cause as often as they like, and that is told at most once a second.
+#[derive(Debug, Default)]
+pub(crate) struct Repeated(Mutex<Times>);
+
+#[derive(Debug, Default)]
+struct Times {
+    told: Option<Instant>,
+    /// How often it has happened since.
+    since: u64,
+}
+
+impl Repeated {
+    /// It has happened; answers how often since it was told last, if it is to be told now.
+    pub(crate) fn note(&self) -> Option<u64> {
+        self.note_at(Instant::now())
+    }
+
+    fn note_at(&self, now: Instant) -> Option<u64> {
+        let mut times = self.0.lock();
+        times.since += 1;
+        if times.told.is_some_and(|told| now < told + REPEAT_INTERVAL) {
+            return None;
+        }
+        times.told = Some(now);
+        Some(std::mem::take(&mut times.since))
+    }
 }
 
 /// A line under construction.
@@ -104,6 +136,18 @@ impl Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_happens_over_and_over_is_told_once_a_second_and_counted() {
+        let (repeated, begin) = (Repeated::default(), Instant::now());
+        let at = |milliseconds| repeated.note_at(begin + Duration::from_millis(milliseconds));
+        assert_eq!(at(0), Some(1));
+        for milliseconds in 1..1000 {
+            assert_eq!(at(milliseconds), None);
+        }
+        assert_eq!(at(1000), Some(1000));
+        assert_eq!(at(5000), Some(1));
+    }
 
     #[test]
     fn whatever_is_logged_a_line_is_one_object() {

@@ -263,9 +263,16 @@ fn outcomes(set: &FeatureSetStatus, emit: &mut Emit<'_>) -> fmt::Result {
 /// What is told of the process, with its value.
 fn of_process(
     process: &ProcessStatus,
-) -> [(&'static str, Option<Unit>, &'static str, ProcessValue); 5] {
+    refused: u64,
+) -> [(&'static str, Option<Unit>, &'static str, ProcessValue); 6] {
     let cpu = process.cpu_user + process.cpu_system;
     [
+        (
+            "host_shared_connections_refused",
+            None,
+            "Connections that listeners of several tenants closed at once because they had too many",
+            ProcessValue::Count(refused),
+        ),
         (
             "process_cpu",
             Some(Unit::Seconds),
@@ -301,6 +308,7 @@ fn of_process(
 
 enum ProcessValue {
     Time(Duration),
+    Count(u64),
     Level(u64),
 }
 
@@ -309,6 +317,8 @@ enum ProcessValue {
 struct Scrape {
     tenants: Vec<TenantDetail>,
     process: ProcessStatus,
+    /// Connections that shared listeners refused.
+    refused: u64,
 }
 
 impl Collector for Scrape {
@@ -325,15 +335,18 @@ impl Collector for Scrape {
                 })?;
             }
         }
-        for (name, unit, help, value) in of_process(&self.process) {
+        for (name, unit, help, value) in of_process(&self.process, self.refused) {
             let ty = match value {
-                ProcessValue::Time(_) => MetricType::Counter,
+                ProcessValue::Time(_) | ProcessValue::Count(_) => MetricType::Counter,
                 ProcessValue::Level(_) => MetricType::Gauge,
             };
             let mut one = encoder.encode_descriptor(name, help, unit.as_ref(), ty)?;
             match value {
                 ProcessValue::Time(time) => {
                     one.encode_counter::<NoLabelSet, _, f64>(&time.as_secs_f64(), None)?;
+                }
+                ProcessValue::Count(count) => {
+                    one.encode_counter::<NoLabelSet, _, f64>(&count, None)?;
                 }
                 ProcessValue::Level(level) => one.encode_gauge(&level)?,
             }
@@ -363,11 +376,12 @@ fn sample(mut encoder: MetricEncoder<'_>, ty: MetricType, value: Value<'_>) -> f
 }
 
 /// The text that Prometheus reads.
-pub(crate) fn metrics(tenants: Vec<TenantDetail>) -> String {
+pub(crate) fn metrics(tenants: Vec<TenantDetail>, refused: u64) -> String {
     let mut registry = Registry::with_prefix("aro");
     registry.register_collector(Box::new(Scrape {
         tenants,
         process: ProcessStatus::now(),
+        refused,
     }));
     let mut text = String::new();
     text::encode(&mut text, &registry).expect("writing to a string cannot fail");

@@ -78,8 +78,9 @@ struct Message {
 /// Writes changes to a data file.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    queue: Option<mpsc::Sender<Message>>,
-    thread: Option<JoinHandle<()>>,
+    /// None when the file is to be closed.
+    queue: Mutex<Option<mpsc::Sender<Message>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
     failure: Arc<Mutex<Option<String>>>,
 }
 
@@ -87,7 +88,7 @@ pub(crate) struct Journal {
 #[derive(Debug)]
 pub(crate) struct Changes<'a> {
     journal: &'a Journal,
-    permit: mpsc::Permit<'a, Message>,
+    permit: mpsc::OwnedPermit<Message>,
 }
 
 /// Changes that are on their way.
@@ -102,11 +103,12 @@ impl Changes<'_> {
     pub(crate) fn submit(self, repository: &Repository, records: Vec<Record>) -> Submitted {
         let (done, receiver) = oneshot::channel();
         repository.pending.fetch_add(1, Ordering::AcqRel);
-        self.permit.send(Message {
+        let message = Message {
             records,
             pending: Arc::clone(&repository.pending),
             done,
-        });
+        };
+        drop(self.permit.send(message));
         Submitted {
             done: receiver,
             failure: Arc::clone(&self.journal.failure),
@@ -126,15 +128,33 @@ impl Submitted {
 
 impl Journal {
     pub(crate) async fn changes(&self) -> Result<Changes<'_>, StoreError> {
-        let Some(queue) = &self.queue else {
+        let queue = self.queue.lock().clone();
+        let Some(queue) = queue else {
             return Err(failed(&self.failure));
         };
-        match queue.reserve().await {
+        match queue.reserve_owned().await {
             Ok(permit) => Ok(Changes {
                 journal: self,
                 permit,
             }),
             Err(_) => Err(failed(&self.failure)),
+        }
+    }
+
+    /// Takes no further changes; when those that have room are written, the file is closed.
+    pub(super) fn begin_close(&self) {
+        // Without a sender the thread writes what waits and ends, and the file with it.
+        drop(self.queue.lock().take());
+    }
+
+    /// The same, and waits until the file is closed.
+    pub(super) async fn close(&self) {
+        self.begin_close();
+        let thread = self.thread.lock().take();
+        if let Some(thread) = thread {
+            // A writer that panicked has answered nobody, which is how everybody knows.
+            let joined = tokio::task::spawn_blocking(|| drop(thread.join()));
+            drop(joined.await);
         }
     }
 
@@ -151,9 +171,8 @@ impl Journal {
 
 impl Drop for Journal {
     fn drop(&mut self) {
-        // Without a sender the thread writes what waits and ends; the file is closed when this returns.
-        drop(self.queue.take());
-        if let Some(thread) = self.thread.take() {
+        self.begin_close();
+        if let Some(thread) = self.thread.get_mut().take() {
             // A writer that panicked has answered nobody, which is how everybody knows.
             drop(thread.join());
         }
@@ -163,7 +182,7 @@ impl Drop for Journal {
 fn failed(failure: &Mutex<Option<String>>) -> StoreError {
     let reason = failure.lock().clone();
     StoreError::Disk {
-        reason: reason.unwrap_or_else(|| "its writer has stopped".to_owned()),
+        reason: reason.unwrap_or_else(|| "it is closed".to_owned()),
     }
 }
 
@@ -226,8 +245,8 @@ impl DataFile {
             .spawn(move || write_all(&database, receiver, &noted))
             .map_err(|error| refused(error.to_string()))?;
         Ok(Journal {
-            queue: Some(queue),
-            thread: Some(thread),
+            queue: Mutex::new(Some(queue)),
+            thread: Mutex::new(Some(thread)),
             failure,
         })
     }

@@ -157,6 +157,11 @@ impl Repositories {
         self.journal = Some(journal);
     }
 
+    /// Where changes are kept, if they are.
+    pub(super) fn journal(&self) -> Option<&Journal> {
+        self.journal.as_ref()
+    }
+
     /// Bounds of every table.
     pub(crate) fn bounds(&self) -> Bounds<'_> {
         Bounds {

@@ -157,6 +157,19 @@ fn with_manifest(bytes: &[u8]) -> Vec<u8> {
     outer.finish()
 }
 
+/// A handler of bytes whose function has this type, and that of its core function.
+fn mistyped(ty: &str, core: &str) -> Vec<u8> {
+    let component = wat::parse_str(format!(
+        r#"(component
+          (core module $m (func (export "f") {core} (i32.const 0)))
+          (core instance $i (instantiate $m))
+          (func $f {ty} (canon lift (core func $i "f")))
+          (instance $e (export "handle" (func $f)))
+          (export "aro:net/tcp-data@0.1.0" (instance $e)))"#
+    ));
+    wrap(&manifest_of(&[Part::echo()]), &[component.unwrap()])
+}
+
 /// What is refused before anything of it runs: the thing, the file, a part of what is said.
 type Refused = (&'static str, Vec<u8>, &'static str);
 
@@ -191,6 +204,21 @@ fn sizes() -> Vec<Refused> {
                 "(component (core module $m (table 10000000 funcref)) (core instance (instantiate $m)))",
             ),
             "feature set \"part-0\"",
+        ),
+        (
+            "many components",
+            nested(&format!("(component {})", "(component)".repeat(300))),
+            "257 modules and components in one feature set; at most 256 are allowed",
+        ),
+        (
+            "many modules",
+            nested(&format!("(component {})", "(core module)".repeat(300))),
+            "257 modules and components in one feature set; at most 256 are allowed",
+        ),
+        (
+            "components nested deeply",
+            matryoshka(2000),
+            "17 levels of modules and components within each other; at most 16 are allowed",
         ),
         (
             "a giant function",
@@ -232,6 +260,30 @@ fn lies() -> Vec<Refused> {
             "a manifest of another component",
             lying("tcp-data", "tcp-connected"),
             "part-0",
+        ),
+        (
+            "an export of another type",
+            mistyped("(param \"x\" u32) (result u32)", "(param i32) (result i32)"),
+            "feature set \"part-0\" exports \"aro:net/tcp-data@0.1.0\" with another type than that interface has: ",
+        ),
+        (
+            "an export without parameters",
+            mistyped("(result u32)", "(result i32)"),
+            "feature set \"part-0\" exports \"aro:net/tcp-data@0.1.0\" with another type than that interface has: ",
+        ),
+        (
+            "an export that is no function",
+            wrap(
+                &manifest_of(&[Part::echo()]),
+                &[wat::parse_str(
+                    r#"(component
+                      (instance $i)
+                      (instance $e (export "handle" (instance $i)))
+                      (export "aro:net/tcp-data@0.1.0" (instance $e)))"#,
+                )
+                .unwrap()],
+            ),
+            "feature set \"part-0\" must export \"aro:net/tcp-data@0.1.0\" for its trigger, and does not",
         ),
         (
             "a memory that nobody has",
@@ -279,7 +331,7 @@ async fn what_only_looks_hostile_loads_within_time_and_memory() {
     for (name, file) in [
         ("blocks nested deeply", nested_blocks),
         ("a long function", long),
-        ("components nested deeply", matryoshka(2000)),
+        ("components nested as far as they may be", matryoshka(15)),
     ] {
         let loaded = neighbourhood.load(name, file, settings().0).await;
         assert!(loaded.is_ok(), "{name}: {:?}", loaded.err());
@@ -463,42 +515,6 @@ async fn lists_that_lie_about_their_length_end_the_event() {
         ),
     ] {
         handled(&neighbourhood, name, part, wanted).await;
-    }
-    neighbourhood.end().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_export_of_another_type_ends_its_events_by_name() {
-    let neighbourhood = Neighbourhood::new().await;
-    let parts = [Part::start(), Part::echo()];
-    let mistyped = wat::parse_str(
-        r#"(component
-          (core module $m (func (export "f") (param i32) (result i32) (local.get 0)))
-          (core instance $i (instantiate $m))
-          (func $f (param "x" u32) (result u32) (canon lift (core func $i "f")))
-          (instance $e (export "handle" (func $f)))
-          (export "aro:net/tcp-data@0.1.0" (instance $e)))"#,
-    );
-    let file = wrap(
-        &manifest_of(&parts),
-        &[parts[0].component(), mistyped.unwrap()],
-    );
-    let console = Captured::default();
-    let mut settings = settings().0;
-    settings.console = ConsoleSink::Capture(console.clone());
-    match neighbourhood
-        .load("a mistyped export", file, settings)
-        .await
-    {
-        Err(told) => assert!(told.contains("feature set \"part-1\""), "{told}"),
-        Ok(mut program) => {
-            assert_eq!(within(program.start()).await, Outcome::Success);
-            let mut peer = TcpStream::connect(program.listeners()[0]).await.unwrap();
-            within(peer.write_all(b"!")).await.unwrap();
-            let told = console.wait(Stream::Error, |text| text.contains("Feature: "));
-            let told = within(told).await;
-            assert!(told.contains("Feature: On Data"), "{told}");
-        }
     }
     neighbourhood.end().await;
 }

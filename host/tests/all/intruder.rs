@@ -13,6 +13,7 @@ const WEBSOCKETS: &str = "aro:net/websockets@0.1.0";
 const IMPORTS: &str = r#"
   (import "aro:net/connections@0.1.0" "send" (func $send (param i64 i64 i32 i32 i32 i32)))
   (import "aro:net/connections@0.1.0" "broadcast" (func $broadcast (param i32 i64 i64 i32 i32) (result i32)))
+  (import "aro:net/connections@0.1.0" "broadcast-where" (func $broadcast-where (param i32 i64 i64 i32 i32 i32 i32 i32)))
   (import "aro:net/connections@0.1.0" "close" (func $close (param i64 i64)))
   (import "aro:net/listeners@0.1.0" "close" (func $close-listener (param i64 i64)))
   (import "aro:net/channels@0.1.0" "subscribe" (func $subscribe (param i64 i64 i32 i32 i32)))
@@ -71,7 +72,10 @@ fn intruder() -> Part {
          (i32.store8 (i32.const 204) (i32.load8_u (i32.const 96)))
          (i32.store8 (i32.const 205) (call $count (i32.const 1030) (i32.const 4)))
          (i32.store8 (i32.const 206) (call $publish (i32.const 1030) (i32.const 4) (i32.const 1024) (i32.const 6)))
-         (call $send (local.get $hi) (local.get $lo) (i32.const 200) (i32.const 7) (i32.const 0) (i32.const 64))
+         (call $broadcast-where (i32.const 1) (local.get $a) (local.get $b) (i32.const 0) (i32.const 0) (i32.const 1024) (i32.const 6) (i32.const 64))
+         (i32.store8 (i32.const 207) (i32.load8_u (i32.const 64)))
+         (i32.store8 (i32.const 208) (i32.load8_u (i32.const 68)))
+         (call $send (local.get $hi) (local.get $lo) (i32.const 200) (i32.const 9) (i32.const 0) (i32.const 64))
          (call $close-websocket (local.get $a) (local.get $b) (i32.const 1000) (i32.const 1024) (i32.const 6) (i32.const 64))
          (call $close-listener (local.get $a) (local.get $b))
          (call $close (local.get $a) (local.get $b))",
@@ -81,8 +85,8 @@ fn intruder() -> Part {
     part
 }
 
-/// Nothing of what was tried has found anything: to send failed, nobody was described, subscribed, found, counted or reached.
-const NOTHING: [u8; 7] = [1, 0, 0, 0, 0, 0, 0];
+/// Nothing of what was tried has found anything: to send failed, nobody was described, subscribed, found, counted or reached, by a selection of all neither.
+const NOTHING: [u8; 9] = [1, 0, 0, 0, 0, 0, 0, 0, 0];
 
 async fn start(host: &Host, name: &str, parts: &[Part]) -> Program {
     let id = TenantId::new(name).unwrap();
@@ -104,8 +108,8 @@ async fn identities(peer: &mut TcpStream) -> Identities {
 }
 
 /// What comes of an identity.
-async fn tried(peer: &mut TcpStream, identity: [u8; 16]) -> [u8; 7] {
-    let mut answer = [0; 7];
+async fn tried(peer: &mut TcpStream, identity: [u8; 16]) -> [u8; 9] {
+    let mut answer = [0; 9];
     within(peer.write_all(&identity)).await.unwrap();
     within(peer.read_exact(&mut answer)).await.unwrap();
     answer
@@ -149,14 +153,14 @@ async fn the_same_attempts_reach_what_is_ones_own() {
     let mut program = host.load(TenantId::default(), &file).unwrap();
     assert_eq!(within(program.start()).await, Outcome::Success);
     let mut first = TcpStream::connect(program.listeners()[0]).await.unwrap();
-    // Both handlers answer: 32 bytes of who is who, what is published to `news`, and 7 of what came of 16 bytes of nobody's.
-    let told = exchange_of(&mut first, &[0; 16], 45).await;
+    // Both handlers answer: 32 bytes of who is who, what is published to `news`, and 9 of what came of 16 bytes of nobody's.
+    let told = exchange_of(&mut first, &[0; 16], 47).await;
     let connection: [u8; 16] = told[16..32].try_into().unwrap();
     let mut second = TcpStream::connect(program.listeners()[0]).await.unwrap();
-    let told = exchange_of(&mut second, &connection, 45).await;
+    let told = exchange_of(&mut second, &connection, 47).await;
     assert_eq!(&told[32..38], b"server");
     // Sent, described, subscribed, found by name, counted, published; a connection is no listener to broadcast to.
-    assert_eq!(told[38..], [0, 1, 0, 1, 1, 1, 1]);
+    assert_eq!(told[38..], [0, 1, 0, 1, 1, 1, 1, 0, 0]);
     // The first peer has got what was sent to it, and then its connection was closed.
     let mut rest = Vec::new();
     within(first.read_to_end(&mut rest)).await.unwrap();

@@ -2,6 +2,7 @@
 
 use super::{Answer, refused, tenant, told};
 use crate::hosting::Supervisor;
+use anyhow::Context;
 use aro_host::Outcome;
 use hyper::StatusCode;
 use serde_json::json;
@@ -26,25 +27,20 @@ pub(super) async fn order(
         Ok(id) => id,
         Err(error) => return refused(StatusCode::NOT_FOUND, &error.to_string()),
     };
-    let done = match action {
-        "start" => supervisor.start(&id).await.map(|()| "runs".to_owned()),
-        "restart" => supervisor.restart(&id).await.map(|()| "runs".to_owned()),
-        _ => supervisor.stop(&id).await.map(|outcome| {
-            let how = match outcome {
+    let (supervisor, action) = (Arc::clone(supervisor), action.to_owned());
+    uncut(async move {
+        let how = match action.as_str() {
+            "start" => supervisor.start(&id).await.map(|()| "runs"),
+            "restart" => supervisor.restart(&id).await.map(|()| "runs"),
+            _ => supervisor.stop(&id).await.map(|outcome| match outcome {
                 Some(Outcome::Success) => "has ended",
                 Some(Outcome::Failure) => "has ended with a failure",
                 None => "did not run",
-            };
-            how.to_owned()
-        }),
-    };
-    match done {
-        Ok(how) => told(
-            StatusCode::OK,
-            &json!({ "done": [format!("tenant {id} {how}")] }),
-        ),
-        Err(error) => refused(StatusCode::UNPROCESSABLE_ENTITY, &format!("{error:#}")),
-    }
+            }),
+        };
+        how.map(|how| vec![format!("tenant {id} {how}")])
+    })
+    .await
 }
 
 /// Reads the configuration again.
@@ -52,7 +48,16 @@ pub(super) async fn reload(supervisor: Option<&Arc<Supervisor>>) -> Answer {
     let Some(supervisor) = supervisor else {
         return refused(StatusCode::CONFLICT, ONE_PROGRAM);
     };
-    match supervisor.reload().await {
+    let supervisor = Arc::clone(supervisor);
+    uncut(async move { supervisor.reload().await }).await
+}
+
+/// Carries an order out in a task of its own: a client that leaves must not leave a tenant half way.
+async fn uncut(
+    order: impl Future<Output = anyhow::Result<Vec<String>>> + Send + 'static,
+) -> Answer {
+    let done = tokio::spawn(order).await;
+    match done.context("the order has ended early").flatten() {
         Ok(done) => told(StatusCode::OK, &json!({ "done": done })),
         Err(error) => refused(StatusCode::UNPROCESSABLE_ENTITY, &format!("{error:#}")),
     }

@@ -66,7 +66,7 @@ pub(super) struct PlannedListener {
 }
 
 /// The listeners that the servers of a tenant are reached through, by name.
-#[derive(Debug, Default, Clone, PartialEq, Eq)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Through {
     pub(super) http: Option<String>,
     pub(super) tcp: Option<String>,

@@ -7,6 +7,7 @@ use crate::{Failure, read};
 use anyhow::{Context, bail};
 use aro_host::{Host, LogFormat, Outcome, Program, SharedListener, TenantId};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{Notify, watch};
@@ -40,6 +41,24 @@ struct Opened {
 struct Seat {
     tenant: Tenant,
     running: tokio::sync::Mutex<Option<Running>>,
+}
+
+impl Seat {
+    /// Fails where a listener that the tenant is reached through is not open: the tenant would open a port of its own, without what the listener does for it.
+    fn is_reached(&self) -> anyhow::Result<()> {
+        let (through, settings) = (&self.tenant.through, &self.tenant.settings);
+        for (name, address) in [
+            (&through.http, settings.http_through),
+            (&through.tcp, settings.tcp_through),
+        ] {
+            if let (Some(name), None) = (name, address) {
+                bail!(
+                    "listener {name}, which the tenant is reached through, is not open: free its address or change it, and reload"
+                );
+            }
+        }
+        Ok(())
+    }
 }
 
 struct Running {
@@ -84,20 +103,23 @@ impl Supervisor {
 
     /// Gives a tenant its seat, reached through the listeners that are open now.
     fn seat(&self, mut tenant: Tenant) {
-        let listeners = lock(&self.listeners);
-        let address = |name: &Option<String>| {
-            let opened = listeners.get(name.as_ref()?)?;
-            Some(opened.listener.address())
-        };
-        tenant.settings.http_through = address(&tenant.through.http);
+        let through = &tenant.through;
+        tenant.settings.http_through = self.address_of(through.http.as_ref());
+        tenant.settings.tcp_through = self.address_of(through.tcp.as_ref());
         tenant.settings.log_format = self.format;
-        tenant.settings.tcp_through = address(&tenant.through.tcp);
         let id = tenant.id.clone();
         let seat = Seat {
             tenant,
             running: tokio::sync::Mutex::default(),
         };
         lock(&self.seats).insert(id, Arc::new(seat));
+    }
+
+    fn goes_on(&self) -> anyhow::Result<()> {
+        if *self.stopping.borrow() {
+            bail!("the host is ending");
+        }
+        Ok(())
     }
 
     fn seats(&self) -> Vec<Arc<Seat>> {
@@ -131,9 +153,8 @@ impl Supervisor {
         if running.as_ref().is_some_and(|one| !one.ended.is_finished()) {
             bail!("tenant {id} runs already");
         }
-        if *self.stopping.borrow() {
-            bail!("the host is ending");
-        }
+        self.goes_on()?;
+        seat.is_reached()?;
         let (host, loading) = (self.host.clone(), Arc::clone(&seat));
         let loaded = tokio::task::spawn_blocking(move || load(&host, &loading.tenant));
         let program = loaded
@@ -189,6 +210,8 @@ impl Supervisor {
     /// Ends everything; success if a program ended so.
     pub(super) async fn shut_down(&self) -> Outcome {
         self.stopping.send_replace(true);
+        // Whoever reads the configuration again comes to an end first, and starts nothing.
+        let _config = self.config.lock().await;
         let listeners = std::mem::take(&mut *lock(&self.listeners));
         listeners
             .values()
@@ -217,6 +240,7 @@ impl Supervisor {
     /// If the file or what it names is not right; then nothing has changed.
     pub(crate) async fn reload(self: &Arc<Self>) -> anyhow::Result<Vec<String>> {
         let mut before = self.config.lock().await;
+        self.goes_on()?;
         let path = self.path.clone();
         let read = tokio::task::spawn_blocking(move || {
             let config = Config::read(&path)?;
@@ -227,7 +251,7 @@ impl Supervisor {
             .await
             .context("the configuration could not be read")??;
         let mut done = Vec::new();
-        let moved = self.exchange_listeners(planned.listeners, &mut done);
+        self.exchange_listeners(planned.listeners, &mut done).await;
         let mut wanted: BTreeMap<_, _> = planned
             .tenants
             .into_iter()
@@ -235,13 +259,11 @@ impl Supervisor {
             .collect();
         for seat in self.seats() {
             let id = &seat.tenant.id;
-            let through =
-                |name: &Option<String>| name.as_ref().is_some_and(|name| moved.contains(name));
             let is_same = wanted.get(id).is_some_and(|tenant| {
+                let (through, settings) = (&tenant.through, &seat.tenant.settings);
                 config.has_same(&before, id)
-                    && tenant.through == seat.tenant.through
-                    && !through(&tenant.through.http)
-                    && !through(&tenant.through.tcp)
+                    && self.address_of(through.http.as_ref()) == settings.http_through
+                    && self.address_of(through.tcp.as_ref()) == settings.tcp_through
             });
             if is_same {
                 wanted.remove(id);
@@ -285,40 +307,64 @@ impl Supervisor {
         named.collect()
     }
 
-    /// Opens listeners that are new, closes those that are gone, exchanges routes and certificates of the others. Answers the names of those that listen elsewhere now.
-    fn exchange_listeners(
-        &self,
-        wanted: Vec<PlannedListener>,
-        done: &mut Vec<String>,
-    ) -> Vec<String> {
-        let mut moved = Vec::new();
-        let mut listeners = lock(&self.listeners);
-        let mut left = std::mem::take(&mut *listeners);
+    /// Where the listener of this name listens, if it is open.
+    fn address_of(&self, name: Option<&String>) -> Option<SocketAddr> {
+        let listeners = lock(&self.listeners);
+        Some(listeners.get(name?)?.listener.address())
+    }
+
+    /// Exchanges routes and certificates of listeners that are to listen as they do, whatever their names are; closes the others, and opens those that are new when their addresses are free.
+    async fn exchange_listeners(&self, wanted: Vec<PlannedListener>, done: &mut Vec<String>) {
+        let mut left = std::mem::take(&mut *lock(&self.listeners));
+        let (mut kept, mut new) = (BTreeMap::new(), Vec::new());
         for planned in wanted {
             let name = planned.settings.name.clone();
-            if let Some(mut opened) = left.remove(&name) {
-                if opened.planned.listens_as(&planned) {
-                    let renewed = opened.listener.renew(&planned.settings, &planned.routes);
-                    match renewed {
-                        Ok(()) => opened.planned = planned,
-                        Err(error) => done.push(format!("listener {name} stays: {error:#}")),
-                    }
-                    listeners.insert(name, opened);
-                    continue;
-                }
-                moved.push(name.clone());
-            }
-            match open(&self.host, planned, &mut Vec::new()) {
-                Ok((_, opened)) => drop(listeners.insert(name, opened)),
-                Err(error) => done.push(format!("listener {name} cannot be opened: {error:#}")),
+            match open_as(&mut left, &planned) {
+                Some(opened) => drop(kept.insert(name, renewed(opened, planned, done))),
+                None => new.push(planned),
             }
         }
         for (name, opened) in left {
             done.push(format!("listener {name} is gone"));
+            opened.listener.released().await;
             tokio::spawn(opened.listener.closed());
         }
-        moved
+        for planned in new {
+            let name = planned.settings.name.clone();
+            match open(&self.host, planned, &mut Vec::new()) {
+                Ok((_, opened)) => drop(kept.insert(name, opened)),
+                Err(error) => done.push(format!("listener {name} cannot be opened: {error:#}")),
+            }
+        }
+        *lock(&self.listeners) = kept;
     }
+}
+
+/// The open listener that can do what another one is to do: that of the same name, or else of the same address.
+fn open_as(left: &mut BTreeMap<String, Opened>, planned: &PlannedListener) -> Option<Opened> {
+    let named = left.get_key_value(&planned.settings.name);
+    let named = named.filter(|(_, opened)| opened.planned.listens_as(planned));
+    let is_there = |(_, opened): &(&String, &Opened)| {
+        opened.planned.listens_as(planned) && planned.settings.address.port() != 0
+    };
+    let (name, _) = named.or_else(|| left.iter().find(is_there))?;
+    let name = name.clone();
+    left.remove(&name)
+}
+
+/// Has an open listener do what another one is to do.
+fn renewed(mut opened: Opened, planned: PlannedListener, done: &mut Vec<String>) -> Opened {
+    let (before, name) = (&opened.planned.settings.name, &planned.settings.name);
+    if before != name {
+        done.push(format!("listener {before} is called {name} now"));
+    }
+    match opened.listener.renew(&planned.settings, &planned.routes) {
+        Ok(()) => opened.planned = planned,
+        Err(error) => {
+            done.push(format!("listener {name} stays as it was: {error:#}"));
+        }
+    }
+    opened
 }
 
 /// How often it is looked whether all programs have ended.
@@ -347,7 +393,9 @@ fn open(
 }
 
 async fn stop(seat: &Seat) -> Option<Outcome> {
-    let running = seat.running.lock().await.take()?;
+    // Whoever orders something else meanwhile waits for this.
+    let mut seated = seat.running.lock().await;
+    let running = seated.take()?;
     running.stop.send_replace(true);
     running.ended.await.ok()
 }

@@ -12,16 +12,16 @@ pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
         "subscribe",
         |store: StoreContextMut<'_, GuestState>, (socket, channel): (WitSocket, WasmStr)| {
             let channel = channel.to_str(&store)?;
+            let tenant = &store.data().scope.tenant;
             let done = match find(store.data(), socket) {
-                Some(connection) => store
-                    .data()
-                    .scope
-                    .tenant
-                    .channels
-                    .subscribe(&connection, &channel),
+                Some(connection) => tenant.channels.subscribe(&connection, &channel),
                 None => Ok(()),
             };
-            Ok((done.map_err(|error| error.to_string()),))
+            let done = done.map_err(|error| {
+                tenant.counters.hit(error.limit());
+                error.to_string()
+            });
+            Ok((done,))
         },
     )?;
     interface.func_wrap(

@@ -7,6 +7,8 @@ use crate::engine::state::GuestState;
 use crate::engine::types::{WitAnswer, WitAsk, WitRequestCode, WitRequestError, WitSocket};
 use crate::net::connect::ConnectError;
 use crate::net::http::client::{self, Request, RequestError, stream, websocket};
+use crate::observe::limit::Limit;
+use crate::tenant::Tenant;
 use std::sync::Arc;
 use std::time::Duration;
 use wasmtime::{Result, StoreContextMut};
@@ -45,9 +47,10 @@ fn open_websocket<'a>(
         let request = request(ask);
         let opening = websocket::open(&scope.tenant, &scope.life, request, &name);
         let opened = wait(store, opening).await?;
+        let tenant = &scope.tenant;
         Ok((opened
             .map(SocketId::halves)
-            .map_err(|error| refused(&error)),))
+            .map_err(|error| refused(tenant, &error)),))
     })
 }
 
@@ -58,10 +61,16 @@ fn follow(
     let scope = &store.data().scope;
     let (request, retry) = (request(ask), milliseconds(retry));
     let followed = stream::follow(&scope.tenant, &scope.life, &event, request, retry);
-    Ok((followed.map_err(|error| refused(&error)),))
+    Ok((followed.map_err(|error| refused(&scope.tenant, &error)),))
 }
 
-fn refused(error: &RequestError) -> WitRequestError {
+/// Counts a limit that was met, and says what is wrong.
+fn refused(tenant: &Tenant, error: &RequestError) -> WitRequestError {
+    if let RequestError::TooLarge { .. } = error {
+        tenant.counters.hit(Limit::RequestAnswerBytes);
+    } else if let RequestError::TooMany { .. } = error {
+        tenant.counters.hit(Limit::RequestConnections);
+    }
     WitRequestError {
         code: code(error),
         message: error.to_string(),
@@ -80,7 +89,7 @@ fn send<'a>(store: StoreContextMut<'a, GuestState>, (ask,): (WitAsk,)) -> Pendin
                 body: response.body,
                 latency: u32::try_from(response.latency.as_micros()).unwrap_or(u32::MAX),
             })
-            .map_err(|error| refused(&error)),))
+            .map_err(|error| refused(&tenant, &error)),))
     })
 }
 

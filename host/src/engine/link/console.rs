@@ -7,6 +7,7 @@ use crate::engine::clock::SLICE_TICKS;
 use crate::engine::state::GuestState;
 use crate::engine::trap;
 use crate::engine::types::WitStream;
+use crate::observe::limit::Limit;
 use crate::observe::log::{LogFormat, Record};
 use wasmtime::component::WasmStr;
 use wasmtime::{Result, StoreContextMut};
@@ -54,6 +55,9 @@ fn line(state: &GuestState, stream: &WitStream, message: &str) -> String {
     let shown = message
         .get(..message.floor_char_boundary(settings.limits.console_line_bytes_max))
         .unwrap_or_default();
+    if shown.len() < message.len() {
+        state.scope.tenant.counters.hit(Limit::ConsoleLineBytes);
+    }
     if settings.log_format == LogFormat::Json {
         return record(state, stream, shown, message.len() - shown.len());
     }

@@ -7,6 +7,8 @@ use crate::engine::types::WitWanted;
 use crate::event;
 use crate::files::monitor::{self, MonitorError};
 use crate::files::{Files, Refused, Wanted};
+use crate::observe::limit::Limit;
+use crate::tenant::Tenant;
 use aro_wit::manifest::FILE_DELETED;
 use std::io::ErrorKind;
 use std::result::Result as Outcome;
@@ -63,6 +65,14 @@ const REMOVE: Words = Words {
 };
 
 impl Words {
+    /// Counts a limit that was met, and says what is wrong.
+    fn refuse(self, tenant: &Tenant, refused: &Refused, path: &str, shown: &str) -> String {
+        if let Some(limit) = refused.limit() {
+            tenant.counters.hit(limit);
+        }
+        self.say(refused, path, shown)
+    }
+
     /// The sentence for `path`; `shown` names all paths that take part.
     fn say(self, refused: &Refused, path: &str, shown: &str) -> String {
         if let Refused::Io(error) = refused {
@@ -166,10 +176,14 @@ fn watch<'a>(store: Store<'a>, (path,): (WasmStr,)) -> Pending<'a, (Outcome<(), 
         let path = path?;
         let work = move || {
             monitor::watch(&scope.tenant, &scope.life, &path).map_err(|error| match error {
-                MonitorError::Refused(refused) => WATCH.say(&refused, &path, &path),
-                MonitorError::TooMany { .. } | MonitorError::System(_) => {
+                MonitorError::Refused(refused) => {
+                    WATCH.refuse(&scope.tenant, &refused, &path, &path)
+                }
+                MonitorError::TooMany { .. } => {
+                    scope.tenant.counters.hit(Limit::WatchedDirectories);
                     format!("{} {path}: {error}", WATCH.failing)
                 }
+                MonitorError::System(_) => format!("{} {path}: {error}", WATCH.failing),
             })
         };
         Ok((block(store, work).await?,))
@@ -238,10 +252,13 @@ fn one<'a, T: Send + 'static>(
     work: impl FnOnce(&Files, &str) -> Outcome<T, Refused> + Send + 'static,
 ) -> Pending<'a, (Outcome<T, String>,)> {
     let path = owned(&store, path);
-    let files = Arc::clone(&store.data().scope.tenant.files);
+    let tenant = Arc::clone(&store.data().scope.tenant);
     Box::new(async move {
         let path = path?;
-        let work = move || work(&files, &path).map_err(|refused| words.say(&refused, &path, &path));
+        let work = move || {
+            let done = work(&tenant.files, &path);
+            done.map_err(|refused| words.refuse(&tenant, &refused, &path, &path))
+        };
         Ok((block(store, work).await?,))
     })
 }
@@ -255,12 +272,13 @@ fn two<'a>(
     work: impl FnOnce(&Files, &str, &str) -> Outcome<(), Refused> + Send + 'static,
 ) -> Pending<'a, (Outcome<(), String>,)> {
     let paths = owned(&store, source).and_then(|source| Ok((source, owned(&store, target)?)));
-    let files = Arc::clone(&store.data().scope.tenant.files);
+    let tenant = Arc::clone(&store.data().scope.tenant);
     Box::new(async move {
         let (source, target) = paths?;
         let work = move || {
             let shown = format!("{source} to {target}");
-            work(&files, &source, &target).map_err(|refused| words.say(&refused, &source, &shown))
+            let done = work(&tenant.files, &source, &target);
+            done.map_err(|refused| words.refuse(&tenant, &refused, &source, &shown))
         };
         Ok((block(store, work).await?,))
     })

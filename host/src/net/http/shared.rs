@@ -5,7 +5,7 @@ use crate::console::Stream;
 use crate::life::{Claim, Life};
 use crate::net::counted::Counted;
 use crate::net::listener::succession;
-use crate::net::shared::{Guest, shown_for, without_port};
+use crate::net::shared::{Guest, Shown, without_port};
 use crate::net::transport::Transport;
 use crate::net::websocket::{self, Upgrade};
 use crate::observe::traffic::Protocol;
@@ -71,8 +71,8 @@ pub(super) fn attach(tenant: &Arc<Tenant>, life: &Arc<Life>, address: SocketAddr
 /// A connection, and whom it is for.
 struct Visit {
     guest: Guest,
-    /// Position of the certificate that it was secured with.
-    shown: Option<usize>,
+    /// What it was secured with.
+    shown: Option<Shown>,
     /// The share of each tenant that was asked on it.
     slots: Mutex<Vec<Slot>>,
     /// What its requests have in common.
@@ -83,14 +83,16 @@ struct Visit {
 /// HTTP until the peer or the listener ends it, or the connection becomes the WebSocket of one tenant.
 pub(in crate::net) async fn serve(guest: Guest, stream: TcpStream, remote: SocketAddr) {
     let door = Arc::clone(&guest.door);
+    // Secured and shown by the same rules, whatever others come meanwhile.
+    let rules = door.rules.load_full();
     let begun = tokio::select! {
         () = door.closed.cancelled() => return,
-        begun = begin(&door.limits, door.config(), stream) => begun,
+        begun = begin(&door.limits, rules.config(), stream) => begun,
     };
     let (stream, is_http2) = match begun {
         Ok(begun) => begun,
         Err(error) => {
-            tracing::debug!(listener = %door.settings.name, %remote, %error, "no HTTP began");
+            tracing::debug!(listener = %rules.settings.name, %remote, %error, "no HTTP began");
             return;
         }
     };
@@ -103,9 +105,10 @@ pub(in crate::net) async fn serve(guest: Guest, stream: TcpStream, remote: Socke
                 TlsStream::Server(stream) => stream.get_ref().1.server_name(),
                 TlsStream::Client(_) => None,
             };
-            Some(shown_for(&door.table.load(), name))
+            rules.shown(name)
         }
     };
+    drop(rules);
     let visit = Arc::new(Visit {
         guest,
         shown,
@@ -138,10 +141,15 @@ async fn converse(visit: &Arc<Visit>, stream: Transport, is_http2: bool, remote:
     let stream = TokioIo::new(Counted::shared(stream, &door.limits));
     let connection = builder.serve_connection_with_upgrades(stream, service);
     let mut connection = std::pin::pin!(connection);
+    let mut left = std::pin::pin!(door.tenant_left());
     let mut is_ending = false;
     let ended = loop {
         tokio::select! {
             ended = connection.as_mut() => break ended,
+            () = left.as_mut() => {
+                left.set(door.tenant_left());
+                visit.leave();
+            }
             () = door.closed.cancelled(), if !is_ending => {
                 is_ending = true;
                 connection.as_mut().graceful_shutdown();
@@ -151,7 +159,8 @@ async fn converse(visit: &Arc<Visit>, stream: Transport, is_http2: bool, remote:
         }
     };
     if let Err(error) = ended {
-        tracing::debug!(listener = %door.settings.name, %remote, %error, "HTTP connection ended early");
+        let name = door.rules.load().settings.name.clone();
+        tracing::debug!(listener = %name, %remote, %error, "HTTP connection ended early");
     }
 }
 
@@ -186,10 +195,11 @@ impl Visit {
 
     fn find(&self, request: &Request<Incoming>) -> Result<Found, Refused> {
         let host = host(request)?;
-        let table = self.guest.door.table.load();
-        let paths = table.host(host).ok_or(UNKNOWN_HOST)?;
-        // RFC 9110 7.4, RFC 9113 9.1.1: who reached us under one name may ask under another only if the same certificate proves it.
-        if self.shown.is_some_and(|shown| shown != paths.certificate) {
+        let rules = self.guest.door.rules.load();
+        let paths = rules.host(host).ok_or(UNKNOWN_HOST)?;
+        if let Some(shown) = &self.shown
+            && !rules.proves(shown, host, paths)
+        {
             return Err(OTHER_HOST);
         }
         let entry = paths.find(request.uri().path()).ok_or(UNKNOWN_PATH)?;
@@ -210,16 +220,22 @@ impl Visit {
         if slots.iter().any(|slot| slot.is_of(tenant)) {
             return Ok(());
         }
-        slots.retain(|slot| !slot.is_over());
         if slots.len() >= TENANTS_MAX {
             return Err(CROWDED);
         }
-        let Some(slot) = Slot::inbound(tenant, Protocol::Http) else {
+        let slot = Slot::inbound(tenant, Protocol::Http);
+        // One that ends from here on has this slot taken back.
+        let Some(slot) = slot.filter(|slot| !slot.is_over()) else {
             return Err(UNAVAILABLE);
         };
         slot.opened();
         slots.push(slot);
         Ok(())
+    }
+
+    /// Lets go of tenants that have ended: an idle connection must not keep what they had.
+    fn leave(&self) {
+        self.slots.lock().retain(|slot| !slot.is_over());
     }
 
     fn slot_of(&self, tenant: &Arc<Tenant>) -> Option<Slot> {

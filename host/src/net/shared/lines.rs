@@ -9,7 +9,8 @@ use tokio::net::TcpStream;
 /// Shakes hands and hands the connection over.
 pub(super) async fn serve(guest: Guest, stream: TcpStream, remote: SocketAddr) {
     let door = &guest.door;
-    let Some(config) = door.config() else {
+    let rules = door.rules.load_full();
+    let Some(config) = rules.config() else {
         return;
     };
     let secured = tokio::select! {
@@ -19,13 +20,13 @@ pub(super) async fn serve(guest: Guest, stream: TcpStream, remote: SocketAddr) {
     let stream = match secured {
         Ok(stream) => stream,
         Err(error) => {
-            tracing::debug!(listener = %door.settings.name, %remote, %error, "no connection began");
+            tracing::debug!(listener = %rules.settings.name, %remote, %error, "no connection began");
             return;
         }
     };
     let tenant = {
-        let table = door.table.load();
-        let paths = table.host(stream.get_ref().1.server_name());
+        let rules = door.rules.load();
+        let paths = rules.host(stream.get_ref().1.server_name());
         let entry = paths.and_then(|paths| paths.find("/"));
         entry.and_then(|entry| entry.place.tenant.load_full())
     };
@@ -43,7 +44,7 @@ pub(super) async fn serve(guest: Guest, stream: TcpStream, remote: SocketAddr) {
             );
         }
         None => {
-            tracing::debug!(listener = %door.settings.name, %remote, "nobody listens for this connection");
+            tracing::debug!(listener = %rules.settings.name, %remote, "nobody listens for this connection");
         }
     }
 }
