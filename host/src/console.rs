@@ -12,8 +12,12 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// Bytes that wait for one stream.
-const QUEUE_BYTES_MAX: usize = 1 << 20;
+/// Bytes of one tenant that wait for one stream.
+const TENANT_BYTES_MAX: usize = 1 << 20;
+/// Bytes of all tenants that wait for one stream.
+const QUEUE_BYTES_MAX: usize = 16 << 20;
+/// What every tenant may have waiting, however much the others have.
+const RESERVED_BYTES: usize = 64 << 10;
 /// How long the end of the process waits for output to leave.
 const FLUSH_TIME_MAX: Duration = Duration::from_secs(2);
 
@@ -91,6 +95,25 @@ pub(crate) struct Console {
     pub(crate) format: LogFormat,
     tenant: Arc<str>,
     limits: Arc<LimitHits>,
+    /// Its part of the output of the process.
+    parts: Arc<Parts>,
+}
+
+/// What a tenant has waiting for each stream.
+#[derive(Debug, Default)]
+struct Parts {
+    output: Mutex<Part>,
+    error: Mutex<Part>,
+}
+
+/// What a tenant has waiting for a stream.
+#[derive(Debug, Default)]
+struct Part {
+    /// In this batch; what was in an earlier one has left.
+    batch: u64,
+    bytes: usize,
+    /// Lines for which there was no room, and that nobody has been told of.
+    dropped: u64,
 }
 
 impl Console {
@@ -101,6 +124,7 @@ impl Console {
             format: settings.log_format,
             tenant: tenant.into(),
             limits: Arc::clone(limits),
+            parts: Arc::default(),
         }
     }
 
@@ -143,7 +167,19 @@ impl Console {
 
     /// False when the line has to wait for room.
     fn push(&self, stream: Stream, line: &str, overflow: Overflow) -> bool {
-        let pushed = writer(stream).push(line, overflow);
+        let part = match stream {
+            Stream::Output => &self.parts.output,
+            Stream::Error => &self.parts.error,
+        };
+        let mut part = part.lock();
+        let pushed = writer(stream).push(&mut part, line, overflow, |lines| {
+            let text =
+                format!("[aro-host] {lines} lines dropped: the reader of this stream is too slow");
+            match self.format {
+                LogFormat::Text => self.prefixed(&text).into_owned(),
+                LogFormat::Json => self.record(Stream::Error).end(&text),
+            }
+        });
         if pushed == Pushed::Dropped {
             self.limits.of(Limit::ConsoleQueueBytes).add(1);
         }
@@ -217,9 +253,19 @@ pub fn flush() {
 #[derive(Debug, Default)]
 struct Queue {
     bytes: Vec<u8>,
-    dropped: u64,
+    /// How many have been taken before.
+    batch: u64,
     writing: bool,
     started: bool,
+}
+
+impl Part {
+    /// Whether there is room for a line beside what waits of this tenant and of all. One line fits whatever its length.
+    fn has_room(&self, line: usize, waiting: usize) -> bool {
+        let own = self.bytes + line;
+        let fits = own <= RESERVED_BYTES || waiting + line <= QUEUE_BYTES_MAX;
+        self.bytes == 0 || own <= TENANT_BYTES_MAX && fits
+    }
 }
 
 /// What became of a line.
@@ -264,7 +310,13 @@ impl Writer {
         }
     }
 
-    fn push(&'static self, line: &str, overflow: Overflow) -> Pushed {
+    fn push(
+        &'static self,
+        part: &mut Part,
+        line: &str,
+        overflow: Overflow,
+        notice: impl FnOnce(u64) -> String,
+    ) -> Pushed {
         let mut queue = self.queue.lock();
         if !queue.started {
             // Without a thread nothing would ever leave the queue, so it is started with the first line.
@@ -273,25 +325,26 @@ impl Writer {
                 .spawn(move || self.run())
                 .is_ok();
         }
-        if queue.bytes.len() + line.len() > QUEUE_BYTES_MAX && !queue.bytes.is_empty() {
+        if part.batch != queue.batch {
+            (part.batch, part.bytes) = (queue.batch, 0);
+        }
+        if !part.has_room(line.len(), queue.bytes.len()) {
             return match overflow {
                 Overflow::Wait => Pushed::Full,
                 Overflow::DropNewest => {
-                    queue.dropped += 1;
+                    part.dropped += 1;
                     Pushed::Dropped
                 }
             };
         }
-        if queue.dropped > 0 {
-            let notice = format!(
-                "[aro-host] {} lines dropped: the reader of this stream is too slow\n",
-                queue.dropped
-            );
+        if part.dropped > 0 {
+            let notice = notice(std::mem::take(&mut part.dropped));
             queue.bytes.extend_from_slice(notice.as_bytes());
-            queue.dropped = 0;
+            queue.bytes.push(b'\n');
         }
         queue.bytes.extend_from_slice(line.as_bytes());
         queue.bytes.push(b'\n');
+        part.bytes += line.len() + 1;
         if !queue.writing {
             self.filled.notify_one();
         }
@@ -308,6 +361,7 @@ impl Writer {
                 self.filled.wait(&mut queue);
             }
             std::mem::swap(&mut batch, &mut queue.bytes);
+            queue.batch += 1;
             queue.writing = true;
             drop(queue);
             self.room.notify_waiters();
@@ -317,6 +371,7 @@ impl Writer {
                 Stream::Error => drop(write_all(&mut std::io::stderr(), &batch)),
             }
             batch.clear();
+            batch.shrink_to(TENANT_BYTES_MAX);
         }
     }
 }
@@ -324,4 +379,24 @@ impl Writer {
 fn write_all(stream: &mut impl Write, bytes: &[u8]) -> std::io::Result<()> {
     stream.write_all(bytes)?;
     stream.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_have_waiting_takes_no_room_from_the_calm() {
+        let mut calm = Part::default();
+        assert!(calm.has_room(100, QUEUE_BYTES_MAX));
+        calm.bytes = RESERVED_BYTES - 100;
+        assert!(calm.has_room(100, QUEUE_BYTES_MAX));
+        assert!(!calm.has_room(101, QUEUE_BYTES_MAX));
+        assert!(calm.has_room(101, 0));
+        let flood = Part {
+            bytes: TENANT_BYTES_MAX - 10,
+            ..Part::default()
+        };
+        assert!(!flood.has_room(11, TENANT_BYTES_MAX));
+    }
 }

@@ -434,7 +434,7 @@ impl Task {
     async fn deliver(&mut self, event: Event) {
         let tenant = Arc::clone(&self.tenant);
         let connection = Arc::clone(&self.connection);
-        if matches!(event, Event::Data(_) | Event::Message { .. }) && tenant.rate.take().is_err() {
+        if tenant.rate.take().is_err() {
             tenant.counters.hit(Limit::EventsPerSecond);
             self.drive(pin!(tenant.rate.wait())).await;
         }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::{page, server};
 
@@ -21,6 +21,8 @@ const SPINNING: usize = 8;
 const SPINNING_PEERS: usize = 4;
 /// Peers of one tenant that never read.
 const SLOW_READERS: usize = 1000;
+/// Bytes that each of their sockets takes.
+const RECEIVED_BYTES: u32 = 4096;
 /// Connections of the well-behaved tenant.
 const PEERS: usize = 4;
 /// Pause between two messages of one of them.
@@ -279,7 +281,10 @@ fn make_noise(
         }
         let slow = slow.context("there is a slow tenant")?;
         for _ in 0..SLOW_READERS {
-            held.push(TcpStream::connect(slow).await?);
+            let socket = TcpSocket::new_v4()?;
+            // Theirs are full at once, and the memory of the machine is not what is measured.
+            socket.set_recv_buffer_size(RECEIVED_BYTES)?;
+            held.push(socket.connect(slow).await?);
         }
         let mut speaker = TcpStream::connect(slow).await?;
         let line = [&[b'x'; 8000][..], b"\n"].concat();
