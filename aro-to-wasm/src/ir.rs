@@ -365,6 +365,8 @@ pub(crate) enum HostFunction {
     CurrentStream,
     /// (filter, payload slice) → 1, or 0 and a message
     BroadcastEventStreams,
+    /// (name slice, identity slice) → 1, or 0 and a message: what the next message is called on streams of events
+    LabelEvent,
     /// (path slice) → 1, or 0 and a message
     ServeFile,
     /// (socket value or unbound, payload slice)

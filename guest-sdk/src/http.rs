@@ -82,6 +82,14 @@ pub fn event_stream() -> Option<Connection> {
     event_streams::current().map(Connection)
 }
 
+/// Gives the next message that this handler sends, broadcasts or publishes a name and an identity where it becomes an event; an empty text is none.
+///
+/// # Errors
+/// A sentence about what is not one line of at most 1 KiB.
+pub fn label_event(event: &str, id: &str) -> Result<(), String> {
+    event_streams::label(event, id)
+}
+
 /// Queues an event on every response that stays open; answers how many took it.
 pub fn broadcast_event(data: &[u8]) -> u32 {
     // Without a filter there is nothing that could fail.

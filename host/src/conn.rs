@@ -6,7 +6,6 @@ pub(crate) mod outbound;
 pub(crate) mod table;
 
 use crate::net::connect::{Request, target};
-use crate::net::event_stream;
 use crate::net::frame::{Framing, HEAD_BYTES};
 use crate::net::listener::Listener;
 use crate::net::websocket::{self, CloseReason, Kind, Place};
@@ -195,7 +194,7 @@ impl Connection {
         }
     }
 
-    /// Queues a copy of `data` without waiting.
+    /// Queues a copy of `data` without waiting; on a stream of events it is a whole one.
     pub(crate) fn send(&self, data: &[u8], kind: Kind, wake: Wake) -> Result<(), Refusal> {
         if let Some(message) = self.rewritten(data, kind) {
             return self.outbound.push(&[], &message, wake);
@@ -213,7 +212,7 @@ impl Connection {
         self.outbound.push_shared(head.as_slice(), data, wake)
     }
 
-    /// Queues a copy of `data`, and waits for room as long as the caller lets it.
+    /// Queues a copy of `data`, and waits for room as long as the caller lets it; on a stream of events it is a whole one.
     pub(crate) async fn send_wait(&self, data: &[u8], kind: Kind) -> Result<(), Refusal> {
         if let Some(message) = self.rewritten(data, kind) {
             return self.outbound.push_wait(&[], &message).await;
@@ -241,24 +240,19 @@ impl Connection {
         }
     }
 
-    /// Ends our direction after everything queued has been written. A WebSocket closes both at once (RFC 6455 5.5.1).
+    /// Ends our direction after everything queued has been written. A WebSocket closes both at once (RFC 6455 5.5.1), a stream of events has no other.
     pub(crate) fn finish(&self) {
-        if self.is_websocket() {
+        if self.is_websocket() || self.is_event_stream() {
             self.close(CloseReason::NORMAL);
         } else {
             self.outbound.close(Closing::Finish);
         }
     }
 
-    /// A message where its bytes are not those that are sent: lines of an event, a masked frame.
+    /// A message where its bytes are not those that are sent: a masked frame.
     fn rewritten(&self, data: &[u8], kind: Kind) -> Option<Vec<u8>> {
-        if self.is_event_stream() {
-            Some(event_stream::event(data))
-        } else if self.is_websocket_client() {
-            Some(websocket::masked(kind, data))
-        } else {
-            None
-        }
+        self.is_websocket_client()
+            .then(|| websocket::masked(kind, data))
     }
 
     /// What precedes a message on this connection.

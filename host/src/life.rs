@@ -54,6 +54,15 @@ pub(crate) struct Claims {
     renamed: Vec<(String, Option<SocketId>)>,
 }
 
+impl Claims {
+    /// A start follows a stream, perhaps again.
+    pub(crate) fn claim_stream(&mut self, event: &Arc<str>) {
+        if !self.streams.contains(event) {
+            self.streams.push(Arc::clone(event));
+        }
+    }
+}
+
 /// One life.
 #[derive(Debug)]
 pub(crate) struct Life {

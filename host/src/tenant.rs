@@ -14,7 +14,7 @@ use crate::net::buffer::BufferPool;
 use crate::net::connect::ConnectError;
 use crate::net::http::Server;
 use crate::net::http::client::Client;
-use crate::net::http::client::stream::Streams;
+use crate::net::http::client::followed::Streams;
 use crate::net::listener::Listener;
 use crate::observe::Counters;
 use crate::observe::limit::Limit;

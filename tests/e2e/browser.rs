@@ -96,11 +96,21 @@ async fn the_ticker_is_read_while_it_is_written_and_survives_a_restart() {
     let page = browser.open(&format!("http://{address}/"), 700, 500).await;
     let live = "document.querySelector('#link').textContent === 'live'";
     browser.until(&page, live).await;
+    // An event of another name, which comes in without a reload.
+    let readers =
+        |text: &str| format!("document.querySelector('#readers').textContent === '{text}'");
+    browser.until(&page, &readers("you alone")).await;
+    let other = browser.open(&format!("http://{address}/"), 390, 500).await;
+    for page in [&page, &other] {
+        browser.until(page, &readers("2 readers")).await;
+    }
     let write = "document.querySelector('form button').click()";
     let first = "document.querySelector('li')?.textContent.endsWith";
     browser.type_into(&page, "#text", "Kick-off").await;
     browser.evaluate(&page, write).await;
-    browser.until(&page, &format!("{first}('Kick-off')")).await;
+    for page in [&page, &other] {
+        browser.until(page, &format!("{first}('Kick-off')")).await;
+    }
     browser
         .screenshot(&page, &artefact("live-ticker.png"))
         .await;

@@ -1,6 +1,6 @@
 //! Watched directories: what others do to files becomes events.
 
-use harness::{aro_host, repository, within};
+use harness::{Server, aro_host, repository, sources, within};
 use std::fs;
 use std::path::Path;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
@@ -118,4 +118,92 @@ async fn a_directory_that_is_not_there_or_not_granted_fails_the_statement() {
         assert_eq!(output.status.code(), Some(1), "{error}");
         assert!(error.contains(sentence), "{sentence}: {error}");
     }
+}
+
+const ASKED: &str = r#"
+(Application-Start: Watch) {
+    Listen on port 9000 as <hub> with { framing: "line" }.
+    Return an <OK: status> for the <startup>.
+}
+(Watch: DataReceived Handler) {
+    Extract the <folder> from the <event: data>.
+    Start the <file-monitor> with <folder>.
+    Send "watching\n" to the <event: connection>.
+    Return an <OK: status> for the <watching>.
+}
+(File Created: File Event Handler) { Log "created ${<event: path>}." to the <console>. Return an <OK: status> for the <file>. }
+"#;
+
+/// Serves a program that watches what peers say, in a directory of its own.
+async fn asked(change: impl FnOnce(&mut aro_host::Limits)) -> (Server, tempfile::TempDir) {
+    let place = tempfile::tempdir().unwrap();
+    fs::create_dir(place.path().join("in")).unwrap();
+    let root = place.path().to_owned();
+    let server = Server::start_with(sources(&[("main.aro", ASKED)]), |settings| {
+        settings.grants.directories = vec![root];
+        change(&mut settings.limits);
+    })
+    .await;
+    (server, place)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_directory_that_is_made_again_is_watched_again() {
+    let (server, place) = asked(|limits| limits.watched_directories_max = 1).await;
+    let inside = place.path().join("in");
+    let mut peer = server.connect().await;
+    for name in ["a", "b"] {
+        peer.send("in\n").await;
+        assert_eq!(peer.line().await, "watching");
+        fs::write(inside.join(name), "x").unwrap();
+        server.output(&format!("created in/{name}.")).await;
+        fs::remove_dir_all(&inside).unwrap();
+        fs::create_dir(&inside).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_wants_the_same_at_once_gets_it_once() {
+    let (server, place) = asked(|limits| limits.watched_directories_max = 1).await;
+    let mut peers = Vec::new();
+    for _ in 0..16 {
+        peers.push(server.connect().await);
+    }
+    for peer in &mut peers {
+        peer.send("in\n").await;
+    }
+    for peer in &mut peers {
+        assert_eq!(peer.line().await, "watching");
+    }
+    let inside = place.path().join("in");
+    for name in ["a", "b"] {
+        fs::write(inside.join(name), "x").unwrap();
+        server.output(&format!("created in/{name}.")).await;
+    }
+    let printed = server.output("created in/b.").await;
+    assert_eq!(printed.matches("created in/a.").count(), 1, "{printed}");
+    fs::create_dir(place.path().join("other")).unwrap();
+    peers[0].send("other\n").await;
+    server.error("1 directories are watched already").await;
+    assert_eq!(server.limit_hits("watched_directories_max"), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_that_are_lost_are_said_once_and_counted() {
+    let (server, place) = asked(|limits| limits.watched_changes_max = 1).await;
+    let mut peer = server.connect().await;
+    peer.send("in\n").await;
+    assert_eq!(peer.line().await, "watching");
+    for number in 0..200 {
+        fs::write(place.path().join(format!("in/{number}")), "x").unwrap();
+    }
+    let lost = "changes of files came faster than their handlers and are lost";
+    server.error(lost).await;
+    let counted = async {
+        while server.limit_hits("watched_changes_max") < 10 {
+            tokio::task::yield_now().await;
+        }
+    };
+    within("losses are counted", counted).await;
+    assert_eq!(server.errors().matches(lost).count(), 1);
 }

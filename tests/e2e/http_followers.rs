@@ -1,15 +1,22 @@
 //! Programs as clients of streams: events of servers become events of the program, WebSockets connections of it; both across breaks, versions, refusals, and secured.
 
-use aro_host::{Host, Outbound, Outcome, Settings, TenantId, TlsIdentity};
+use aro_host::{Host, Limits, Outbound, Outcome, Settings, TenantId, TlsIdentity};
 use harness::{Server, compile, listener, sources, within};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 /// Serves as a program of this start and these handlers that may connect to everybody.
 async fn client(start: &str, handlers: &str) -> Server {
+    client_within(start, handlers, |_| {}).await
+}
+
+/// The same with other limits.
+async fn client_within(start: &str, handlers: &str, change: impl FnOnce(&mut Limits)) -> Server {
     Server::start_with(sources(&[("main.aro", &program(start, handlers))]), |all| {
         all.grants.outbound = Outbound::All;
+        change(&mut all.limits);
     })
     .await
 }
@@ -98,6 +105,102 @@ async fn events_of_a_server_are_events_of_the_program() {
     program.output("broken price closed").await;
     let stopped = program.stop().await;
     assert_eq!(stopped.outcome, Outcome::Success, "{}", stopped.error);
+}
+
+/// Answers the next request with a stream of these bytes that breaks off; answers the head of the request.
+async fn broken_off(listener: &TcpListener, events: &str) -> String {
+    let (mut stream, head) = asked(listener).await;
+    let answer = format!("{OPEN}{events}");
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    head
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_goes_on_behind_the_last_event_that_was_whole() {
+    let (listener, port) = listener().await;
+    let start =
+        format!("Stream the <price> from \"http://127.0.0.1:{port}/\" with {{ retry: 0.01 }}.");
+    let limit = |limits: &mut Limits| limits.message_bytes_max = 1000;
+    let program = client_within(&start, SHOW, limit).await;
+    let cut = "id: 7\ndata: 1\n\nid: 8\ndata: 2\n";
+    let head = broken_off(&listener, cut).await;
+    assert!(!head.contains("last-event-id"), "{head}");
+    program.output("price [\"data\": \"1\"]").await;
+    // Neither a stream without an event nor one that is refused forgets it.
+    let long = format!("data: {}\n\n", "x".repeat(2000));
+    for events in ["", &long, "data: 3\n\n", "id\n\n"] {
+        let head = broken_off(&listener, events).await;
+        assert!(head.contains("last-event-id: 7"), "{head}");
+    }
+    let head = broken_off(&listener, "").await;
+    assert!(!head.contains("last-event-id"), "{head}");
+    let printed = program.output("price [\"data\": \"3\"]").await;
+    assert!(!printed.contains("\"data\": \"2\""), "{printed}");
+    assert!(printed.contains("broken price frame-too-long"), "{printed}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_has_ended_is_followed_by_the_next_version() {
+    let (listener, port) = listener().await;
+    let start = format!("Stream the <price> from \"http://127.0.0.1:{port}/\".");
+    let server = client(&start, SHOW).await;
+    let (mut stream, _) = asked(&listener).await;
+    let done = b"HTTP/1.1 204 No Content\r\n\r\n";
+    stream.write_all(done).await.unwrap();
+    server.output("broken price closed 1").await;
+    server.connections(0).await;
+    let text = program(&start, SHOW);
+    server
+        .deploy(sources(&[("main.aro", &text)]))
+        .await
+        .unwrap();
+    let (mut stream, _) = asked(&listener).await;
+    stream
+        .write_all(format!("{OPEN}data: again\n\n").as_bytes())
+        .await
+        .unwrap();
+    server.output("price [\"data\": \"again\"]").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_silent_server_is_asked_again() {
+    let (listener, port) = listener().await;
+    let start =
+        format!("Stream the <price> from \"http://127.0.0.1:{port}/\" with {{ retry: 0.01 }}.");
+    let limit = |limits: &mut Limits| limits.stream_idle_time_max = Duration::from_millis(300);
+    let program = client_within(&start, SHOW, limit).await;
+    let (mut stream, _) = asked(&listener).await;
+    stream.write_all(OPEN.as_bytes()).await.unwrap();
+    // A comment is a sign of life.
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        stream.write_all(b":\n\n").await.unwrap();
+    }
+    stream.write_all(b"data: 1\n\n").await.unwrap();
+    program.output("price [\"data\": \"1\"]").await;
+    let (_again, _) = asked(&listener).await;
+    let printed = program.output("broken price timed-out 1").await;
+    assert_eq!(printed.matches("broken").count(), 1, "{printed}");
+    assert!(program.limit_hits("stream_idle_time_max") >= 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_websocket_that_takes_no_answers_is_given_up() {
+    let (listener, port) = listener().await;
+    let start =
+        format!("Stream the <price> from \"ws://127.0.0.1:{port}/\" with {{ retry: 0.01 }}.");
+    let limit = |limits: &mut Limits| limits.stream_idle_time_max = Duration::from_millis(300);
+    let program = client_within(&start, SHOW, limit).await;
+    let accepted = within("a connection", listener.accept()).await.unwrap().0;
+    let shaken = tokio_tungstenite::accept_async(accepted).await.unwrap();
+    let mut stream = shaken.into_inner();
+    // Pings without end, whose pongs nobody reads.
+    let ping = [[0x89, 125].as_slice(), &[b'x'; 125]].concat().repeat(100);
+    let sent = async { while stream.write_all(&ping).await.is_ok() {} };
+    within("the client gives up", sent).await;
+    program.output("broken price timed-out 1").await;
+    within("it asks again", listener.accept()).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

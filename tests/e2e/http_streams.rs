@@ -29,6 +29,15 @@ paths:
       operationId: streamAll
       responses: { '200': { description: all, content: { text/event-stream: {} } } }
     post: { operationId: tellAll, responses: { '200': { description: told } } }
+  /named:
+    get:
+      operationId: streamNamed
+      responses: { '200': { description: all, content: { text/event-stream: {} } } }
+    post: { operationId: tellNamed, responses: { '200': { description: told } } }
+  /brief:
+    get:
+      operationId: streamBriefly
+      responses: { '200': { description: one, content: { text/event-stream: {} } } }
   /file/{name}:
     get: { operationId: download, responses: { '200': { description: file } } }
   /page/{name}:
@@ -55,6 +64,28 @@ const PROGRAM: &str = r#"
     Return an <Accepted: status> with { listeners: <subscribers: symbol> }.
 }
 (streamAll: Prices) {
+    Return an <OK: status> for the <stream>.
+}
+(streamNamed: Prices) {
+    Create the <number> with 7.
+    Subscribe the <event-stream> to the <named>.
+    Send "hello" to the <event-stream> with event "greeting" with id <number>.
+    Send "plain" to the <event-stream>.
+    Return an <OK: status> for the <stream>.
+}
+(tellNamed: Prices) {
+    Extract the <text> from the <request: body>.
+    Match <text> {
+        case "forged" { Publish the <text> to the <named> with event "a\ndata: b". }
+    }
+    Publish the <text> to the <named> with event <text>.
+    Publish the <text> to the <named>.
+    Broadcast the <news> to the <event-stream> with "all" with id "n-${<text>}".
+    Return an <OK: status> with { told: true }.
+}
+(streamBriefly: Prices) {
+    Send "all there is" to the <event-stream>.
+    Close the <event-stream> for the <sending>.
     Return an <OK: status> for the <stream>.
 }
 (tellAll: Prices) {
@@ -202,6 +233,60 @@ async fn a_response_stays_open_for_what_is_published() {
     let stopped = server.stop().await;
     assert_eq!(stopped.outcome, Outcome::Success, "{}", stopped.error);
     assert!(euro.end().await.ends_with("\r\n0\r\n\r\n"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn events_have_names_and_identities() {
+    let (server, address) = serve(|_| {}).await;
+    let mut named = Response::of(address, "GET /named", "\r\n").await;
+    named
+        .until("event: greeting\nid: 7\ndata: hello\n\ndata: plain\n\n")
+        .await;
+    post(address, "/named", "rise").await;
+    let seen = named.until("id: n-rise\ndata: all\n\n").await;
+    let events: Vec<_> = seen
+        .lines()
+        .filter(|line| {
+            ["event: ", "data: ", "id: "]
+                .iter()
+                .any(|field| line.starts_with(field))
+        })
+        .skip(4)
+        .collect();
+    assert_eq!(
+        events,
+        [
+            "event: rise",
+            "data: rise",
+            "data: rise",
+            "id: n-rise",
+            "data: all"
+        ]
+    );
+    // A name is one line, or what it carries could pass for other fields.
+    let refused = post(address, "/named", "forged").await;
+    assert!(refused.starts_with("HTTP/1.1 500 "), "{refused}");
+    server
+        .error("the name of an event is one line of at most 1024 bytes, not \"a\\ndata: b\"")
+        .await;
+    post(address, "/named", "fall").await;
+    let seen = named.until("id: n-fall\n").await;
+    assert!(!seen.contains("forged"), "{seen}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_that_is_finished_ends_behind_what_was_sent() {
+    let (server, address) = serve(|settings| settings.limits.websockets_max = 1).await;
+    for _ in 0..3 {
+        let brief = Response::of(address, "GET /brief", "\r\n").await;
+        let text = within("the end of the response", async {
+            let mut brief = brief;
+            brief.until("0\r\n\r\n").await
+        });
+        let text = text.await;
+        assert!(text.contains("data: all there is\n\n"), "{text}");
+    }
+    server.output("/brief from 127.0.0.1 closed").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -186,6 +186,11 @@ impl Server {
         self.until(Stream::Error, part).await
     }
 
+    /// Waits until standard output has `part` as often as that; answers all of it.
+    pub async fn output_times(&self, part: &str, times: usize) -> String {
+        self.until_times(Stream::Output, part, times).await
+    }
+
     async fn until(&self, stream: Stream, part: &str) -> String {
         self.until_times(stream, part, 1).await
     }
@@ -228,6 +233,15 @@ impl Server {
     #[must_use]
     pub fn observe(&self) -> Observed {
         self.program.observe()
+    }
+
+    /// How often somebody met the limit of that name.
+    #[must_use]
+    pub fn limit_hits(&self, name: &str) -> u64 {
+        let tenants = self.host.tenants();
+        let mut limits = tenants.iter().flat_map(|tenant| &tenant.limits);
+        let met = limits.find(|(limit, _)| *limit == name);
+        met.map_or(0, |(_, times)| *times)
     }
 
     /// Ends the program as a signal would.

@@ -60,7 +60,9 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
         H::BroadcastWebSockets | H::CloseWebSocket | H::ConfigureWebSockets => {
             websocket::helper(function)
         }
-        H::CurrentStream | H::BroadcastEventStreams => event_stream::helper(function),
+        H::CurrentStream | H::BroadcastEventStreams | H::LabelEvent => {
+            event_stream::helper(function)
+        }
         H::Send => part(
             &[I32; 4],
             &[I32],
@@ -275,6 +277,7 @@ impl Body<'_> {
             | H::ConfigureWebSockets
             | H::CurrentStream
             | H::BroadcastEventStreams
+            | H::LabelEvent
             | H::Follow
             | H::OpenWebSocket => self.of_http(function),
             H::Send => self.send(),
@@ -346,7 +349,9 @@ impl Body<'_> {
     fn of_http(&mut self, function: HostFunction) -> &mut Self {
         use HostFunction as H;
         match function {
-            H::CurrentStream | H::BroadcastEventStreams => self.event_stream(function),
+            H::CurrentStream | H::BroadcastEventStreams | H::LabelEvent => {
+                self.event_stream(function)
+            }
             H::Follow | H::OpenWebSocket => self.opening(function),
             _ => self.websocket(function),
         }

@@ -203,6 +203,8 @@ limits! {
     listeners_max: usize = Count 64, 1..=CONNECTIONS_POSSIBLE, "listeners";
     /// Directories that a program watches.
     watched_directories_max: usize = Count 16, 0.., "watched_directories";
+    /// Changes in one of them that wait for their events; further ones are lost.
+    watched_changes_max: usize = Count 4096, 1..=CONNECTIONS_POSSIBLE, "watched_changes";
     /// Bytes queued for one connection.
     queue_bytes_max: usize = Kibibytes 1024, 1.., "queue_kib";
     /// Messages queued for one connection.
@@ -241,6 +243,8 @@ limits! {
     request_time_max: Duration = Milliseconds 300_000, 0.., "request_ms";
     /// Body of the response to an HTTP request of a program, in bytes.
     request_answer_bytes_max: usize = Kibibytes 16_384, 1..=MEMORY_POSSIBLE, "request_answer_kib";
+    /// How long a stream that a program follows may be silent before it is asked for anew: its server sends neither an event nor a comment, or does not take the answers of a WebSocket.
+    stream_idle_time_max: Duration = Milliseconds 300_000, 1.., "stream_idle_ms";
     /// Open WebSockets and streams of events; further requests for them are answered with 503.
     websockets_max: usize = Count 1024, 1..=CONNECTIONS_POSSIBLE, "websockets";
     /// Message received on a WebSocket, in bytes, fragments together; a longer one closes it with 1009.

@@ -7,6 +7,7 @@ use crate::conn::Connection;
 use crate::event::Chain;
 use crate::files::ServedFile;
 use crate::life::Life;
+use crate::net::event_stream::Label;
 use crate::observe::executions::{Ending, Executions};
 use crate::observe::limit::Limit;
 use crate::record::recording::Recording;
@@ -69,6 +70,8 @@ pub(crate) struct GuestState {
     pub(crate) execution: Option<u64>,
     /// The statement that was running when the guest last gave the executor back.
     pub(crate) suspended_at: Option<u32>,
+    /// What the next message is called where it becomes an event of a stream.
+    pub(crate) label: Option<Box<Label>>,
     /// Number of the event that is being handled.
     pub(crate) event: u64,
     cpu_ticks: u64,
@@ -104,6 +107,7 @@ impl GuestState {
             memory: Memory::default(),
             execution: None,
             suspended_at: None,
+            label: None,
             event: 0,
             cpu_ticks: 0,
             cpu_time_max,
@@ -127,6 +131,7 @@ impl GuestState {
         self.event = event;
         self.execution = None;
         self.suspended_at = None;
+        self.label = None;
         self.cpu_ticks = 0;
         self.watch = Watch::None;
     }

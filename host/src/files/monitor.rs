@@ -2,32 +2,57 @@
 
 use super::place::Directory;
 use super::{Files, Refused};
+use crate::console::Stream;
 use crate::event;
 use crate::life::Life;
+use crate::observe::limit::Limit;
 use crate::store::datum::Datum;
 use crate::tenant::Tenant;
 use aro_wit::manifest::{FILE_CREATED, FILE_DELETED, FILE_MODIFIED};
-use indexmap::IndexSet;
 use notify::event::{EventKind, ModifyKind, RenameMode};
 use notify::{RecursiveMode, Watcher};
 use parking_lot::Mutex;
 use std::collections::HashMap;
+use std::fs::{self, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::CancellationToken;
 
-/// Changes that wait for their events; further ones are lost, and the log says so.
-const CHANGES_MAX: usize = 4096;
 /// Changes within this time are one where they are the same: a file is written in many steps.
 const TOGETHER: Duration = Duration::from_millis(25);
+/// Losses with less than this between them are said once; all are counted.
+const LOSSES_APART: Duration = Duration::from_secs(60);
 
-/// Watched directories by their real paths: those of a tenant, or those that a start watches.
+/// Watched directories by their real paths: those of a tenant, or those that a start watches. Where both are locked, the tenant's comes first.
 #[derive(Debug, Default)]
 pub(crate) struct Monitors {
-    running: Mutex<HashMap<PathBuf, CancellationToken>>,
+    running: Mutex<HashMap<PathBuf, Watched>>,
+}
+
+/// A directory that is watched.
+#[derive(Debug)]
+struct Watched {
+    identity: Identity,
+    stopped: CancellationToken,
+}
+
+/// Device and number of a directory. It is open while it is watched, so that no other one can get them.
+type Identity = (u64, u64);
+
+impl Watched {
+    /// Whether its path still leads to it: a directory may be deleted, and made again.
+    fn is_at(&self, path: &Path) -> bool {
+        fs::metadata(path).is_ok_and(|found| identity(&found) == self.identity)
+    }
+}
+
+fn identity(found: &Metadata) -> Identity {
+    (found.dev(), found.ino())
 }
 
 /// Why a directory is not watched.
@@ -51,11 +76,15 @@ impl Monitors {
 
     pub(crate) fn stop(&self) {
         let running = std::mem::take(&mut *self.running.lock());
-        running.values().for_each(CancellationToken::cancel);
+        running
+            .values()
+            .for_each(|watched| watched.stopped.cancel());
     }
 
     fn watches(&self, directory: &Path) -> bool {
-        self.running.lock().contains_key(directory)
+        let running = self.running.lock();
+        let watched = running.get(directory);
+        watched.is_some_and(|watched| watched.is_at(directory))
     }
 }
 
@@ -71,20 +100,38 @@ pub(crate) fn watch(
     let files = &tenant.files;
     let directory = files.enter(&files.locate(path)?)?;
     let key = directory.real().to_owned();
-    if tenant.monitors.watches(&key) || life.monitors.watches(&key) {
+    // Both stay locked until it is watched: whoever wants the same meanwhile finds it.
+    let mut of_tenant = tenant.monitors.running.lock();
+    let mut of_life = life.monitors.running.lock();
+    for running in [&mut *of_tenant, &mut *of_life] {
+        running.retain(|path, watched| {
+            let stays = watched.is_at(path);
+            if !stays {
+                watched.stopped.cancel();
+            }
+            stays
+        });
+    }
+    if of_tenant.contains_key(&key) || of_life.contains_key(&key) {
         return Ok(());
     }
     let max = tenant.settings.limits.watched_directories_max;
-    if tenant.monitors.count() + life.monitors.count() >= max {
+    if of_tenant.len() + of_life.len() >= max {
+        tenant.counters.hit(Limit::WatchedDirectories);
         return Err(MonitorError::TooMany { max });
     }
     let (owner, stopped) = match life.is_starting() {
-        true => (&life.monitors, life.over.child_token()),
-        false => (&tenant.monitors, tenant.draining.child_token()),
+        true => (&mut of_life, life.over.child_token()),
+        false => (&mut of_tenant, tenant.draining.child_token()),
     };
-    let (changes, arrived) = mpsc::channel(CHANGES_MAX);
-    let watcher = watcher(&directory, changes)?;
-    owner.running.lock().insert(key, stopped.clone());
+    let (changes, arrived) = mpsc::channel(tenant.settings.limits.watched_changes_max);
+    let watcher = watcher(&directory, Intake::new(tenant, changes))?;
+    let watched = Watched {
+        identity: identity(&directory.metadata()?),
+        stopped: stopped.clone(),
+    };
+    owner.insert(key, watched);
+    drop((of_tenant, of_life));
     let base = match path {
         "." | "./" => PathBuf::new(),
         path => PathBuf::from(path),
@@ -104,7 +151,7 @@ pub(crate) fn watch(
 
 fn watcher(
     directory: &Directory,
-    changes: mpsc::Sender<Change>,
+    mut intake: Intake,
 ) -> Result<notify::RecommendedWatcher, MonitorError> {
     // The text of other kinds names paths of the host.
     let system = |error: notify::Error| match error.kind {
@@ -117,18 +164,70 @@ fn watcher(
             MonitorError::System("too many files are watched, or it is gone".to_owned())
         }
     };
-    let noticed = move |event: notify::Result<notify::Event>| {
-        let Ok(event) = event else { return };
-        for change in changes_of(&event) {
-            if changes.try_send(change).is_err() {
-                tracing::warn!("changes of files came faster than their handlers and are lost");
-            }
-        }
-    };
+    let noticed = move |event| intake.take(event);
     let mut watcher = notify::recommended_watcher(noticed).map_err(system)?;
     let watched = watcher.watch(&directory.path(), RecursiveMode::NonRecursive);
     watched.map_err(system)?;
     Ok(watcher)
+}
+
+/// Where the changes of one directory come in.
+struct Intake {
+    tenant: Arc<Tenant>,
+    changes: mpsc::Sender<Change>,
+    /// When the last one was lost.
+    lost: Option<Instant>,
+}
+
+impl Intake {
+    fn new(tenant: &Arc<Tenant>, changes: mpsc::Sender<Change>) -> Self {
+        Self {
+            tenant: Arc::clone(tenant),
+            changes,
+            lost: None,
+        }
+    }
+
+    fn take(&mut self, event: notify::Result<notify::Event>) {
+        let event = match event {
+            // The system has dropped some of its own.
+            Ok(event) if event.need_rescan() => return self.lost(),
+            Ok(event) => event,
+            Err(_) => return self.lost(),
+        };
+        for change in changes_of(&event) {
+            match self.changes.try_send(change) {
+                Ok(()) => {}
+                Err(TrySendError::Full(_)) => self.lost(),
+                // It is watched no more.
+                Err(TrySendError::Closed(_)) => return,
+            }
+        }
+    }
+
+    fn lost(&mut self) {
+        self.tenant.counters.hit(Limit::WatchedChanges);
+        let last = self.lost.replace(Instant::now());
+        if last.is_none_or(|last| last.elapsed() > LOSSES_APART) {
+            let text = "changes of files came faster than their handlers and are lost";
+            self.tenant.console.write(Stream::Error, text);
+        }
+    }
+}
+
+/// Changes that become events together, in their order. One that is the same as the last one of its name is that one.
+#[derive(Debug, Default)]
+struct Gathered {
+    changes: Vec<Change>,
+    last: HashMap<String, &'static str>,
+}
+
+impl Gathered {
+    fn add(&mut self, (subject, name): Change) {
+        if self.last.insert(name.clone(), subject) != Some(subject) {
+            self.changes.push((subject, name));
+        }
+    }
 }
 
 /// What programs are told of an event of the system.
@@ -170,14 +269,18 @@ async fn report(
 ) {
     while let Some(first) = arrived.recv().await {
         tokio::time::sleep(TOGETHER).await;
-        let mut changes = IndexSet::from([first]);
-        while let Ok(change) = arrived.try_recv() {
-            changes.insert(change);
+        let mut gathered = Gathered::default();
+        gathered.add(first);
+        // No more than have come by now: more may come for ever.
+        for _ in 0..arrived.len() {
+            if let Ok(change) = arrived.try_recv() {
+                gathered.add(change);
+            }
         }
         if !life.is_admitted().await {
             return;
         }
-        for (subject, name) in changes {
+        for (subject, name) in gathered.changes {
             raise(tenant, subject, &base.join(name));
         }
     }
@@ -220,5 +323,40 @@ impl Files {
 impl From<io::Error> for MonitorError {
     fn from(error: io::Error) -> Self {
         Self::Refused(error.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_changes_are_one_and_what_lies_between_them_is_told() {
+        let (created, deleted, modified) = (FILE_CREATED, FILE_DELETED, FILE_MODIFIED);
+        let mut gathered = Gathered::default();
+        for (subject, name) in [
+            (created, "a"),
+            (modified, "a"),
+            (created, "b"),
+            (modified, "a"),
+            (deleted, "a"),
+            (created, "a"),
+            (deleted, "b"),
+        ] {
+            gathered.add((subject, name.to_owned()));
+        }
+        let told = gathered.changes.iter();
+        let told: Vec<_> = told.map(|(subject, name)| (*subject, &**name)).collect();
+        assert_eq!(
+            told,
+            [
+                (created, "a"),
+                (modified, "a"),
+                (created, "b"),
+                (deleted, "a"),
+                (created, "a"),
+                (deleted, "b"),
+            ]
+        );
     }
 }

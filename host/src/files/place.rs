@@ -36,6 +36,11 @@ impl Directory {
         &self.real
     }
 
+    /// Facts about the open directory.
+    pub(super) fn metadata(&self) -> io::Result<fs::Metadata> {
+        self.handle.metadata()
+    }
+
     /// An entry of it.
     pub(super) fn place(self: &Arc<Self>, name: &OsStr) -> Place {
         Place {

@@ -2,9 +2,12 @@
 
 use super::transport::Transport;
 use crate::config::Limits;
+use crate::conn::Connection;
 use crate::observe::limit::Limit;
 use crate::observe::traffic::{Lane, Protocol};
 use crate::tenant::Tenant;
+use bytes::BytesMut;
+use parking_lot::Mutex;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -13,7 +16,15 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
+/// What is read beyond a request while its response stays open.
+const BEYOND_BYTES_MAX: usize = 1 << 10;
+
+/// The response of a connection that stays open, where its requests wait for one another.
+pub(crate) type Standing = Arc<Mutex<Option<Arc<Connection>>>>;
+
 /// The stream, and whose it is: nobody's alone on a listener that several tenants are reached through. Fails when the peer takes nothing of what is written for too long.
+///
+/// A peer may end its direction and wait for the answer, so hyper does not look for that end while a request is answered. Of a response that stays open nobody waits for the end: whoever follows it and ends its direction has gone, which this finds out.
 #[derive(Debug)]
 pub(crate) struct Counted {
     stream: Transport,
@@ -21,30 +32,69 @@ pub(crate) struct Counted {
     write_time_max: Duration,
     /// There while the peer is waited for.
     stalled: Option<Pin<Box<Sleep>>>,
+    standing: Standing,
+    /// Read to find out whether the peer has gone, and not given away yet.
+    beyond: BytesMut,
 }
 
 impl Counted {
-    pub(crate) fn new(stream: Transport, tenant: &Arc<Tenant>, limits: &Limits) -> Self {
+    pub(crate) fn new(
+        stream: Transport,
+        tenant: &Arc<Tenant>,
+        limits: &Limits,
+        standing: &Standing,
+    ) -> Self {
         let tenant = Some(Arc::clone(tenant));
         Self {
             tenant,
-            ..Self::shared(stream, limits)
+            ..Self::shared(stream, limits, standing)
         }
     }
 
     /// A connection that is no tenant's yet.
-    pub(crate) fn shared(stream: Transport, limits: &Limits) -> Self {
+    pub(crate) fn shared(stream: Transport, limits: &Limits, standing: &Standing) -> Self {
         Self {
             stream,
             tenant: None,
             write_time_max: limits.http_write_time_max,
             stalled: None,
+            standing: Arc::clone(standing),
+            beyond: BytesMut::new(),
         }
     }
 
     /// The stream, which somebody else counts from now on.
     pub(crate) fn into_inner(self) -> Transport {
         self.stream
+    }
+
+    /// Ready when the peer of a response that stays open has gone.
+    fn poll_gone(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let is_open = |standing: &Arc<Connection>| standing.is_open();
+        if !self.standing.lock().as_ref().is_some_and(is_open) {
+            return Poll::Pending;
+        }
+        while self.beyond.len() < BEYOND_BYTES_MAX {
+            let mut bytes = [0; BEYOND_BYTES_MAX];
+            let room = bytes.len() - self.beyond.len();
+            let mut buffer = ReadBuf::new(&mut bytes);
+            let mut buffer = buffer.take(room);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    self.received(buffer.filled().len());
+                    self.beyond.extend_from_slice(buffer.filled());
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+            }
+        }
+        Poll::Pending
+    }
+
+    fn received(&self, bytes: usize) {
+        if let Some(lane) = self.lane().filter(|_| bytes > 0) {
+            lane.received.add(bytes as u64);
+        }
     }
 
     fn lane(&self) -> Option<&Lane> {
@@ -92,12 +142,14 @@ impl AsyncRead for Counted {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let own = self.get_mut();
+        if !own.beyond.is_empty() {
+            let length = own.beyond.len().min(buffer.remaining());
+            buffer.put_slice(&own.beyond.split_to(length));
+            return Poll::Ready(Ok(()));
+        }
         let before = buffer.filled().len();
         let read = Pin::new(&mut own.stream).poll_read(cx, buffer);
-        let received = buffer.filled().len() - before;
-        if let Some(lane) = own.lane().filter(|_| received > 0) {
-            lane.received.add(received as u64);
-        }
+        own.received(buffer.filled().len() - before);
         read
     }
 }
@@ -129,6 +181,10 @@ impl AsyncWrite for Counted {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let own = self.get_mut();
+        // hyper flushes whenever it looks at a connection.
+        if own.poll_gone(cx).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
         let flushed = Pin::new(&mut own.stream).poll_flush(cx);
         own.limited(cx, flushed)
     }

@@ -20,10 +20,49 @@ use tokio::time::{Instant, Sleep};
 /// A comment, which readers pass over: it keeps proxies from giving the connection up.
 const KEEP_ALIVE: &[u8] = b":\n\n";
 
-/// An event without a name that carries `data`, each of its lines behind a field name of its own, so that no text can pass for another field.
-pub(crate) fn event(data: &[u8]) -> Vec<u8> {
+/// Longest name or identity of an event.
+const LABEL_BYTES_MAX: usize = 1 << 10;
+
+/// What an event is called.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Label {
+    /// Lines of the event, ends of lines included.
+    fields: String,
+}
+
+/// What cannot be a name or an identity; shown to the program.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the {what} of an event is one line of at most {LABEL_BYTES_MAX} bytes, not {text:?}")]
+pub(crate) struct LabelError {
+    what: &'static str,
+    /// As much of it as can be shown.
+    text: String,
+}
+
+impl Label {
+    /// Of a name and an identity; an empty one is left out.
+    pub(crate) fn new(event: &str, id: &str) -> Result<Self, LabelError> {
+        let mut fields = String::new();
+        for (field, what, text) in [("event", "name", event), ("id", "id", id)] {
+            // Readers ignore an identity with a NUL (WHATWG HTML 9.2.6).
+            if text.len() > LABEL_BYTES_MAX || text.contains(['\r', '\n', '\0']) {
+                let text = text.chars().take(64).collect();
+                return Err(LabelError { what, text });
+            }
+            if !text.is_empty() {
+                fields.extend([field, ": ", text, "\n"]);
+            }
+        }
+        Ok(Self { fields })
+    }
+}
+
+/// An event that carries `data`, each of its lines behind a field name of its own, so that no text can pass for another field.
+pub(crate) fn event(label: Option<&Label>, data: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(data);
-    let mut event = Vec::with_capacity(text.len() + 16);
+    let fields = label.map_or("", |label| &label.fields);
+    let mut event = Vec::with_capacity(fields.len() + text.len() + 16);
+    event.extend(fields.as_bytes());
     let mut rest = Some(&*text);
     while let Some(text) = rest {
         let (line, behind) = match text.split_once(['\r', '\n']) {
@@ -160,7 +199,26 @@ impl Drop for EventStream {
 
 #[cfg(test)]
 mod tests {
-    use super::event;
+    use super::{Label, event};
+
+    #[test]
+    fn names_and_identities_are_lines_of_their_own() {
+        let written = |name, id| {
+            let label = Label::new(name, id).unwrap();
+            String::from_utf8(event(Some(&label), b"x")).unwrap()
+        };
+        assert_eq!(written("price", "7"), "event: price\nid: 7\ndata: x\n\n");
+        assert_eq!(written("", "7"), "id: 7\ndata: x\n\n");
+        assert_eq!(written("", ""), "data: x\n\n");
+        let refused = |name, id: &str| Label::new(name, id).unwrap_err().to_string();
+        assert_eq!(
+            refused("a\ndata: forged", ""),
+            "the name of an event is one line of at most 1024 bytes, not \"a\\ndata: forged\""
+        );
+        for id in ["a\r", "\0", &"x".repeat(1025)] {
+            assert!(refused("", id).starts_with("the id of an event"), "{id}");
+        }
+    }
 
     #[test]
     fn every_line_is_data() {
@@ -177,7 +235,7 @@ mod tests {
                 "data: x\ndata: \ndata: event: forged\ndata: data: y\n\n",
             ),
         ] {
-            let event = event(data.as_bytes());
+            let event = event(None, data.as_bytes());
             assert_eq!(String::from_utf8(event).unwrap(), expected, "{data:?}");
         }
     }

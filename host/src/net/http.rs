@@ -17,7 +17,7 @@ use crate::engine::state::Scope;
 use crate::failure::Failure;
 use crate::kept::Kept;
 use crate::life::Claim;
-use crate::net::counted::Counted;
+use crate::net::counted::{Counted, Standing};
 use crate::net::event_stream::EventStream;
 use crate::net::listener;
 use crate::net::listener::succession;
@@ -234,7 +234,7 @@ struct Peer {
     /// The WebSocket that the connection is to become.
     agreed: Mutex<Option<Upgrade>>,
     /// The response that stays open, where requests wait for one another.
-    stream: Mutex<Option<Arc<Connection>>>,
+    stream: Standing,
     /// The responses that are being sent, where requests do not wait for one another.
     unsent: Unsent,
 }
@@ -246,7 +246,7 @@ impl Peer {
             port,
             is_sequential,
             agreed: Mutex::default(),
-            stream: Mutex::default(),
+            stream: Standing::default(),
             unsent: Unsent::default(),
         }
     }
@@ -308,7 +308,7 @@ async fn serve(
             })
         }
     });
-    let stream = TokioIo::new(Counted::new(stream, tenant, limits));
+    let stream = TokioIo::new(Counted::new(stream, tenant, limits, &peer.stream));
     let connection = builder.serve_connection_with_upgrades(stream, service);
     let mut connection = std::pin::pin!(connection);
     let mut is_ending = false;
@@ -342,6 +342,8 @@ fn builder(limits: &Limits, is_http2: bool) -> auto::Builder<TokioExecutor> {
     };
     builder
         .http1()
+        // Whoever has asked all it wants to may end its direction (RFC 9112 9.6). That it has gone is found out by answering.
+        .half_close(true)
         .timer(TokioTimer::new())
         .header_read_timeout(limits.http_idle_time_max)
         .max_headers(HEADERS_MAX)

@@ -48,6 +48,12 @@ limits! {
     Outbound = "outbound_max",
     /// A handshake was refused.
     WebSockets = "websockets_max",
+    /// A stream that was followed was silent for too long.
+    StreamIdleTime = "stream_idle_time_max",
+    /// A directory was not watched.
+    WatchedDirectories = "watched_directories_max",
+    /// A change in a watched directory was lost.
+    WatchedChanges = "watched_changes_max",
     /// A listener was refused.
     Listeners = "listeners_max",
     /// A broadcast met a full queue.

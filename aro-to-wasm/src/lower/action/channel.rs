@@ -51,6 +51,7 @@ impl Body<'_, '_> {
         let Some(channel) = self.channel(action, Preposition::To) else {
             return self.misused(action);
         };
+        self.label_event(action);
         let arguments = vec![text_form(channel), Argument::Slice(Expr::Local(payload))];
         self.perform(Expr::host(HostFunction::PublishChannel, arguments));
     }

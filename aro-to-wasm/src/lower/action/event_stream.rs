@@ -1,10 +1,10 @@
 //! Responses that stay open: `<event-stream>` as the target of Send, Broadcast and Close, and what Return sends first.
 
-use super::Body;
 use super::socket::Destination;
+use super::{Body, labelled_with};
 use crate::ir::{Argument, Expr, FailureKind, HostFunction, Kind, LocalId, Node};
 use crate::lower::trigger::Implicit;
-use crate::syntax::ast::Noun;
+use crate::syntax::ast::{Action, Noun};
 
 /// The response of the request, or all that are open.
 const STREAM: &str = "event-stream";
@@ -37,6 +37,24 @@ impl Body<'_, '_> {
 
     fn own_stream(&mut self) -> Destination {
         Destination::Value(Expr::Local(self.implicit(Implicit::Stream)))
+    }
+
+    /// `Send the <price> to the <event-stream> with event "price" with id 7.` The host keeps it for the message behind it only.
+    pub(super) fn label_event(&mut self, action: &Action) {
+        let event = labelled_with(action, "event");
+        let id = labelled_with(action, "id");
+        if event.is_none() && id.is_none() {
+            return;
+        }
+        let arguments = [event, id].map(|text| match text {
+            Some(text) => {
+                let text = self.expression(text);
+                Argument::Slice(Expr::runtime("string", vec![text.into()]))
+            }
+            None => self.text("").into(),
+        });
+        let label = Expr::fallible_host(HostFunction::LabelEvent, arguments.into());
+        self.perform(label);
     }
 
     pub(super) fn broadcast_to_streams(&mut self, filter: Option<LocalId>, payload: LocalId) {

@@ -82,7 +82,10 @@ impl Body<'_, '_> {
         let destination = self.destination(action);
         match self.own_or_all(destination) {
             Destination::Nowhere => self.perform(Expr::Local(payload)),
-            Destination::EventStreams => self.broadcast_to_streams(None, payload),
+            Destination::EventStreams => {
+                self.label_event(action);
+                self.broadcast_to_streams(None, payload);
+            }
             Destination::Listener(name) => self.broadcast_to(&name, None, payload),
             Destination::WebSockets => self.broadcast_to_websockets(None, value, payload),
             Destination::Value(target) => {
@@ -96,7 +99,10 @@ impl Body<'_, '_> {
                         is_binary.into(),
                     ],
                 );
-                let then = vec![Node::Do(send)];
+                let then = self.nested(|this| {
+                    this.label_event(action);
+                    this.perform(send);
+                });
                 self.nodes.push(Node::If {
                     condition: Expr::Local(target),
                     then,
@@ -119,7 +125,10 @@ impl Body<'_, '_> {
         match self.destination(action) {
             Destination::Listener(name) => self.broadcast_to(&name, filter, payload),
             Destination::WebSockets => self.broadcast_to_websockets(filter, value, payload),
-            Destination::EventStreams => self.broadcast_to_streams(filter, payload),
+            Destination::EventStreams => {
+                self.label_event(action);
+                self.broadcast_to_streams(filter, payload);
+            }
             Destination::Nowhere => self.broadcast_from(Expr::Unbound, filter, payload),
             Destination::Value(value) => {
                 let target = Expr::runtime("target", vec![value.into()]);
@@ -243,7 +252,8 @@ impl Body<'_, '_> {
         let Some(noun) = result_noun(action) else {
             return self.misused(action);
         };
-        let target = match self.noun_destination(noun) {
+        let destination = self.noun_destination(noun);
+        let target = match self.own_or_all(destination) {
             Destination::Nowhere | Destination::WebSockets | Destination::EventStreams => return,
             Destination::Listener(name) => self.find(&name),
             Destination::Value(value) => Expr::runtime("target", vec![value.into()]),

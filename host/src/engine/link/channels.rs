@@ -47,11 +47,13 @@ pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
 }
 
 fn publish(
-    store: StoreContextMut<'_, GuestState>,
+    mut store: StoreContextMut<'_, GuestState>,
     (channel, data): (WasmStr, WasmList<u8>),
 ) -> Result<(u32,)> {
+    let label = store.data_mut().label.take();
     let channel = channel.to_str(&store)?;
-    let mut fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
+    let fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
+    let mut fan_out = fan_out.labelled(label);
     let channels = &store.data().scope.tenant.channels;
     channels.each_member(&channel, |connection| fan_out.push(connection));
     Ok((fan_out.taken(),))

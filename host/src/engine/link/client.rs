@@ -115,6 +115,7 @@ fn code(error: &RequestError) -> WitRequestCode {
         RequestError::TooLarge { .. } => WitRequestCode::TooLarge,
         RequestError::Redirects { .. }
         | RequestError::Broken { .. }
+        | RequestError::Coding { .. }
         | RequestError::Handshake { .. } => WitRequestCode::Broken,
         RequestError::TooMany { .. }
         | RequestError::TooManyWebSockets { .. }

@@ -11,7 +11,7 @@ use crate::engine::clock::SLICE_TICKS;
 use crate::engine::state::{GuestState, Refused};
 use crate::engine::trap;
 use crate::engine::types::{WitFilter, WitMessageKind, WitSendError, WitSocket};
-use crate::net::event_stream;
+use crate::net::event_stream::{self, Label};
 use crate::net::listener;
 use crate::net::websocket::{CloseReason, Kind};
 use crate::observe::limit::Limit;
@@ -94,9 +94,10 @@ fn wake_for(state: &GuestState, connection: &Connection) -> Wake {
 }
 
 fn send<'a>(
-    store: StoreContextMut<'a, GuestState>,
+    mut store: StoreContextMut<'a, GuestState>,
     (socket, data, kind): (WitSocket, WasmList<u8>, WitMessageKind),
 ) -> Pending<'a, SendAnswer> {
+    let label = store.data_mut().label.take();
     let max = store.data().scope.tenant.settings.limits.message_bytes_max;
     if data.len() > max {
         let bytes = data.len();
@@ -117,26 +118,32 @@ fn send<'a>(
     let wake = wake_for(store.data(), &connection);
     let bytes = data.as_le_slice(&store);
     let kind = connection.kind_of(bytes, kind.into());
+    let event = connection
+        .is_event_stream()
+        .then(|| event_stream::event(label.as_deref(), bytes));
+    let bytes = event.as_deref().unwrap_or(bytes);
     match connection.send(bytes, kind, wake) {
         Ok(()) => Done::<Sent>::boxed(),
         Err(Refusal::Closed) => {
             report_closed(&store, socket);
             Done::<Closed>::boxed()
         }
-        Err(Refusal::Full) => Box::new(send_wait(store, connection, data, kind)),
+        Err(Refusal::Full) => {
+            let payload = Bytes::copy_from_slice(bytes);
+            Box::new(send_wait(store, connection, payload, kind))
+        }
     }
 }
 
 async fn send_wait(
     mut store: StoreContextMut<'_, GuestState>,
     connection: Arc<Connection>,
-    data: WasmList<u8>,
+    payload: Bytes,
     kind: Kind,
 ) -> Result<SendAnswer> {
     store.data_mut().pause()?;
     let statement = trap::statement_now(&store);
     store.data_mut().suspended_at = statement;
-    let payload = Bytes::copy_from_slice(data.as_le_slice(&store));
     let limit = store.data().scope.tenant.settings.limits.send_wait_max;
     let sent = tokio::time::timeout(limit, connection.send_wait(&payload, kind)).await;
     store.set_epoch_deadline(SLICE_TICKS);
@@ -172,9 +179,11 @@ fn report_closed(store: &StoreContextMut<'_, GuestState>, socket: WitSocket) {
 }
 
 fn broadcast(
-    store: StoreContextMut<'_, GuestState>,
+    mut store: StoreContextMut<'_, GuestState>,
     (listener, data): (Option<WitSocket>, WasmList<u8>),
 ) -> Result<(u32,)> {
+    // None of these is a stream of events.
+    store.data_mut().label = None;
     let fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
     Ok((fan_out.push_each(which(listener), |_| true),))
 }
@@ -184,9 +193,10 @@ fn which(listener: Option<WitSocket>) -> Which {
 }
 
 fn broadcast_where(
-    store: StoreContextMut<'_, GuestState>,
+    mut store: StoreContextMut<'_, GuestState>,
     (listener, groups, data): (Option<WitSocket>, WitFilter, WasmList<u8>),
 ) -> Result<(std::result::Result<u32, String>,)> {
+    store.data_mut().label = None;
     let fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
     Ok((fan_out.push_selected(which(listener), groups),))
 }
@@ -214,8 +224,9 @@ pub(super) struct FanOut<'a> {
     shared: Option<Bytes>,
     /// What WebSockets get it marked as: text if it is UTF-8 and nobody says otherwise. Found out for the first of them.
     kind: OnceCell<Kind>,
-    /// As an event of a stream. Made for the first of them.
+    /// As an event of a stream, and what it is called. Made for the first of them.
     event: OnceCell<Bytes>,
+    label: Option<Box<Label>>,
     taken: u32,
 }
 
@@ -237,8 +248,14 @@ impl<'a> FanOut<'a> {
             shared,
             kind: OnceCell::new(),
             event: OnceCell::new(),
+            label: None,
             taken: 0,
         })
+    }
+
+    /// The same, called so on streams of events.
+    pub(super) fn labelled(self, label: Option<Box<Label>>) -> Self {
+        Self { label, ..self }
     }
 
     /// The same, marked as `kind` for WebSockets.
@@ -271,7 +288,7 @@ impl<'a> FanOut<'a> {
         };
         let pushed = match &self.shared {
             _ if connection.is_event_stream() => {
-                let event = || event_stream::event(self.bytes).into();
+                let event = || event_stream::event(self.label.as_deref(), self.bytes).into();
                 connection.send_shared(self.event.get_or_init(event), kind, wake)
             }
             Some(shared) => connection.send_shared(shared, kind, wake),

@@ -15,9 +15,10 @@ pub(super) fn define(interface: &mut Interface<'_>) -> Result<()> {
 }
 
 fn broadcast(
-    store: StoreContextMut<'_, GuestState>,
+    mut store: StoreContextMut<'_, GuestState>,
     (groups, data, kind): (WitFilter, WasmList<u8>, WitMessageKind),
 ) -> Result<(std::result::Result<u32, String>,)> {
+    store.data_mut().label = None;
     let fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
     let fan_out = fan_out.marked(kind.into());
     Ok((fan_out.push_selected(Which::WebSockets, groups),))

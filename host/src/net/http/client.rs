@@ -2,7 +2,9 @@
 //!
 //! Where a program may connect is decided by [`resolve`](crate::net::resolve), for every hop anew.
 
+mod coding;
 mod event_source;
+pub(crate) mod followed;
 mod pool;
 pub(crate) mod stream;
 mod target;
@@ -77,6 +79,12 @@ pub(crate) enum RequestError {
     TimedOut { url: String, time: Duration },
     #[error("the response of {url} is larger than {max} bytes")]
     TooLarge { url: String, max: usize },
+    #[error("{url} answers with a body that is not {coding}: {source}")]
+    Coding {
+        url: String,
+        coding: &'static str,
+        source: std::io::Error,
+    },
     #[error("{url} redirects more than {REDIRECTS_MAX} times")]
     Redirects { url: String },
     #[error("at most {max} connections for requests may be open")]
@@ -117,6 +125,7 @@ impl RequestError {
             | Self::Header { .. }
             | Self::Method { .. }
             | Self::TooLarge { .. }
+            | Self::Coding { .. }
             | Self::Redirects { .. }
             | Self::Handshake { .. }
             | Self::Broken { .. } => "failed",
@@ -174,10 +183,15 @@ struct Hop {
     body: Bytes,
 }
 
-async fn follow(tenant: &Arc<Tenant>, request: Request) -> Result<Response, RequestError> {
+async fn follow(tenant: &Arc<Tenant>, mut request: Request) -> Result<Response, RequestError> {
     let begun = Instant::now();
+    let is_asked = coding::ask(&mut request);
     let (connection, response, target) = opened(tenant, request).await?;
-    whole(tenant, &target, begun, connection, response).await
+    let mut response = whole(tenant, &target, begun, connection, response).await?;
+    if is_asked {
+        coding::decode(&mut response, &target, tenant).await?;
+    }
+    Ok(response)
 }
 
 /// The head of a response, where redirects have led, and the connection that carries its body.

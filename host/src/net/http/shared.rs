@@ -138,7 +138,7 @@ async fn converse(visit: &Arc<Visit>, stream: Transport, is_http2: bool, remote:
     });
     let builder = builder(&door.limits, is_http2);
     // What becomes a WebSocket is the same stream as that of a tenant's own server.
-    let stream = TokioIo::new(Counted::shared(stream, &door.limits));
+    let stream = TokioIo::new(Counted::shared(stream, &door.limits, &visit.peer.stream));
     let connection = builder.serve_connection_with_upgrades(stream, service);
     let mut connection = std::pin::pin!(connection);
     let mut left = std::pin::pin!(door.tenant_left());

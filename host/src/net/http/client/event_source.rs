@@ -28,7 +28,9 @@ pub(super) struct EventSource {
     is_first_line: bool,
     event: Event,
     has_data: bool,
-    /// Identity of the last event, for the server to go on behind it.
+    /// What the lines so far say of the identity; it holds for later events, too.
+    id: Option<String>,
+    /// Identity of the last event that is complete, for the server to go on behind it.
     pub(super) last_id: Option<String>,
     /// What the server says of when to ask again.
     pub(super) retry: Option<Duration>,
@@ -44,6 +46,7 @@ impl EventSource {
             is_first_line: true,
             event: Event::default(),
             has_data: false,
+            id: last_id.clone(),
             last_id,
             retry: None,
         }
@@ -84,6 +87,7 @@ impl EventSource {
             line = line.strip_prefix('\u{FEFF}').unwrap_or(line);
         }
         if line.is_empty() {
+            self.last_id.clone_from(&self.id);
             let event = std::mem::take(&mut self.event);
             return std::mem::take(&mut self.has_data).then_some(event);
         }
@@ -98,7 +102,7 @@ impl EventSource {
                 self.event.data.push_str(value);
             }
             "id" if !value.contains('\0') && value.len() <= ID_BYTES_MAX => {
-                self.last_id = (!value.is_empty()).then(|| value.to_owned());
+                self.id = (!value.is_empty()).then(|| value.to_owned());
             }
             "retry" if value.bytes().all(|byte| byte.is_ascii_digit()) => {
                 let milliseconds = value.parse().ok();
@@ -139,6 +143,24 @@ mod tests {
             assert_eq!(source.last_id.as_deref(), Some("7"));
             assert_eq!(source.retry, Some(Duration::from_millis(250)));
         }
+    }
+
+    #[test]
+    fn an_identity_counts_with_the_end_of_its_event() {
+        let (events, source) = read("id: 7\ndata: a\n\nid: 8\ndata: b\n", 4);
+        assert_eq!(events, [event("", "a")]);
+        assert_eq!(source.last_id.as_deref(), Some("7"));
+        let (_, source) = read("id: 7\ndata: a\n\nid: 8\n\n", 4);
+        assert_eq!(source.last_id.as_deref(), Some("8"));
+        let mut source = EventSource::new(100, Some("6".to_owned()));
+        assert_eq!(
+            source.next(&mut &b"data: c\n\n"[..]).unwrap(),
+            Some(Event {
+                name: String::new(),
+                data: "c".to_owned()
+            })
+        );
+        assert_eq!(source.last_id.as_deref(), Some("6"));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Streams that a program follows: events of a server (`text/event-stream`) or messages of a WebSocket become events of the program, in order, each after the handlers of the one before; what breaks off is asked for again (runtime.md 8.1.4).
 
 use super::event_source::{EventSource, TooLong};
+use super::followed::Followed;
 use super::target::Target;
 use super::{Request, RequestError, TIME_DEFAULT, opened, websocket};
 use crate::console::Stream;
@@ -16,15 +17,14 @@ use crate::tenant::{Phase, Slot, Tenant};
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
 use hyper::StatusCode;
+use hyper::body::Incoming;
 use hyper::header;
-use parking_lot::Mutex;
 use serde_json::Value;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio_util::sync::CancellationToken;
 
 /// First pause before a stream that has broken off is asked for again, where neither the program nor the server says.
 const RETRY_DEFAULT: Duration = Duration::from_secs(3);
@@ -35,48 +35,6 @@ const RETRY_MIN: Duration = Duration::from_millis(10);
 const EVENT_STREAM: &str = "text/event-stream";
 /// Room for what is received of a WebSocket at once.
 const READ_BYTES: usize = 16 << 10;
-
-/// The streams that a tenant follows, by the event that they become.
-#[derive(Debug, Default)]
-pub(crate) struct Streams {
-    followed: Mutex<HashMap<Arc<str>, Followed>>,
-}
-
-#[derive(Debug)]
-struct Followed {
-    url: String,
-    headers: Vec<(String, String)>,
-    /// Whether the start of a program follows it.
-    at_start: bool,
-    stopped: CancellationToken,
-}
-
-impl Streams {
-    /// Stops following those that starts follow, save for these.
-    pub(crate) fn keep(&self, events: &[Arc<str>]) {
-        self.followed.lock().retain(|event, followed| {
-            let stays = !followed.at_start || events.contains(event);
-            if !stays {
-                followed.stopped.cancel();
-            }
-            stays
-        });
-    }
-
-    /// Whether the start of an earlier version follows the same.
-    fn has(&self, event: &str, request: &Request) -> bool {
-        let followed = self.followed.lock();
-        followed.get(event).is_some_and(|known| {
-            known.at_start && known.url == request.url && known.headers == request.headers
-        })
-    }
-
-    fn enter(&self, event: &Arc<str>, new: Followed) {
-        if let Some(replaced) = self.followed.lock().insert(Arc::clone(event), new) {
-            replaced.stopped.cancel();
-        }
-    }
-}
 
 /// Follows a stream until the program ends or follows another one for the same event.
 ///
@@ -99,21 +57,21 @@ pub(crate) fn follow(
     }
     super::headers(&request.headers)?;
     let event: Arc<str> = event.into();
-    if life.is_succeeding() {
-        let is_known = tenant.client_streams.has(&event, &request);
-        life.claims.lock().streams.push(Arc::clone(&event));
-        if is_known {
-            return Ok(());
-        }
+    let waits = life.is_succeeding();
+    if waits && tenant.client_streams.has(&event, &request) {
+        life.claims.lock().claim_stream(&event);
+        return Ok(());
     }
     let slot = Slot::outbound(tenant).map_err(|error| RequestError::connect(&target, error))?;
-    let stopped = tenant.draining.child_token();
-    let followed = Followed {
+    if waits {
+        life.claims.lock().claim_stream(&event);
+    }
+    let followed = Arc::new(Followed {
         url: request.url.clone(),
         headers: request.headers.clone(),
         at_start: life.is_starting(),
-        stopped: stopped.clone(),
-    };
+        stopped: tenant.draining.child_token(),
+    });
     let mut following = Following {
         tenant: Arc::clone(tenant),
         chain: Chain::detached(&event),
@@ -132,23 +90,23 @@ pub(crate) fn follow(
         has_received: false,
     };
     let (owner, life) = (Arc::clone(tenant), Arc::clone(life));
-    if life.is_succeeding() {
-        tenant.tasks.spawn(async move {
-            if life.is_admitted().await {
-                drop(life);
-                owner.client_streams.enter(&event, followed);
-                stopped.run_until_cancelled(following.run()).await;
-            }
-            drop(slot);
-        });
-    } else {
-        drop(life);
-        owner.client_streams.enter(&event, followed);
-        tenant.tasks.spawn(async move {
-            stopped.run_until_cancelled(following.run()).await;
-            drop(slot);
-        });
+    if !waits {
+        owner.client_streams.enter(&event, &followed);
     }
+    tenant.tasks.spawn(async move {
+        if waits {
+            if !life.is_admitted().await {
+                return drop(slot);
+            }
+            owner.client_streams.enter(&event, &followed);
+        }
+        drop(life);
+        let stopped = &followed.stopped;
+        stopped.run_until_cancelled(following.run()).await;
+        owner.client_streams.leave(&event, &followed);
+        // Only now: the slots bound what stands in the table.
+        drop(slot);
+    });
     Ok(())
 }
 
@@ -181,6 +139,8 @@ enum Ended {
     TooLong { url: String, max: usize },
     #[error("the connection to {url} has ended")]
     Broken { url: String },
+    #[error("{url} has been silent for {} seconds", time.as_secs_f64())]
+    Silent { url: String, time: Duration },
     /// The server says that there is nothing more (WHATWG HTML 9.2.3).
     #[error("{url} has nothing more")]
     Done { url: String },
@@ -191,6 +151,7 @@ impl Ended {
         match self {
             Self::Failed(error) => error.code(),
             Self::Broken { .. } => "reset",
+            Self::Silent { .. } => "timed-out",
             Self::Status { .. } | Self::MediaType { .. } => "failed",
             Self::TooLong { .. } => "frame-too-long",
             Self::Done { .. } => "closed",
@@ -290,28 +251,57 @@ impl Following {
             return Err(Ended::MediaType { url, found });
         }
         let max = self.tenant.settings.limits.message_bytes_max;
-        let mut source = EventSource::new(max, self.last_id.take());
-        let mut body = response.into_body();
-        while let Some(Ok(frame)) = body.frame().await {
-            let Ok(piece) = frame.into_data() else {
-                continue;
-            };
-            let mut input = &*piece;
-            while let Some(event) = source.next(&mut input).map_err(|TooLong| Ended::TooLong {
-                url: self.url(),
-                max,
-            })? {
-                self.has_received = true;
-                let payload = event_payload(&event.name, &event.data);
-                self.deliver(payload).await;
-            }
-            self.last_id.clone_from(&source.last_id);
-            if let Some(retry) = source.retry {
-                self.pause = retry.clamp(RETRY_MIN, RETRY_MAX);
-            }
+        let mut source = EventSource::new(max, self.last_id.clone());
+        let ended = self.read_events(&mut source, response.into_body()).await;
+        // Whatever has ended it: what was received before counts.
+        self.last_id = source.last_id;
+        if let Some(retry) = source.retry {
+            self.pause = retry.clamp(RETRY_MIN, RETRY_MAX);
         }
         drop(connection);
-        Err(Ended::Broken { url: self.url() })
+        Err(ended)
+    }
+
+    async fn read_events(&mut self, source: &mut EventSource, mut body: Incoming) -> Ended {
+        let limits = &self.tenant.settings.limits;
+        let (max, time) = (limits.message_bytes_max, limits.stream_idle_time_max);
+        loop {
+            let piece = match tokio::time::timeout(time, body.frame()).await {
+                Ok(Some(Ok(frame))) => frame.into_data().unwrap_or_default(),
+                Ok(Some(Err(_)) | None) => return self.broken(),
+                Err(_) => return self.silent(),
+            };
+            let mut input = &*piece;
+            loop {
+                match source.next(&mut input) {
+                    Ok(Some(event)) => {
+                        self.has_received = true;
+                        let payload = event_payload(&event.name, &event.data);
+                        self.deliver(payload).await;
+                    }
+                    Ok(None) => break,
+                    Err(TooLong) => {
+                        let url = self.url();
+                        return Ended::TooLong { url, max };
+                    }
+                }
+            }
+        }
+    }
+
+    fn broken(&self) -> Ended {
+        Ended::Broken { url: self.url() }
+    }
+
+    /// The peer has neither sent nor taken anything for too long.
+    fn silent(&self) -> Ended {
+        let tenant = &self.tenant;
+        tenant.counters.hit(Limit::StreamIdleTime);
+        let time = tenant.settings.limits.stream_idle_time_max;
+        Ended::Silent {
+            url: self.url(),
+            time,
+        }
     }
 
     /// Messages of a WebSocket until it ends.
@@ -321,15 +311,17 @@ impl Following {
                 Ok(shaken) => shaken,
                 Err(error) => return error.into(),
             };
-        drop(self.follow_messages(&mut stream, received).await);
-        Ended::Broken { url: self.url() }
+        match self.follow_messages(&mut stream, received).await {
+            Ok(()) => self.broken(),
+            Err(ended) => ended,
+        }
     }
 
     async fn follow_messages(
         &mut self,
         stream: &mut Transport,
         received: Bytes,
-    ) -> std::io::Result<()> {
+    ) -> Result<(), Ended> {
         let mut session = Session::new(Side::Client, &self.tenant.settings.limits);
         let mut buffer = BytesMut::from(received);
         let mut replies = Vec::new();
@@ -337,8 +329,7 @@ impl Following {
             let mut input = &*buffer;
             loop {
                 let next = session.next(&mut input, &mut replies);
-                stream.write_all(&replies).await?;
-                stream.flush().await?;
+                self.reply(stream, &replies).await?;
                 replies.clear();
                 match next {
                     Some(Received::Message { data, .. }) => {
@@ -354,20 +345,34 @@ impl Following {
             buffer.clear();
             buffer.reserve(READ_BYTES);
             let silence = tokio::select! {
-                read = stream.read_buf(&mut buffer) => match read? {
-                    0 => return Ok(()),
-                    _ => None,
+                read = stream.read_buf(&mut buffer) => match read {
+                    Ok(0) | Err(_) => return Ok(()),
+                    Ok(_) => None,
                 },
                 silence = poll_fn(|cx| session.poll_silence(cx)) => Some(silence),
             };
             match silence {
                 None => session.heard(),
-                Some(Silence::Ask(ping)) => {
-                    stream.write_all(ping).await?;
-                    stream.flush().await?;
-                }
+                Some(Silence::Ask(ping)) => self.reply(stream, ping).await?,
                 Some(Silence::GiveUp) => return Ok(()),
             }
+        }
+    }
+
+    /// Sends what the protocol wants. A peer that does not take it is as good as gone, and nothing looks at its silence meanwhile.
+    async fn reply(&self, stream: &mut Transport, bytes: &[u8]) -> Result<(), Ended> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let sent = async {
+            stream.write_all(bytes).await?;
+            stream.flush().await?;
+            std::io::Result::Ok(())
+        };
+        let time = self.tenant.settings.limits.stream_idle_time_max;
+        match tokio::time::timeout(time, sent).await {
+            Ok(sent) => sent.map_err(|_| self.broken()),
+            Err(_) => Err(self.silent()),
         }
     }
 

@@ -1,0 +1,131 @@
+//! Peers that end their direction behind a request are answered, on listeners of one program and of several; of a response that stays open they are gone.
+
+use aro_host::{
+    Captured, ConsoleSink, Host, Outcome, Settings, SharedProtocol, SharedRoute, SharedSettings,
+    Stream, TenantId,
+};
+use aro_to_wasm::Input;
+use aro_to_wasm::source::SourceFile;
+use harness::{Server, compile, sources, within};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+const CONTRACT: &str = r"
+openapi: 3.1.0
+info: { title: T, version: '1' }
+paths:
+  /slow:
+    get: { operationId: slow, responses: { '200': { description: slow } } }
+  /events:
+    get:
+      operationId: events
+      responses: { '200': { description: all, content: { text/event-stream: {} } } }
+";
+
+const PROGRAM: &str = r#"
+(Application-Start: Slow) {
+    Start the <http-server> with <contract>.
+    Return an <OK: status> for the <startup>.
+}
+(slow: Slow) {
+    Log "asked" to the <console>.
+    Wait for 0.2 seconds.
+    Log "woken" to the <console>.
+    Return an <OK: status> with { slept: true }.
+}
+(events: Slow) {
+    Return an <OK: status> with { open: true }.
+}
+(Note: EventStreamClosed Handler) {
+    Log "closed" to the <console>.
+}
+"#;
+
+fn program() -> Input {
+    let mut program = sources(&[("main.aro", PROGRAM)]);
+    program.contract = Some(SourceFile {
+        path: "openapi.yaml".to_owned(),
+        text: CONTRACT.to_owned(),
+    });
+    program
+}
+
+/// Requests, and the end of this direction behind them.
+async fn finished(address: SocketAddr, paths: &[&str]) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let requests = paths
+        .iter()
+        .map(|path| format!("GET {path} HTTP/1.1\r\nHost: t.example\r\n\r\n"));
+    let requests: String = requests.collect();
+    stream.write_all(requests.as_bytes()).await.unwrap();
+    stream.shutdown().await.unwrap();
+    stream
+}
+
+async fn rest(mut stream: TcpStream) -> String {
+    let mut text = String::new();
+    let read = within("the end", stream.read_to_string(&mut text)).await;
+    read.unwrap();
+    text
+}
+
+async fn answers_those_who_have_finished(address: SocketAddr) {
+    let answer = rest(finished(address, &["/slow"]).await).await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.ends_with("{\"slept\":true}"), "{answer}");
+    let both = rest(finished(address, &["/slow", "/slow"]).await).await;
+    assert_eq!(both.matches("{\"slept\":true}").count(), 2, "{both}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_has_finished_is_answered_and_whoever_has_gone_holds_nothing() {
+    let server = Server::start_with(program(), |settings| {
+        settings.http_port_override = Some(0);
+    })
+    .await;
+    let address = server.http_address();
+    answers_those_who_have_finished(address).await;
+    // The handler of somebody who has gone goes on, and the connection ends with the answer.
+    drop(finished(address, &["/slow"]).await);
+    server.output_times("woken", 4).await;
+    server.connections(0).await;
+    // Nobody waits for the end of a response that has none.
+    let follower = finished(address, &["/events"]).await;
+    server.output("closed").await;
+    server.connections(0).await;
+    drop(follower);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn so_it_is_where_several_tenants_share_a_listener() {
+    let host = Host::new(Settings::new(IpAddr::V4(Ipv4Addr::LOCALHOST))).unwrap();
+    let web = SharedSettings {
+        name: "web".to_owned(),
+        address: (Ipv4Addr::LOCALHOST, 0).into(),
+        protocol: SharedProtocol::Http,
+        certificates: Vec::new(),
+        connections_max: 10,
+    };
+    let web = host.share(web, None).unwrap();
+    let tenant = TenantId::new("slow").unwrap();
+    let route = SharedRoute {
+        tenant: tenant.clone(),
+        host: "t.example".parse().unwrap(),
+        path: "/".parse().unwrap(),
+        strip_prefix: false,
+    };
+    web.route(&[route]).unwrap();
+    let console = Captured::default();
+    let mut settings = Settings::new(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    settings.limits.instances_max = 16;
+    settings.console = ConsoleSink::Capture(console.clone());
+    settings.http_through = Some(web.address());
+    let mut loaded = host.load_as(tenant, settings, &compile(program())).unwrap();
+    let started = within("the start", loaded.start()).await;
+    assert_eq!(started, Outcome::Success);
+    answers_those_who_have_finished(web.address()).await;
+    let _follower = finished(web.address(), &["/events"]).await;
+    let closed = console.wait(Stream::Output, |text| text.contains("closed"));
+    within("the follower is gone", closed).await;
+}
