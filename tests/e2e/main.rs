@@ -30,6 +30,7 @@ mod http_followers;
 mod http_service;
 mod http_streams;
 mod intruder;
+mod language;
 mod mutations;
 mod observe;
 mod outbound;
