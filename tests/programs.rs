@@ -99,7 +99,7 @@ fn run(host: &Path, case: &Case) -> Result<(), Failed> {
     let scratch = tempfile::tempdir()?;
     let mut command = Command::new(host);
     command
-        .arg("run")
+        .args(["run", "--verbose"])
         .arg(&case.program)
         .current_dir(scratch.path())
         .env("XDG_CACHE_HOME", caches())

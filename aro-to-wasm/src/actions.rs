@@ -1,6 +1,6 @@
 //! The one table of verbs. Parser, checker and lowering read it; what an action does is decided by whoever lowers its kind.
 
-use crate::syntax::ast::Preposition;
+use crate::syntax::ast::{self, Preposition};
 
 /// The built-in actions; several verbs may name one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -155,6 +155,52 @@ pub fn lookup(verb: &str) -> Option<&'static Action> {
     ACTIONS
         .iter()
         .find(|action| action.verb.eq_ignore_ascii_case(verb))
+}
+
+/// How the result noun of an action doubles as its object where a statement has none (EXT-14).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Doubling {
+    /// With its qualifier: `Delete the <file: "p">.` means `… from the <file: "p">.`
+    Whole,
+    /// Without, because the qualifier says what to do: `Parse the <text: json>.`
+    Base,
+}
+
+/// Whether, how, and behind which preposition the result noun of an action doubles as its object. Actions that are not listed know what to do without one, or need one.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a new action needs its object until it is said what stands for it"
+)]
+pub fn doubles(kind: ActionKind) -> Option<(Preposition, Doubling)> {
+    Some(match kind {
+        Kind::List | Kind::Read | Kind::Retrieve | Kind::Clear => (P::From, Doubling::Whole),
+        Kind::Request | Kind::Probe | Kind::Call | Kind::Stream | Kind::Delete => {
+            (P::From, Doubling::Whole)
+        }
+        Kind::Stat | Kind::Exists => (P::For, Doubling::Whole),
+        Kind::Make => (P::To, Doubling::Whole),
+        Kind::Extract | Kind::Compute | Kind::Transform | Kind::Parse | Kind::ParseHtml => {
+            (P::From, Doubling::Base)
+        }
+        Kind::Filter | Kind::Map | Kind::Reduce | Kind::Group | Kind::Split => {
+            (P::From, Doubling::Base)
+        }
+        _ => return None,
+    })
+}
+
+/// How the result of a statement doubles as its object, if it has none: `with { … }` behind a verb of requests is the clause.
+pub fn doubling(action: &ast::Action) -> Option<(Preposition, Doubling)> {
+    let known = lookup(&action.verb.text)?;
+    let is_without = match &action.object {
+        None => true,
+        Some(object) => {
+            matches!(known.kind, Kind::Request | Kind::Probe | Kind::Read)
+                && object.preposition == P::With
+                && matches!(object.operand, ast::Operand::Expression(_))
+        }
+    };
+    doubles(known.kind).filter(|_| is_without)
 }
 
 /// The static role of any verb: dotted and unknown ones are `Own`.

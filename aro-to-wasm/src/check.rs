@@ -3,6 +3,7 @@
 mod calls;
 mod events;
 mod flow;
+mod header;
 mod names;
 mod quirk;
 mod shape;
@@ -31,6 +32,7 @@ pub fn check(program: &Program, scope: Scope) -> Vec<Diagnostic> {
     shape::check(program, scope, &mut found);
     calls::check(program, scope, &mut found);
     events::check(program, scope, &mut found);
+    header::check(program, scope, &mut found);
     for set in &program.feature_sets {
         flow::check(program, set, scope, &mut found);
     }

@@ -7,6 +7,7 @@ use aro_wit::manifest::{
 use indexmap::{IndexMap, IndexSet};
 
 use crate::actions::{ActionKind, lookup};
+use crate::check::nearest;
 use crate::contract;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::emit::artifact::{self, Nested};
@@ -14,7 +15,7 @@ use crate::emit::component;
 use crate::emit::module;
 use crate::emit::wit::Contract;
 use crate::ir::Role;
-use crate::lower::{Facts, Job, lower};
+use crate::lower::{Facts, Job, lower, plain_name};
 use crate::nested::{self, ComponentError};
 use crate::program::{
     FeatureSet, FileEvent, GuardCondition, Program, SocketEvent, Trigger as Kind, WebSocketEvent,
@@ -130,7 +131,7 @@ fn build(input: Input, build: Build) -> Result<Compiled, RefusedComponent> {
     facts.is_traced = input.traced;
     if build == Build::Tests {
         let sets = program.feature_sets.iter().map(|set| &set.syntax);
-        let named = sets.map(|set| (crate::lower::plain_name(&set.name), set));
+        let named = sets.map(|set| (plain_name(&set.name), set));
         facts.tested = named.collect();
     }
     linker.program(&program, input.components, build, &facts)?;
@@ -387,6 +388,7 @@ fn facts<'a>(
             .any(|set| matches!(set.trigger, Kind::State { .. })),
         templates,
         published: program.published.keys().map(String::as_str).collect(),
+        configured: program.configured.iter().map(String::as_str).collect(),
         stores: program.store_names.iter().map(String::as_str).collect(),
         listeners: program.resources.iter().map(String::as_str).collect(),
         links: program.links.iter().map(String::as_str).collect(),
@@ -402,7 +404,7 @@ fn facts<'a>(
             .feature_sets
             .iter()
             .filter(|set| set.trigger == Kind::Action)
-            .map(|set| (set.syntax.name.to_lowercase(), &set.syntax))
+            .map(|set| (plain_name(&set.syntax.name), &set.syntax))
             .collect(),
     }
 }
@@ -477,6 +479,7 @@ fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigg
             event,
             guards,
             guards_row: matches!(set.trigger, Kind::RepositoryObserver(_)),
+            notifies: set.trigger == Kind::Notification,
         },
         trigger,
     ))
@@ -532,10 +535,16 @@ fn not_compiled(set: &FeatureSet) -> Option<Diagnostic> {
         // The checker has said that its name selects no event.
         Kind::Socket(None) | Kind::File(None) | Kind::WebSocket { event: None, .. } => return None,
         Kind::None => {
-            return Some(
-                Diagnostic::new(Code::NeverRun, set.syntax.header, format!("nothing runs `{}`", set.syntax.name))
-                    .help("its activity is no handler, and no contract names it: it is left out of the program"),
+            let unused = Diagnostic::new(
+                Code::NeverRun,
+                set.syntax.header,
+                format!("nothing runs `{}`", set.syntax.name),
             );
+            let (before, last) = set.syntax.activity.rsplit_once(' ').unwrap_or_default();
+            return Some(match nearest(last, ["Handler", "Observer"].into_iter()) {
+                Some(meant) => unused.help(format!("did you mean `{before} {meant}`?")),
+                None => unused.help("its activity is no handler, and no contract names it: it is left out of the program"),
+            });
         }
         _ => "handlers of this event",
     };

@@ -41,6 +41,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) lines: Vec<Lines>,
     /// Names that some feature set publishes.
     pub(crate) published: IndexSet<&'a str>,
+    /// Names whose fields Configure sets for the whole application.
+    pub(crate) configured: IndexSet<&'a str>,
     /// Repositories without the suffix (runtime.md 7.1).
     pub(crate) stores: IndexSet<&'a str>,
     /// Names of listeners and outbound connections.
@@ -61,7 +63,7 @@ pub(crate) struct Facts<'a> {
     pub(crate) templates: IndexMap<String, u32>,
     /// Feature sets that tests may run, by plain name; empty in a normal build.
     pub(crate) tested: IndexMap<String, &'a FeatureSet>,
-    /// User-defined actions by lower-case name.
+    /// User-defined actions by plain name.
     pub(crate) actions: IndexMap<String, &'a FeatureSet>,
 }
 
@@ -72,7 +74,7 @@ impl Facts<'_> {
     }
 }
 
-/// A name without what `When` does not distinguish: hyphens, blanks, letter case.
+/// A name without what `When` and calls of actions do not distinguish: hyphens, blanks, letter case.
 pub(crate) fn plain_name(name: &str) -> String {
     name.chars()
         .filter(|char| !matches!(char, '-' | ' '))
@@ -107,6 +109,8 @@ pub(crate) struct Job {
     pub(crate) guards: Vec<GuardCondition>,
     /// Whether guards look into the row that a repository's event is about, and not into the event.
     pub(crate) guards_row: bool,
+    /// Whether the event tells of a notification: its header sees the fields of whom it is for (runtime.md 3.4).
+    pub(crate) notifies: bool,
 }
 
 impl Job {
@@ -118,6 +122,7 @@ impl Job {
             event: "event",
             guards: Vec::new(),
             guards_row: false,
+            notifies: false,
         }
     }
 }
@@ -201,6 +206,7 @@ struct Body<'s, 'a> {
     event: &'static str,
     guards: Vec<GuardCondition>,
     guards_row: bool,
+    notifies: bool,
     locals: Vec<Kind>,
     scopes: Vec<Scope>,
     /// Steps of the block being lowered.
@@ -208,6 +214,8 @@ struct Body<'s, 'a> {
     implicit: IndexMap<Implicit, LocalId>,
     /// Published variables that are read, with the locals that hold them.
     published: IndexMap<String, LocalId>,
+    /// Whether the condition of the header is being lowered, which sees the fields of the event by their bare names (EXT-9).
+    in_header: bool,
     /// Open `while` loops.
     loops: Vec<LoopId>,
     next_loop: u32,
@@ -226,11 +234,13 @@ impl<'s, 'a> Body<'s, 'a> {
             event: job.event,
             guards: job.guards.clone(),
             guards_row: job.guards_row,
+            notifies: job.notifies,
             locals: job.role.parameters().to_vec(),
             scopes: Vec::new(),
             nodes: Vec::new(),
             implicit: IndexMap::new(),
             published: IndexMap::new(),
+            in_header: false,
             loops: Vec::new(),
             next_loop: 0,
             rendering: action::Rendering::default(),
@@ -304,7 +314,9 @@ impl<'s, 'a> Body<'s, 'a> {
         let index =
             self.add_statement(condition.span, String::new(), "when <condition>".to_owned());
         let outer = std::mem::take(&mut self.nodes);
+        self.in_header = true;
         let flag = self.condition(condition);
+        self.in_header = false;
         let local = self.local(Kind::Flag);
         self.nodes.push(Node::Set(local, flag));
         let body = std::mem::replace(&mut self.nodes, outer);

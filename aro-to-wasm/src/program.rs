@@ -2,6 +2,7 @@
 
 mod trigger;
 
+pub(crate) use trigger::SYSTEM_EVENTS;
 pub use trigger::{FileEvent, GuardCondition, SocketEvent, StateGuard, Trigger, WebSocketEvent};
 
 use crate::actions::{ActionKind, Role, lookup, role};
@@ -51,6 +52,8 @@ pub struct Program {
     pub published: IndexMap<String, Vec<Publisher>>,
     /// Names without `-repository` that Store makes repositories (runtime 7.1).
     pub store_names: IndexSet<String>,
+    /// Names whose fields Configure sets for the whole application (runtime 1.7.3).
+    pub configured: IndexSet<String>,
     /// Names of listeners, outbound connections and servers, visible in every feature set (runtime 6.2).
     pub resources: IndexSet<String>,
     /// Those of them that are outbound connections.
@@ -85,11 +88,15 @@ impl Program {
         }
         self.collect_published(&syntax, index);
         let mut bound = FxHashSet::default();
-        bindings(&syntax.body, &mut bound);
+        bindings(&syntax.body, &mut bound, &|_| true);
+        let mut own = FxHashSet::default();
+        bindings(&syntax.body, &mut own, &|action| setting(action).is_none());
         self.uses_websockets |= matches!(trigger, Trigger::WebSocket { .. });
         walk::actions(&syntax.body, &mut |action, _| {
             self.uses_websockets |= names_websockets(action, &bound);
             self.resources.extend(resource(action).map(str::to_owned));
+            let setting = setting(action).filter(|name| !own.contains(name));
+            self.configured.extend(setting.map(str::to_owned));
             let link = resource(action).filter(|_| is_kind(action, ActionKind::Connect));
             self.links.extend(link.map(str::to_owned));
             let target = store_target(action).map(|noun| noun.base.as_str());
@@ -219,8 +226,23 @@ fn resource(action: &Action) -> Option<&str> {
     }
 }
 
-/// Names that the statements of a block bind, loops included.
-fn bindings<'a>(block: &'a Block, names: &mut FxHashSet<&'a str>) {
+/// The name of which Configure sets a field; repositories and WebSockets have settings of their own.
+fn setting(action: &Action) -> Option<&str> {
+    let Target::Noun(noun) = &action.result else {
+        return None;
+    };
+    let configures = action.verb.text.eq_ignore_ascii_case("configure");
+    let is_own = noun.base.ends_with("-repository") || is_websocket_name(&noun.base);
+    (configures && noun.qualifier.is_some() && !is_own).then_some(noun.base.as_str())
+}
+
+/// Names that the statements of a block bind, loops included, by the actions that count.
+fn bindings<'a>(
+    block: &'a Block,
+    names: &mut FxHashSet<&'a str>,
+    counts: &dyn Fn(&Action) -> bool,
+) {
+    let binds = |action: &'a Action| binds(action).filter(|_| counts(action));
     walk::statements(block, &mut |statement, _| match statement {
         Statement::Action(action) => names.extend(binds(action)),
         Statement::Pipeline(stages) => names.extend(stages.iter().filter_map(binds)),

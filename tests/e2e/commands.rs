@@ -181,7 +181,14 @@ async fn undefined_variables_in_expressions_are_errors_of_their_own() {
         "{output}"
     );
     assert!(output.contains("  Source: main.aro:2:5\n"), "{output}");
-    // What the compiler doubted.
+    // What the compiler doubted is told to those who ask.
+    assert_eq!(error, "");
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("main.aro");
+    std::fs::write(&path, text).unwrap();
+    let verbose = aro_host(&["run", "--verbose", path.to_str().unwrap()]).output();
+    let verbose = within("the program ends", verbose).await.unwrap();
+    let error = String::from_utf8(verbose.stderr).unwrap();
     assert!(error.contains("warning[W0003]"), "{error}");
 }
 

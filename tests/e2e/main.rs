@@ -33,6 +33,7 @@ mod http_half_close;
 mod http_service;
 mod http_streams;
 mod intruder;
+mod language;
 mod mutations;
 mod observe;
 mod outbound;

@@ -218,6 +218,14 @@ pub enum Trigger {
 /// The path whose WebSockets a handler wants; none for all of them.
 pub type WebSocketPath = Option<String>;
 
+/// How names of published variables begin that are settings of the whole application; no name of ARO has a colon.
+pub const SETTING: &str = "setting:";
+
+/// The published variable of a setting.
+pub fn setting(name: &str) -> String {
+    format!("{SETTING}{name}")
+}
+
 /// Subject of the events of `Notify`. It contains a space, as no type of a domain event does.
 pub const NOTIFICATION_SENT: &str = "notification sent";
 /// Subject of the events of `Accept`.

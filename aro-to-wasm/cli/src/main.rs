@@ -155,18 +155,30 @@ fn check(program: &Path, format: Format, no_warnings: bool) -> anyhow::Result<u8
     let input = project::read(program)?;
     // A single file is a program if it has an entry point, else a part of one.
     let whole = program.is_dir() || input.files.iter().any(aro_to_wasm::has_start);
-    let mut checked = aro_to_wasm::lint(input.files, whole);
+    let sources = input.files.len();
+    let checked = aro_to_wasm::lint(input.files.clone(), whole);
+    let (mut files, mut found) = (checked.files, checked.diagnostics);
+    if whole {
+        // What is wrong with contract, templates, stores and single statements is known when all is compiled.
+        let compiled = aro_to_wasm::compile(input)?;
+        let more = compiled.diagnostics.into_iter();
+        let more: Vec<_> = more.filter(|one| !found.contains(one)).collect();
+        found.extend(more);
+        found.sort_by_key(|one| one.primary.map(|span| (span.file, span.start)));
+        files = compiled.files;
+    }
     if no_warnings {
-        checked.diagnostics.retain(Diagnostic::is_error);
+        found.retain(Diagnostic::is_error);
     }
     match format {
         Format::Text => {
-            report(&checked.diagnostics, &checked.files);
-            summary(&checked.diagnostics, checked.files.len());
+            report(&found, &files);
+            summary(&found, sources);
         }
-        Format::Json => report_json(&checked.diagnostics, &checked.files)?,
+        Format::Json => report_json(&found, &files)?,
     }
-    Ok(if checked.has_errors() { WRONG } else { 0 })
+    let is_wrong = found.iter().any(Diagnostic::is_error);
+    Ok(if is_wrong { WRONG } else { 0 })
 }
 
 fn report_json(diagnostics: &[Diagnostic], files: &[SourceFile]) -> anyhow::Result<()> {

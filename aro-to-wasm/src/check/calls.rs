@@ -31,13 +31,13 @@ pub(super) fn check(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>
 fn verb(program: &Program, scope: Scope, action: &Action, found: &mut Vec<Diagnostic>) {
     let text = action.verb.text.as_str();
     match actions::lookup(text) {
-        Some(known) if known.kind == ActionKind::Process && !program.user_actions.contains_key("Process") => found.push(
+        Some(known) if known.kind == ActionKind::Process && !defines(program, text) => found.push(
             Diagnostic::new(Code::UnknownVerb, action.verb.span, format!("`{text}` is no built-in action: it copies its object"))
                 .help("define what it does: `(Process: Action takes <value>) { … }`, called as `Application.Process`"),
         ),
         Some(known) => preposition(known, action, found),
         None if text.starts_with("Application.") => user_action(program, scope, action, found),
-        None if program.user_actions.contains_key(text) => {}
+        None if defines(program, text) => {}
         None => {
             let mut unknown = Diagnostic::new(Code::UnknownVerb, action.verb.span, format!("unknown action verb `{text}`"))
                 .label(action.verb.span, "no built-in action, and no action of this program");
@@ -47,6 +47,13 @@ fn verb(program: &Program, scope: Scope, action: &Action, found: &mut Vec<Diagno
             found.push(unknown);
         }
     }
+}
+
+/// Whether the program has an action of the name of a verb.
+fn defines(program: &Program, verb: &str) -> bool {
+    program
+        .user_action(&format!("Application.{verb}"))
+        .is_some()
 }
 
 fn preposition(known: &actions::Action, action: &Action, found: &mut Vec<Diagnostic>) {

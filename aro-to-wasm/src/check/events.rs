@@ -3,7 +3,7 @@
 use super::Scope;
 use crate::actions::{ActionKind, lookup};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::program::{Program, Trigger};
+use crate::program::{Program, SYSTEM_EVENTS, Trigger};
 use crate::source::Span;
 use crate::syntax::ast::{Action, Noun, Target};
 use crate::syntax::walk;
@@ -55,6 +55,30 @@ pub(super) fn check(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>
     cycles(&order.into_iter().collect::<Vec<_>>(), &graph, found);
     if scope == Scope::Whole {
         unhandled(&emitted, &handled, found);
+    }
+    misspelt(program, &emitted, found);
+}
+
+/// Handlers of events whose names are nearly those of the system, and that the program does not emit.
+fn misspelt(program: &Program, emitted: &[&Noun], found: &mut Vec<Diagnostic>) {
+    let emitted: FxHashSet<&str> = emitted.iter().map(|noun| noun.base.as_str()).collect();
+    let mut suggested = 0;
+    for set in &program.feature_sets {
+        let Trigger::Domain(event) = &set.trigger else {
+            continue;
+        };
+        if emitted.contains(event.as_str()) || suggested >= super::SUGGESTIONS_MAX {
+            continue;
+        }
+        let Some(near) = super::nearest(event, SYSTEM_EVENTS.iter().copied()) else {
+            continue;
+        };
+        suggested += 1;
+        let message = format!("nothing emits `{event}`, and the system has no such event");
+        found.push(
+            Diagnostic::new(Code::UnknownEvent, set.syntax.header, message)
+                .help(format!("did you mean `{near} Handler`?")),
+        );
     }
 }
 

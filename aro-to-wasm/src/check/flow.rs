@@ -46,7 +46,7 @@ pub(super) fn check(
         lenient: false,
     };
     if let Some(condition) = &set.syntax.condition {
-        // Fields of the payload are bound by their bare names (EXT-9): nothing in a header is unknown.
+        // Fields of the payload are bound by their bare names (EXT-9): `header` knows which there are.
         walk::uses(condition, &mut |one| flow.used.extend([one.name]));
     }
     flow.block(&set.syntax.body);

@@ -64,6 +64,7 @@ pub(super) fn provided(program: &Program, set: &FeatureSet, name: &str) -> bool 
     name.starts_with('_')
         || program.is_repository(name)
         || program.resources.contains(name)
+        || program.configured.contains(name)
         || program
             .publishers(name, &set.syntax.activity)
             .next()

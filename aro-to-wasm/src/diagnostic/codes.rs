@@ -99,6 +99,8 @@ codes! {
     CountsFromEnd "W0022" "an index that counts from the end of a list",
     UnknownSchema "W0023" "a type that the contract does not define",
     StoreFile "W0024" "a store file that cannot be read",
+    UnknownRule "W0025" "a rule that Validate does not have",
+    UnknownEvent "W0026" "a handler of an event that is nearly one of the system",
     NeverRun "W0030" "a feature set that nothing runs",
     LoopRebinding "W0020" "a name bound again inside a loop that counts",
 }

@@ -104,7 +104,7 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
             &[I32],
             &[I32],
             &[(name::DIRECTORY, "describe")],
-            &["socket_high", "socket_low", "description", "null"],
+            &["socket_high", "socket_low", "description"],
             &[],
         ),
         H::Find => part(

@@ -36,7 +36,7 @@ use super::expression::Path;
 use crate::actions::{self, ActionKind, BareObject, lookup};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Callee, Expr, Fails, FailureKind, HostFunction, Kind, Node, Role};
-use crate::lower::Called;
+use crate::lower::{Called, plain_name};
 use crate::source::Span;
 use crate::syntax::ast::{
     Action, Expression, ExpressionKind, Noun, Object, Operand, Target, WithValue,
@@ -47,20 +47,34 @@ impl Body<'_, '_> {
         if let Some(name) = action.verb.text.strip_prefix("Application.") {
             return self.call_action(action, name);
         }
-        let Some(known) = lookup(&action.verb.text) else {
+        let doubled = form::doubled(action);
+        let action = doubled.as_ref().unwrap_or(action);
+        let known = lookup(&action.verb.text);
+        // A verb that is not built in is the program's, if it defines it (language.md 8.1; runtime.md 6.10).
+        if known.is_none_or(|known| known.kind == ActionKind::Process)
+            && self.defines(&action.verb.text)
+        {
+            return self.call_action(action, &action.verb.text);
+        }
+        let Some(known) = known else {
             return self.unknown(action);
         };
         // Actions that give values away, and those that check, run whatever their object is.
         let binds_itself = known.role == actions::Role::Response
             || matches!(known.kind, ActionKind::Validate | ActionKind::Compare)
-            || (known.kind == ActionKind::Close && socket::closes(action));
+            || (known.kind == ActionKind::Close && socket::closes(action))
+            || form::is_outside(known.kind);
         if !binds_itself && self.binds_directly(action, known.bare_object) {
             return;
         }
         if self.checked_or_collected(action, known.kind) {
             return;
         }
-        match known.kind {
+        self.built_in(action, known.kind);
+    }
+
+    fn built_in(&mut self, action: &Action, kind: ActionKind) {
+        match kind {
             ActionKind::Extract => self.extract(action),
             ActionKind::Receive | ActionKind::Process => self.copy(action),
             ActionKind::Create if time::creates(action) => self.create_time(action),
@@ -121,15 +135,7 @@ impl Body<'_, '_> {
     fn no_such_action(&mut self, action: &Action) {
         match kind(action) {
             Some(ActionKind::Stream) => self.stream(action),
-            Some(
-                ActionKind::Execute
-                | ActionKind::Prompt
-                | ActionKind::Select
-                | ActionKind::Show
-                | ActionKind::Render
-                | ActionKind::Repaint
-                | ActionKind::Git,
-            ) => self.not_available(action),
+            Some(kind) if form::is_outside(kind) => self.not_available(action),
             _ => {
                 let what = format!("the action `{}`", action.verb.text);
                 self.not_yet(action.verb.span, &what);
@@ -210,9 +216,14 @@ impl Body<'_, '_> {
         true
     }
 
+    /// Whether the program defines an action of this name.
+    fn defines(&self, name: &str) -> bool {
+        self.shared.facts.actions.contains_key(&plain_name(name))
+    }
+
     /// A user-defined action, compiled into this component and called in line.
     fn call_action(&mut self, action: &Action, name: &str) {
-        let key = name.to_lowercase();
+        let key = plain_name(name);
         let Some(set) = self.shared.facts.actions.get(&key).copied() else {
             // The checker has reported the unknown action.
             return self.fail(&format!("Unknown action verb: '{}'", action.verb.text));

@@ -399,7 +399,7 @@ impl Body<'_, '_> {
         let text = self.text(name);
         let arguments = vec![value.into(), text.into()];
         if SOCKET_PROPERTIES.contains(&name)
-            && (socket || name == "remoteAddress")
+            && (socket || matches!(name, "remoteAddress" | "open"))
             && self.shared.facts.has_sockets
         {
             return Expr::fallible_host(HostFunction::StepSocket, arguments);

@@ -9,6 +9,9 @@ use crate::actions::{Role as ActionRole, lookup};
 use crate::ir::{Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Role};
 use crate::syntax::ast::{Action, Block, Statement, Target};
 
+/// Field of a notification that holds whom it is for.
+const NOTIFIED: &str = "user";
+
 /// The names of one context (language.md 9.1).
 #[derive(Debug, Default)]
 pub(super) struct Scope {
@@ -18,6 +21,8 @@ pub(super) struct Scope {
     bound: FxHashSet<LocalId>,
     /// The ones that hold a socket for certain.
     sockets: FxHashSet<LocalId>,
+    /// The ones whose elements come one by one, so that Log writes a line for each (runtime.md 8.5.4).
+    lazy: FxHashSet<LocalId>,
 }
 
 impl Body<'_, '_> {
@@ -89,12 +94,29 @@ impl Body<'_, '_> {
         self.nodes.push(crate::ir::Node::Set(local, value));
         if let Some(scope) = self.scopes.last_mut() {
             scope.bound.insert(local);
+            scope.lazy.remove(&local);
             match socket {
                 true => scope.sockets.insert(local),
                 false => scope.sockets.remove(&local),
             };
         }
         self.tell_bound(name, local);
+    }
+
+    /// Binds a name to a list whose elements come one by one.
+    pub(super) fn bind_lazy(&mut self, name: &str, value: Expr) {
+        self.bind(name, value, false);
+        let local = self.binding(name);
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.lazy.insert(local);
+        }
+    }
+
+    /// The local of a name that is bound to such a list for certain.
+    pub(super) fn lazy(&self, name: &str) -> Option<LocalId> {
+        let (local, _) = self.lookup(name).filter(|(_, is_certain)| *is_certain)?;
+        let is_lazy = self.scopes.iter().any(|scope| scope.lazy.contains(&local));
+        is_lazy.then_some(local)
     }
 
     /// Tells a replay what a name is bound to.
@@ -206,12 +228,57 @@ impl Body<'_, '_> {
         if let Some(implicit) = self.implicit_name(name) {
             return Expr::Local(self.implicit(implicit));
         }
+        if let Some(field) = self.header_field(name) {
+            return match self.application_name(name) {
+                Expr::Unbound => field,
+                otherwise => self.bound_or(field, otherwise),
+            };
+        }
+        self.application_name(name)
+    }
+
+    /// A field of the event by its bare name, in the condition of a header (EXT-9; runtime.md 3.4 for notifications).
+    fn header_field(&mut self, name: &str) -> Option<Expr> {
+        if !self.in_header {
+            return None;
+        }
+        if self.is_of_connection() {
+            return self.event_field("event", name);
+        }
+        if self.role != Role::Event {
+            return None;
+        }
+        let payload = self.implicit(Implicit::Payload);
+        let field = self.field_of(Expr::Local(payload), name);
+        if !self.notifies {
+            return Some(field);
+        }
+        let notified = self.field_of(Expr::Local(payload), NOTIFIED);
+        let notified = self.keep(notified, Kind::Value);
+        let its = Expr::Choose {
+            condition: Box::new(Expr::Local(notified)),
+            then: Box::new(self.field_of(Expr::Local(notified), name)),
+            otherwise: Box::new(Expr::Unbound),
+        };
+        Some(self.bound_or(field, its))
+    }
+
+    /// An entry of a map, or zero.
+    fn field_of(&mut self, map: Expr, name: &str) -> Expr {
+        let name = self.text(name);
+        Expr::runtime("get", vec![map.into(), name.into()])
+    }
+
+    /// A name that belongs to the application: named sockets, published variables.
+    fn application_name(&mut self, name: &str) -> Expr {
         if self.shared.facts.listeners.contains(name) {
             // What is not open is empty (runtime.md 6.2).
             let found = self.find(name);
             return self.bound_or(found, Expr::Constant(Constant::Null));
         }
-        if self.shared.facts.published.contains(name) && !self.shared.facts.is_repository(name) {
+        let facts = self.shared.facts;
+        let is_shared = facts.published.contains(name) || facts.configured.contains(name);
+        if is_shared && !facts.is_repository(name) {
             if let Some(local) = self.published.get(name) {
                 return Expr::Local(*local);
             }

@@ -309,6 +309,28 @@ impl Body<'_, '_> {
         );
     }
 
+    /// Steps for each element of a list; a value that is none is its own only element.
+    pub(super) fn each(&mut self, list: LocalId, step: impl FnOnce(&mut Self, Expr)) {
+        let length = Expr::runtime("len", vec![Expr::Local(list).into()]);
+        let length = self.keep(length, Kind::Flag);
+        let position = self.keep(Expr::Flag(0), Kind::Flag);
+        let id = self.loop_id();
+        let body = self.nested(|this| {
+            let operands = vec![Expr::Local(position), Expr::Local(length)];
+            this.nodes.push(Node::If {
+                condition: Expr::Flags(FlagOperator::Less, operands).negated(),
+                then: vec![Node::Break(id)],
+                otherwise: Vec::new(),
+            });
+            let element = vec![Expr::Local(list).into(), Expr::Local(position).into()];
+            step(this, Expr::runtime("at", element));
+            let next = vec![Expr::Local(position), Expr::Flag(1)];
+            let next = Expr::Flags(FlagOperator::Add, next);
+            this.nodes.push(Node::Set(position, next));
+        });
+        self.nodes.push(Node::Loop(id, body));
+    }
+
     /// From the first number up to the second, which is not reached (13.4).
     fn range(&mut self, statement: &RangeLoop) {
         let (number, end) = (self.local(Kind::Long), self.local(Kind::Long));

@@ -5,6 +5,7 @@ use crate::contract::Parameters;
 use crate::ir::{
     Argument, Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Node, OnFailure, Role,
 };
+use aro_wit::manifest::setting;
 
 /// A value that the trigger provides. The order is that in which they are made: later ones are made of earlier ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -255,6 +256,12 @@ impl Body<'_, '_> {
                 return Some(Expr::host(HostFunction::Now, Vec::new()));
             }
             ("packet", "message" | "text", Role::TcpData) => return Some(self.packet_text()),
+            ("packet", "size" | "length", _) => return None,
+            // Any other field is one of what was received.
+            ("packet", _, Role::TcpData) => {
+                let data = self.implicit(Implicit::Data);
+                return Some(self.step(Expr::Local(data), field));
+            }
             _ => return None,
         };
         Some(Expr::Local(self.implicit(implicit)))
@@ -446,7 +453,10 @@ impl Body<'_, '_> {
     /// A published variable is read once, before the first statement (runtime.md 7.9).
     fn read_published(&mut self, name: &str, local: LocalId) {
         let index = self.add_statement(self.set.header, String::new(), self.set.name.clone());
-        let name = self.text(name);
+        let name = match self.shared.facts.published.contains(name) {
+            true => self.text(name),
+            false => self.text(&setting(name)),
+        };
         let read = Expr::Call {
             callee: crate::ir::Callee::Host(HostFunction::ReadPublished),
             arguments: vec![Argument::Text(name)],

@@ -133,7 +133,7 @@ impl Trigger {
             Trigger::Evicted(before(activity, " Evicted Handler"))
         } else if contains(" Handler") {
             let event = before(activity, " Handler");
-            tcp_event(&event).map_or(Trigger::Domain(event), Trigger::Tcp)
+            system_event(&event).unwrap_or(Trigger::Domain(event))
         } else {
             Trigger::None
         }
@@ -148,16 +148,47 @@ fn before(activity: &str, suffix: &str) -> String {
         .to_owned()
 }
 
-/// The name of the seed's style, and that of the event of the system (runtime.md 3.3, 3.4).
-fn tcp_event(event: &str) -> Option<SocketEvent> {
-    match event {
-        "ClientConnected" | "socket.connected" => Some(SocketEvent::Connected),
-        "DataReceived" | "socket.data" => Some(SocketEvent::Data),
-        "ClientFinished" | "socket.finished" => Some(SocketEvent::Finished),
-        "ClientDisconnected" | "socket.disconnected" => Some(SocketEvent::Disconnected),
-        _ => None,
-    }
+/// Names of the seed's style, and those of the events of the system (runtime.md 3.3, 3.4).
+fn system_event(event: &str) -> Option<Trigger> {
+    let websocket = |event| Trigger::WebSocket {
+        event: Some(event),
+        path: None,
+    };
+    Some(match event {
+        "ClientConnected" | "socket.connected" => Trigger::Tcp(SocketEvent::Connected),
+        "DataReceived" | "socket.data" => Trigger::Tcp(SocketEvent::Data),
+        "ClientFinished" | "socket.finished" => Trigger::Tcp(SocketEvent::Finished),
+        "ClientDisconnected" | "socket.disconnected" => Trigger::Tcp(SocketEvent::Disconnected),
+        "file.created" => Trigger::File(Some(FileEvent::Created)),
+        "file.modified" => Trigger::File(Some(FileEvent::Modified)),
+        "file.deleted" => Trigger::File(Some(FileEvent::Deleted)),
+        "websocket.connected" => websocket(WebSocketEvent::Connected),
+        "websocket.message" => websocket(WebSocketEvent::Message),
+        "websocket.disconnected" => websocket(WebSocketEvent::Disconnected),
+        _ => return None,
+    })
 }
+
+/// Names of events in the styles of `system_event` whose misspelling is worth a word.
+pub(crate) const SYSTEM_EVENTS: &[&str] = &[
+    "ClientConnected",
+    "DataReceived",
+    "ClientFinished",
+    "ClientDisconnected",
+    "socket.connected",
+    "socket.data",
+    "socket.finished",
+    "socket.disconnected",
+    "file.created",
+    "file.modified",
+    "file.deleted",
+    "websocket.connected",
+    "websocket.message",
+    "websocket.disconnected",
+    "NotificationSent",
+    "StateTransition",
+    "KeyPress",
+];
 
 /// First match in a lower-case name.
 fn websocket_event(name: &str) -> Option<WebSocketEvent> {
@@ -320,11 +351,35 @@ mod tests {
                 "Ship: OrderPaid Handler<region:eu,uk;tier:gold>",
                 domain("OrderPaid"),
             ),
-            ("F: file.created Handler", domain("file.created")),
             ("listItems: Item API", Trigger::None),
         ];
         for (header, expected) in rows {
             assert_eq!(trigger(header), expected, "{header}");
+        }
+    }
+
+    #[test]
+    fn events_of_the_system_have_names() {
+        let websocket = |event| Trigger::WebSocket {
+            event: Some(event),
+            path: None,
+        };
+        let rows = [
+            ("file.created", Trigger::File(Some(FileEvent::Created))),
+            ("file.modified", Trigger::File(Some(FileEvent::Modified))),
+            ("file.deleted", Trigger::File(Some(FileEvent::Deleted))),
+            ("websocket.connected", websocket(WebSocketEvent::Connected)),
+            ("websocket.message", websocket(WebSocketEvent::Message)),
+            (
+                "websocket.disconnected",
+                websocket(WebSocketEvent::Disconnected),
+            ),
+            ("socket.data", Trigger::Tcp(SocketEvent::Data)),
+            ("file.moved", Trigger::Domain("file.moved".to_owned())),
+        ];
+        for (event, expected) in rows {
+            let header = format!("F: {event} Handler");
+            assert_eq!(trigger(&header), expected, "{header}");
         }
     }
 

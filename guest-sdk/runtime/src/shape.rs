@@ -26,10 +26,13 @@ pub fn pick(rows: Value, filtered: bool) -> Value {
     }
 }
 
+/// Kind of a socket that is gone: its handle still has an identity, and is not open (runtime.md 6.2).
+pub const CLOSED: u32 = 5;
+
 /// What the host says about a socket.
 #[derive(Debug, Clone, Copy)]
 pub struct Description {
-    /// `aro:net/directory.kind`: 0 listener, 1 inbound, 2 outbound, 3 WebSocket, 4 stream of events.
+    /// `aro:net/directory.kind`: 0 listener, 1 inbound, 2 outbound, 3 WebSocket, 4 stream of events; [`CLOSED`] if the host does not know it any more.
     pub kind: u32,
     /// `ip:port`.
     pub remote: &'static str,
@@ -50,7 +53,8 @@ pub fn description(socket: Value, facts: Description) -> Value {
         1 => "inbound",
         2 => "outbound",
         3 => "websocket",
-        _ => "event-stream",
+        4 => "event-stream",
+        _ => "closed",
     };
     // The side that the name belongs to; an outbound connection may have none.
     let side = match facts.kind {

@@ -161,6 +161,18 @@ pub(crate) struct Options {
     /// Answer failed requests of HTTP with the whole error, values and places included, as `run` and `dev` do; by default with its first sentence.
     #[arg(long)]
     verbose_errors: bool,
+    /// Answer failed requests of HTTP with their first sentence only, as `serve` does.
+    #[arg(long, conflicts_with = "verbose_errors")]
+    terse_errors: bool,
+    /// Print what the compiler warns of; `serve` and `dev` always do.
+    #[arg(short, long)]
+    pub(crate) verbose: bool,
+    /// Port of the HTTP server, whatever the program says; ARO_HTTP_PORT wins over it.
+    #[arg(long, value_name = "PORT")]
+    http_port: Option<u16>,
+    /// Port of the first TCP listener, whatever the program says; ARO_SOCKET_PORT wins over it.
+    #[arg(long, value_name = "PORT")]
+    socket_port: Option<u16>,
     /// Directory in which repositories are kept; without it they end with the process.
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
@@ -315,9 +327,10 @@ impl Options {
             })
             .transpose()
         };
-        settings.socket_port_override = number("ARO_SOCKET_PORT")?;
-        settings.http_port_override = number("ARO_HTTP_PORT")?;
-        settings.terse_errors = matches!(command, Command::Serve { .. }) && !self.verbose_errors;
+        settings.socket_port_override = number("ARO_SOCKET_PORT")?.or(self.socket_port);
+        settings.http_port_override = number("ARO_HTTP_PORT")?.or(self.http_port);
+        let is_terse = matches!(command, Command::Serve { .. }) && !self.verbose_errors;
+        settings.terse_errors = is_terse || self.terse_errors;
         Ok(settings)
     }
 

@@ -1,6 +1,7 @@
 //! `aro-host dev`: serves a program from its sources and puts each new version in place when a file is saved.
 
-use crate::{Failure, build, interrupted, stores};
+use crate::build::{self, Warnings};
+use crate::{Failure, interrupted, stores};
 use anyhow::Context;
 use aro_host::{Consent, DeployError, Host, Outcome, Program, Settings, TenantId};
 use notify::{EventKind, RecursiveMode, Watcher};
@@ -77,7 +78,7 @@ struct Dev<'a> {
 impl Dev<'_> {
     /// Loads the program; mistakes are printed.
     fn start(&mut self) -> Option<Program> {
-        let artifact = match build::build(self.path) {
+        let artifact = match build::build(self.path, Warnings::Shown) {
             Ok(artifact) => artifact,
             Err(error) => {
                 say(&format!("{error:#}; waiting for a change"));
@@ -103,7 +104,7 @@ impl Dev<'_> {
     async fn replace(&mut self) {
         let began = Instant::now();
         let path = self.path.to_path_buf();
-        let built = tokio::task::spawn_blocking(move || build::build(&path)).await;
+        let built = tokio::task::spawn_blocking(move || build::build(&path, Warnings::Shown)).await;
         let artifact = match built {
             Ok(Ok(artifact)) => artifact,
             Ok(Err(error)) => return say(&format!("{error:#}; the old version goes on")),

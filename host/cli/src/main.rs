@@ -19,6 +19,7 @@ mod top;
 use anyhow::Context;
 use arguments::{Arguments, Command};
 use aro_host::{Host, Outcome, TenantId};
+use build::Warnings;
 use clap::Parser;
 use std::path::Path;
 use std::process::ExitCode;
@@ -109,7 +110,11 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         return outcome;
     }
     let admin = options.admin().map_err(Failure::Environment)?;
-    let file = read(path)?;
+    let warnings = match &arguments.command {
+        Command::Run { .. } if !options.verbose => Warnings::Hidden,
+        _ => Warnings::Shown,
+    };
+    let file = read(path, warnings)?;
     settings.store_files = stores::writable(path, &settings.grants.directories);
     let runtime = event_loop()?;
     let host = Host::new(settings)
@@ -162,13 +167,13 @@ fn interrupted() -> anyhow::Result<impl Future<Output = ()>> {
     })
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, Failure> {
+fn read(path: &Path, warnings: Warnings) -> Result<Vec<u8>, Failure> {
     let is_source = path.is_dir()
         || path
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("aro"));
     if is_source {
-        return build::build(path).map_err(Failure::Program);
+        return build::build(path, warnings).map_err(Failure::Program);
     }
     std::fs::read(path)
         .with_context(|| format!("cannot read {}", path.display()))

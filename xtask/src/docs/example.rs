@@ -281,6 +281,22 @@ components:
     Return an <OK: status>.
 }
 "#),
+    (Code::UnknownRule, r#"(Application-Start: Shop) {
+    Create the <address> with "ida@example.org".
+    Validate the <ok: postal> for the <address>.
+    Log <ok> to the <console>.
+    Return an <OK: status> for the <startup>.
+}
+"#),
+    (Code::UnknownEvent, r#"(Application-Start: Shop) {
+    Listen on port 9000 as <shop>.
+    Return an <OK: status> for the <startup>.
+}
+
+(Answer: DataRecieved Handler) {
+    Return an <OK: status>.
+}
+"#),
     (Code::NotCompiled, r#"(Application-Start: Shop) {
     Push the <changes> to the <git>.
     Return an <OK: status> for the <startup>.

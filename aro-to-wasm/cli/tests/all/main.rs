@@ -113,6 +113,24 @@ fn check_answers_tools_in_json() {
 }
 
 #[test]
+fn check_counts_what_only_compiling_finds() {
+    let directory =
+        program("(Application-Start: Shop) {\n    Return an <OK: status> for the <startup>.\n}\n");
+    std::fs::write(directory.path().join("orders.store"), "- id: [1\n").unwrap();
+    let answer = run(&["check", "."], directory.path());
+    assert_eq!(answer.code, 0, "{}", answer.error);
+    assert!(answer.error.contains("warning[W0024]"), "{}", answer.error);
+    let summary = "1 files checked: 0 errors, 1 warnings\n";
+    assert!(answer.error.ends_with(summary), "{}", answer.error);
+    let wrong = program(
+        "(Application-Start: Shop) {\n    Listen on port 70000 as <shop>.\n    Return an <OK: status> for the <startup>.\n}\n",
+    );
+    let answer = run(&["check", "."], wrong.path());
+    assert_eq!(answer.code, 1, "{}", answer.error);
+    assert!(answer.error.contains("error[E0041]"), "{}", answer.error);
+}
+
+#[test]
 fn a_file_that_is_not_there_is_no_mistake_of_the_program() {
     let directory = tempfile::tempdir().unwrap();
     for arguments in [

@@ -81,7 +81,12 @@ impl<'a> Flow<'a, '_> {
             return;
         }
         // A name that is already bound and consumed is no definition.
-        let consumes = known.is_some_and(|known| known.consumes);
+        let doubled = actions::doubling(action);
+        if let Some((preposition, _)) = doubled {
+            let role = object_use(known.map(|known| known.kind), preposition);
+            self.object(noun, role, action.clauses.filter.is_some());
+        }
+        let consumes = doubled.is_some() || known.is_some_and(|known| known.consumes);
         let works_on = consumes && self.is_known(&noun.base);
         if works_on || has_side_effect(action, known.map(|known| known.kind)) {
             self.used.insert(&noun.base);

@@ -5,6 +5,7 @@ use wasm_encoder::ValType;
 use super::body::at;
 use super::{Body, Helper, QUEUE_FULL};
 use crate::ir::HostFunction;
+use aro_runtime::shape::CLOSED;
 use aro_wit::interface::{CHANNELS, CONNECTIONS, DIRECTORY, LISTENERS, OUTBOUND};
 
 const I32: ValType = ValType::I32;
@@ -127,7 +128,12 @@ impl Body<'_> {
         self.number(self.scratch);
         self.function.instructions().i32_load16_u(at(24));
         self.load8(26).runtime("description");
-        self.otherwise().runtime("null").end()
+        // A socket that is gone has no facts but its identity.
+        self.otherwise().local(0).number(CLOSED as i32);
+        for _ in ["address", "name"] {
+            self.number(self.scratch).number(0);
+        }
+        self.number(0).number(0).runtime("description").end()
     }
 
     pub(super) fn find(&mut self) -> &mut Self {

@@ -1,10 +1,12 @@
 //! Actions that check values: Validate, Compare, Accept (actions.md 9).
 
 use super::collection::specifiers;
-use super::{Body, lone_reference, object_noun, plain_with, result_noun};
+use super::object::is_schema;
+use super::{Body, lone_reference, object_noun, operand_noun, plain_with, result_noun};
+use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Argument, Expr, FailureKind, Kind, LocalId, TextId};
 use crate::lower::expression::Path;
-use crate::syntax::ast::{Action, Expression, Noun, Operand};
+use crate::syntax::ast::{Action, Expression, Noun, Operand, Preposition};
 use aro_runtime::check::is_rule;
 
 /// Name that Validate binds besides its result.
@@ -25,8 +27,9 @@ impl Body<'_, '_> {
             return self.misused(action);
         };
         let consumed = self.is_bound(&result.base);
+        let against = self.schema_against(action);
         if let Some(expression) = expression_object(action)
-            && !(consumed && lone_reference(expression))
+            && !(lone_reference(expression) && (consumed || against.is_some()))
         {
             let value = self.expression(expression);
             return self.bind_both(&result.base, VALIDATION, value);
@@ -37,6 +40,9 @@ impl Body<'_, '_> {
             None if is_rule(&result.base) => &result.base,
             None => RULE,
         };
+        if against.is_none() {
+            self.unknown_rule(result, rule);
+        }
         let rule = self.text(rule);
         let (subject, name) = match object {
             Some(object) if !consumed => (
@@ -47,9 +53,10 @@ impl Body<'_, '_> {
             _ if !consumed => (self.result_or_undefined(action, result), VALIDATION),
             _ => (self.variable(&result.base, FailureKind::Action), VALIDATION),
         };
-        let schema = match object {
-            None => object_noun(action).filter(|noun| noun.qualifier.is_none()),
-            Some(_) => None,
+        let schema = match (against, object) {
+            (Some(schema), _) => Some(schema),
+            (None, None) => object_noun(action).filter(|noun| noun.qualifier.is_none()),
+            (None, Some(_)) => None,
         };
         let judged = match schema {
             Some(schema) if self.has_schema(&schema.base) => {
@@ -61,6 +68,39 @@ impl Body<'_, '_> {
         let record =
             judged.unwrap_or_else(|| Expr::runtime("validate", vec![subject.into(), rule.into()]));
         self.bind_both(name, VALIDATION, record);
+    }
+
+    /// The schema that stands behind the value: `Validate the <ok> for the <order> against the <Order>.` (EXT-23)
+    fn schema_against<'a>(&mut self, action: &'a Action) -> Option<&'a Noun> {
+        let mut objects = action.object.iter().chain(&action.extra);
+        let against = objects.find(|object| object.preposition == Preposition::Against)?;
+        let schema = operand_noun(against).filter(|noun| noun.qualifier.is_none())?;
+        if self.has_schema(&schema.base) {
+            return Some(schema);
+        }
+        if is_schema(&schema.base) && !self.may_be_bound(&schema.base) {
+            self.warn_of_schema(
+                schema.span,
+                &schema.base,
+                "no schema judges the value: it is checked for being there",
+            );
+        }
+        None
+    }
+
+    /// A rule that Validate does not have is never broken (actions.md 9.1).
+    fn unknown_rule(&mut self, result: &Noun, rule: &str) {
+        if is_rule(rule) {
+            return;
+        }
+        let message = format!("`{rule}` is no rule of Validate: every value is valid by it");
+        let help = match self.has_schema(rule) {
+            true => format!("to judge by the schema, write `against the <{rule}>` behind the value"),
+            false => "its rules are `required`, `exists`, `nonempty`, `email` and `numeric`; a schema of the contract stands behind `against the`".to_owned(),
+        };
+        self.shared
+            .diagnostics
+            .push(Diagnostic::new(Code::UnknownRule, result.span, message).help(help));
     }
 
     /// The variable that the result names, in a statement whose object is unbound.

@@ -165,7 +165,7 @@ impl Body<'_, '_> {
     }
 
     /// The field that `by` names, and the value of a variable of that name: `by "f"`, `by <f>`, `by the <f>`.
-    fn by_field(&mut self, action: &Action) -> Option<(TextId, Expr)> {
+    pub(super) fn by_field(&mut self, action: &Action) -> Option<(TextId, Expr)> {
         let name = match &action.clauses.by {
             Some(By::Text(text)) => return Some((self.text(text), Expr::Unbound)),
             Some(By::Name(name)) => name.text.clone(),

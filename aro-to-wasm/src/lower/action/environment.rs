@@ -53,6 +53,22 @@ impl Body<'_, '_> {
         })
     }
 
+    /// Whether a noun has a value everywhere: what `system_object`, `magic` and `constant_object` know.
+    pub(super) fn is_system_name(&mut self, noun: &Noun) -> bool {
+        matches!(
+            noun.base.as_str(),
+            "env"
+                | "parameter"
+                | "metrics"
+                | "stdin"
+                | "application"
+                | "terminal"
+                | "now"
+                | "current-time"
+                | "generated-id"
+        ) || self.subscribers(noun).is_some()
+    }
+
     /// What the program has executed, as text (runtime.md 8.3).
     pub(in crate::lower) fn metrics(&mut self, format: &str) -> Expr {
         let format = self.text(format);

@@ -113,44 +113,16 @@ impl Body<'_, '_> {
         let target = self.keep(target, Kind::Value);
         let message = self.notification_message(action);
         let message = self.keep(message, Kind::Value);
-        let (length, position) = (self.local(Kind::Flag), self.local(Kind::Flag));
         let base = result.base.clone();
         let then = self.nested(|this| {
-            this.nodes.push(Node::Set(
-                length,
-                Expr::runtime("len", vec![Expr::Local(target).into()]),
-            ));
-            this.nodes.push(Node::Set(position, Expr::Flag(0)));
-            let id = this.loop_id();
-            let body = this.nested(|this| {
-                let running = Expr::Flags(
-                    crate::ir::FlagOperator::Less,
-                    vec![Expr::Local(position), Expr::Local(length)],
-                );
-                this.nodes.push(Node::If {
-                    condition: running.negated(),
-                    then: vec![Node::Break(id)],
-                    otherwise: Vec::new(),
-                });
-                let each = Expr::runtime(
-                    "at",
-                    vec![Expr::Local(target).into(), Expr::Local(position).into()],
-                );
+            this.each(target, |this, each| {
                 let name = this.text(&base);
                 let payload = Expr::runtime(
                     "event_notification",
                     vec![each.into(), name.into(), Expr::Local(message).into()],
                 );
                 this.raise(NOTIFICATION_SENT, payload);
-                this.nodes.push(Node::Set(
-                    position,
-                    Expr::Flags(
-                        crate::ir::FlagOperator::Add,
-                        vec![Expr::Local(position), Expr::Flag(1)],
-                    ),
-                ));
             });
-            this.nodes.push(Node::Loop(id, body));
         });
         self.nodes.push(Node::If {
             condition: Expr::Local(target),

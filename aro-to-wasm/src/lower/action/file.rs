@@ -231,7 +231,7 @@ impl Body<'_, '_> {
                 pattern.into(),
             ],
         );
-        self.bind(&result.base, entries, false);
+        self.bind_lazy(&result.base, entries);
     }
 
     /// The facts of one file or directory.

@@ -1,10 +1,10 @@
 //! Statements that lack what their verb needs, and verbs that a sandbox does not have (actions.md 21).
 
-use super::{Body, lookup, object_noun, operand_noun, result_noun};
-use crate::actions::ActionKind;
+use super::{Body, lookup, operand_noun, result_noun};
+use crate::actions::{self, ActionKind, Doubling};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Constant, Expr, Kind};
-use crate::syntax::ast::{Action, Operand};
+use crate::syntax::ast::{Action, Object, Operand, Target, With, WithValue};
 
 /// A form that the verbs of a kind have, with `{}` for the verb.
 const FORMS: &[(ActionKind, &str)] = &[
@@ -119,11 +119,77 @@ const FORMS: &[(ActionKind, &str)] = &[
         ActionKind::Move,
         "{} the <file: \"./a.txt\"> to the <destination: \"./b.txt\">.",
     ),
+    (
+        ActionKind::Request,
+        "{} the <answer> from \"https://example.org\".",
+    ),
+    (
+        ActionKind::Probe,
+        "{} the <health> from \"https://example.org\".",
+    ),
+    (
+        ActionKind::Call,
+        "{} the <answer> from the <http: get> with { url: \"https://example.org\" }.",
+    ),
+    (
+        ActionKind::Stream,
+        "{} the <events> from \"https://example.org/events\".",
+    ),
     (ActionKind::Given, "{} the <number> with 5."),
     (ActionKind::When, "{} the <result> from the <feature-set>."),
     (ActionKind::Then, "{} the <result> with 5."),
     (ActionKind::Assert, "{} the <result> for 5."),
 ];
+
+/// Whether an action is one of terminals, processes or version control, which a sandbox does not have (actions.md 21).
+pub(super) fn is_outside(kind: ActionKind) -> bool {
+    matches!(
+        kind,
+        ActionKind::Execute
+            | ActionKind::Prompt
+            | ActionKind::Select
+            | ActionKind::Clear
+            | ActionKind::Show
+            | ActionKind::Render
+            | ActionKind::Repaint
+            | ActionKind::Git
+    )
+}
+
+/// A statement without object with the one that its result stands for (EXT-14).
+pub(super) fn doubled(action: &Action) -> Option<Action> {
+    let (preposition, doubling) = actions::doubling(action)?;
+    let mut result = result_noun(action)?.clone();
+    let mut whole = action.clone();
+    if let Some(Object {
+        operand: Operand::Expression(options),
+        ..
+    }) = &action.object
+    {
+        let options = WithValue::Expression(options.clone());
+        whole.clauses.with.insert(
+            0,
+            With {
+                label: None,
+                value: options,
+            },
+        );
+    }
+    let mut noun = result.clone();
+    let is_key = super::kind(action) == Some(ActionKind::Delete)
+        && !matches!(noun.base.as_str(), "file" | "directory");
+    match doubling {
+        Doubling::Whole if !is_key => result.qualifier = None,
+        Doubling::Whole | Doubling::Base => noun.qualifier = None,
+    }
+    whole.object = Some(Object {
+        preposition,
+        span: noun.span,
+        operand: Operand::Noun(noun),
+    });
+    whole.result = Target::Noun(result);
+    Some(whole)
+}
 
 impl Body<'_, '_> {
     /// Reports a statement from which its verb cannot tell what to do.
@@ -189,14 +255,6 @@ impl Body<'_, '_> {
     pub(super) fn restart(&mut self, action: &Action) {
         self.stop(action);
         self.start(action);
-    }
-
-    /// A `Clear` that is no Delete: of the terminal.
-    pub(super) fn clear_elsewhere(&mut self, action: &Action) {
-        match object_noun(action) {
-            Some(_) => self.not_available(action),
-            None => self.misused(action),
-        }
     }
 
     fn record(&mut self, fields: &[(&str, &str)]) -> Expr {

@@ -5,6 +5,7 @@ use crate::ir::{
     Argument, Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Node, Role, TextId,
 };
 use crate::syntax::ast::{Action, Expression, ExpressionKind, Noun, Operand, Qualifier};
+use aro_wit::manifest::setting;
 
 /// Names of types, which as the qualifier of a result say nothing to an action (language.md 10.8, EXT-31).
 const TYPES: &[&str] = &[
@@ -75,10 +76,13 @@ impl Body<'_, '_> {
         match &noun.qualifier {
             None => self.is_socket(&noun.base),
             Some(qualifier) => {
-                qualifier.text == "connection"
-                    && noun.base == "event"
-                    && self.is_of_connection()
-                    && self.lookup("event").is_none()
+                let is_event = noun.base == "event" && self.lookup("event").is_none();
+                match qualifier.specifiers.last() {
+                    Some(last) if last == "connection" => {
+                        !is_event || qualifier.specifiers.len() > 1 || self.is_of_connection()
+                    }
+                    _ => false,
+                }
             }
         }
     }
@@ -176,6 +180,18 @@ impl Body<'_, '_> {
             }
         };
         self.bind(&result.base, updated, false);
+        if self.shared.facts.configured.contains(result.base.as_str()) && result.qualifier.is_some()
+        {
+            self.publish_setting(&result.base);
+        }
+    }
+
+    /// What is configured holds for the whole application (runtime.md 1.7.3).
+    fn publish_setting(&mut self, name: &str) {
+        let value = self.variable(name, FailureKind::Action);
+        let name = self.text(&setting(name));
+        let arguments = vec![name.into(), value.into()];
+        self.perform(Expr::fallible_host(HostFunction::Publish, arguments));
     }
 
     /// What an entity becomes or gets: an expression, a noun with its path, or of a noun that is not bound the name.

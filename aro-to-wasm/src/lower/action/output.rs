@@ -34,6 +34,21 @@ impl Body<'_, '_> {
             }
             _ => OUTPUT,
         };
+        match self.logged_lazily(action) {
+            Some(list) => self.each(list, |this, element| this.line(action, stream, element)),
+            None => self.line(action, stream, message),
+        }
+    }
+
+    /// The list whose elements a Log writes line by line: the one that its result names.
+    fn logged_lazily(&self, action: &Action) -> Option<LocalId> {
+        let is_given = plain_with(action).is_some() || with_object(action).is_some();
+        let noun = super::result_noun(action).filter(|noun| !is_given && noun.qualifier.is_none());
+        self.lazy(&noun?.base)
+    }
+
+    /// One line of the console.
+    fn line(&mut self, action: &Action, stream: i32, message: Expr) {
         let text = if matches!(self.role, Role::Test | Role::Tested) {
             self.test_line(action, message)
         } else {

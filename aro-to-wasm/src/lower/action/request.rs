@@ -2,6 +2,7 @@
 
 use super::{Body, Path, object_noun, plain_with, result_noun};
 use crate::actions::ActionKind;
+use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Argument, Expr, FailureKind, HostFunction, Kind};
 use crate::syntax::ast::{Action, Expression, ExpressionKind, Noun, Operand, Preposition, Target};
 use aro_wit::interface::HTTP_CLIENT;
@@ -38,10 +39,10 @@ impl Body<'_, '_> {
     /// `Request the <r> from the <url> with { … }.`
     fn request(&mut self, action: &Action) {
         let (Some(result), Some(object)) = (result_noun(action), &action.object) else {
-            return self.not_yet(action.span, "this form of Request");
+            return self.misused(action);
         };
         if object_noun(action).is_some_and(|noun| self.is_socket(&noun.base)) {
-            return self.not_yet(action.span, "a Request on a socket");
+            return self.request_of_peer(action);
         }
         let mut method = match object.preposition {
             Preposition::To => "POST",
@@ -56,7 +57,7 @@ impl Body<'_, '_> {
             _ => self.url(action),
         };
         let Some(url) = url else {
-            return self.not_yet(action.span, "this form of Request");
+            return self.misused(action);
         };
         let with = self.socket_options(action);
         let answer = self.ask(Ask {
@@ -69,10 +70,22 @@ impl Body<'_, '_> {
         self.bind(&result.base, answer, true);
     }
 
+    /// A peer does not say which of its bytes answer which of ours.
+    fn request_of_peer(&mut self, action: &Action) {
+        let message = format!(
+            "`{}` asks servers of HTTP, not the peer of a socket",
+            action.verb.text
+        );
+        let diagnostic = Diagnostic::new(Code::UnsupportedForm, action.span, message).help(
+            "`Send` the question to the connection and take the answer in a `DataReceived Handler`",
+        );
+        self.shared.diagnostics.push(diagnostic);
+    }
+
     /// `Probe the <health> from "https://host/ping".`
     fn probe(&mut self, action: &Action) {
         let (Some(result), Some(url)) = (result_noun(action), self.url(action)) else {
-            return self.not_yet(action.span, "this form of Probe");
+            return self.misused(action);
         };
         let with = self.optional(plain_with(action));
         let method = self.text("GET");
@@ -92,7 +105,7 @@ impl Body<'_, '_> {
     /// `Call the <r> from the <http: get> with { url: … }.`: the one service there is.
     fn call_service(&mut self, action: &Action) {
         let Some(result) = result_noun(action) else {
-            return self.not_yet(action.span, "this form of Call");
+            return self.misused(action);
         };
         let named = object_noun(action).and_then(|noun| match &noun.qualifier {
             Some(method) => Some((noun.base.clone(), method.text.clone())),
@@ -140,7 +153,7 @@ impl Body<'_, '_> {
     /// `Read the <d> from the <url: u>.`: by its media type, or the format that the result names.
     pub(super) fn read_url(&mut self, action: &Action) {
         let (Some(result), Some(url)) = (result_noun(action), self.url(action)) else {
-            return self.not_yet(action.span, "this form of Read");
+            return self.misused(action);
         };
         let with = self.optional(plain_with(action));
         let with = self.keep(with, Kind::Value);
@@ -189,11 +202,11 @@ impl Body<'_, '_> {
         let data = match &action.result {
             Target::Sink(sink) => self.expression(sink),
             Target::Noun(noun) => self.result_variable(noun),
-            Target::None => return self.not_yet(action.span, "this form of Write"),
+            Target::None => return self.misused(action),
         };
         let data = self.keep(data, Kind::Value);
         let Some(url) = self.url(action) else {
-            return self.not_yet(action.span, "this form of Write");
+            return self.misused(action);
         };
         let with = self.optional(plain_with(action));
         let answer = self.ask(Ask {
@@ -240,7 +253,15 @@ impl Body<'_, '_> {
                 kind: ExpressionKind::Reference(noun),
                 ..
             }) => self.literal(noun),
-            Operand::Expression(_) | Operand::Labelled { .. } | Operand::Duration { .. } => None,
+            // `from url "https://…"`
+            Operand::Labelled { value, .. } => match &value.kind {
+                ExpressionKind::Text(text) => Some(text.clone()),
+                _ => {
+                    self.needs(HTTP_CLIENT, "");
+                    return Some(self.expression(value));
+                }
+            },
+            Operand::Expression(_) | Operand::Duration { .. } => None,
         };
         if let Some(url) = constant {
             self.needs(HTTP_CLIENT, &authority(&url).unwrap_or_default());

@@ -38,20 +38,25 @@ impl Body<'_, '_> {
 
     /// The statement fails when it runs, as it does on the reference; whoever builds the program is told now.
     fn no_schema(&mut self, span: Span, name: &str) {
+        self.warn_of_schema(span, name, "a qualifier that begins with a capital letter names a schema: the statement fails when it runs");
         let names = self.schemas().map(Schemas::names).unwrap_or_default();
         let available = match names.is_empty() {
             true => "none".to_owned(),
             false => names.join(", "),
         };
+        self.fail(&format!(
+            "Schema '{name}' is not defined in openapi.yaml components.schemas.\nAvailable schemas: {available}"
+        ));
+    }
+
+    /// Says that the contract has no such schema, and what comes of it.
+    pub(super) fn warn_of_schema(&mut self, span: Span, name: &str, outcome: &str) {
+        let names = self.schemas().map(Schemas::names).unwrap_or_default();
         let message = format!("the contract defines no schema `{name}`");
-        let mut diagnostic = Diagnostic::new(Code::UnknownSchema, span, message)
-            .help("a qualifier that begins with a capital letter names a schema: the statement fails when it runs");
+        let mut diagnostic = Diagnostic::new(Code::UnknownSchema, span, message).help(outcome);
         if let Some(near) = crate::check::nearest(name, names.into_iter()) {
             diagnostic = diagnostic.help(format!("did you mean `{near}`?"));
         }
         self.shared.diagnostics.push(diagnostic);
-        self.fail(&format!(
-            "Schema '{name}' is not defined in openapi.yaml components.schemas.\nAvailable schemas: {available}"
-        ));
     }
 }

@@ -93,14 +93,28 @@ impl Body<'_, '_> {
             return self.copy(action);
         };
         if !self.is_repository_position(object, action) {
-            return self.copy(action);
+            return if self.is_source(object, action) {
+                self.copy(action)
+            };
         }
-        let (selection, selector) = selection(object);
+        let (mut selection, selector) = selection(object);
+        if action.clauses.by.is_some() {
+            // Which row is the first is known once all are sorted.
+            selection = SELECT_ALL;
+        }
         let (repository, filter) = self.repository_and_filter(object, action);
         let rows = Expr::fallible_host(
             HostFunction::Retrieve,
             vec![repository, filter, Expr::Flag(selection).into()],
         );
+        let rows = match self.by_field(action) {
+            None => rows,
+            Some((field, variable)) => {
+                let order = [field.into(), variable.into(), Expr::Flag(0).into()];
+                let arguments = std::iter::once(rows.into()).chain(order).collect();
+                Expr::runtime("sort_by", arguments)
+            }
+        };
         let rows = self.keep(rows, Kind::Value);
         let filtered = i32::from(action.clauses.filter.is_some());
         let found = match selector {
@@ -141,7 +155,9 @@ impl Body<'_, '_> {
             return self.delete_from_value(action);
         };
         if !self.is_repository_position(object, action) {
-            return self.delete_from_value(action);
+            return if self.is_source(object, action) {
+                self.delete_from_value(action)
+            };
         }
         // Rows that nobody looks at are not fetched: all of them may be too many.
         if action.clauses.filter.is_none() && !self.mentions_again(&result.base) {
@@ -160,7 +176,8 @@ impl Body<'_, '_> {
     pub(super) fn clear(&mut self, action: &Action) {
         let object = object_noun(action).filter(|noun| self.shared.facts.is_repository(&noun.base));
         let Some(object) = object else {
-            return self.clear_elsewhere(action);
+            // Of the terminal.
+            return self.not_available(action);
         };
         if action.clauses.filter.is_some() {
             return self.delete(action);
@@ -192,6 +209,32 @@ impl Body<'_, '_> {
         self.shared.facts.is_repository(&noun.base)
             || (action.clauses.filter.is_some()
                 && self.variable_or_unbound(&noun.base) == Expr::Unbound)
+    }
+
+    /// Whether a noun that is no repository may have a value; else the statement fails, saying what it is not.
+    fn is_source(&mut self, noun: &Noun, action: &Action) -> bool {
+        let name = noun.base.as_str();
+        if matches!(self.lookup(name), Some((_, true))) || self.is_system_name(noun) {
+            return true;
+        }
+        let value = self.variable_or_unbound(name);
+        if value == Expr::Unbound && matches!(name, "git" | "system") {
+            self.not_available(action);
+            return false;
+        }
+        let cause = format!("Repository not found: '{name}'");
+        if value == Expr::Unbound {
+            self.fail(&cause);
+            return false;
+        }
+        let value = self.keep(value, Kind::Value);
+        let then = self.nested(|this| this.fail(&cause));
+        self.nodes.push(Node::If {
+            condition: Expr::Local(value).negated(),
+            then,
+            otherwise: Vec::new(),
+        });
+        true
     }
 
     /// Name and filter, as arguments of the host function that searches.

@@ -88,7 +88,7 @@ impl Body<'_, '_> {
         });
         let read = Expr::fallible_host(HostFunction::FileRead, vec![text_of(Expr::Local(path))]);
         let lines = Expr::runtime("lines", vec![read.into()]);
-        self.bind(&result.base, lines, false);
+        self.bind_lazy(&result.base, lines);
     }
 
     /// Whether Connect names the URL of a WebSocket.

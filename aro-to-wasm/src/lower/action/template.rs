@@ -281,7 +281,7 @@ impl Body<'_, '_> {
                 filters,
                 span,
             } => self.citing_template(*span, |this| this.show(buffer, value, filters)),
-            Piece::ForEach(each) => self.each(each),
+            Piece::ForEach(each) => self.for_each_piece(each),
         }
     }
 
@@ -422,7 +422,7 @@ impl Body<'_, '_> {
     }
 
     /// A loop; a collection that is missing or none has no turns.
-    fn each(&mut self, each: &ForEach) {
+    fn for_each_piece(&mut self, each: &ForEach) {
         let (list, length, position) = (
             self.local(Kind::Value),
             self.local(Kind::Flag),

@@ -41,6 +41,11 @@ const TIME_UNITS: &[&str] = &[
     "ms",
 ];
 
+/// Words that a misspelt one before an object may be meant as.
+const PREPOSITIONS: [&str; 10] = [
+    "from", "for", "against", "to", "into", "via", "with", "on", "at", "by",
+];
+
 const METHODS: &[&str] = &["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"];
 
 impl Parser<'_> {
@@ -248,9 +253,11 @@ impl Parser<'_> {
                 return Ok(());
             }
             let mistake = self.expected("a preposition");
-            return Err(Box::new(mistake.help(
-                "one of from, for, against, to, into, via, with, on, at, by",
-            )));
+            let meant = crate::check::nearest(self.word(0), PREPOSITIONS.into_iter());
+            return Err(Box::new(match meant {
+                Some(meant) => mistake.help(format!("did you mean `{meant}`?")),
+                None => mistake.help(format!("one of {}", PREPOSITIONS.join(", "))),
+            }));
         };
         let clause = match preposition {
             Preposition::With => self.label(1).is_some() || self.aggregate_ahead(1),

@@ -202,7 +202,8 @@ impl Parser<'_> {
                     text.push_str(", ");
                     continue;
                 }
-                TokenKind::Comma if bracketed => "",
+                // A glob: `<entries: a*>` (actions.md 17.4).
+                TokenKind::Comma | TokenKind::Star if bracketed => "",
                 TokenKind::Colon if depth == 0 && bracketed => {
                     self.bump();
                     text.push('.');

@@ -262,6 +262,8 @@ impl Parser<'_> {
             }
             TokenKind::LeftParen => mistake.help("ARO has no function calls: use an action, as in `Compute the <n: length> from the <x>.`"),
             TokenKind::Text(_) | TokenKind::Interpolated(_) => mistake.help("texts are joined with `++`, as in `\"a\" ++ \"b\"`"),
+            _ if word == "order" => mistake.help("rows are sorted by a field with `by <name>`, or afterwards: `Sort the <sorted: descending> from the <rows> by <name>.`"),
+            _ if word == "limit" => mistake.help("there is no `limit`: take some of the rows afterwards; `Extract the <two: 0-1> from the <rows>.` counts from the end"),
             _ if days.contains(&word.as_str()) => mistake.help("durations are written in milliseconds, seconds, minutes or hours: `24 hours` for a day"),
             _ => mistake.help("statements end with a full stop"),
         }

@@ -3,7 +3,7 @@
 use super::Interface;
 use crate::engine::state::{GuestState, Refused};
 use crate::store::published::{Lifetime, Reader};
-use aro_wit::manifest::Trigger;
+use aro_wit::manifest::{SETTING, Trigger};
 use wasmtime::component::{WasmList, WasmStr};
 use wasmtime::{Result, StoreContextMut};
 
@@ -43,10 +43,14 @@ fn publish(
     let scope = std::sync::Arc::clone(&store.data().scope);
     let published = &scope.tenant.state.published;
     let entry = scope.entry();
-    let lifetime = if runs_at(
+    let name = name.to_str(&store)?.into_owned();
+    let is_setting = name.starts_with(SETTING);
+    let activity = if is_setting { "" } else { &entry.activity };
+    let is_of_program = runs_at(
         &entry.triggers,
         &[Trigger::Start, Trigger::EndSuccess, Trigger::EndError],
-    ) {
+    );
+    let lifetime = if is_setting || is_of_program {
         Lifetime::Program
     } else {
         Lifetime::Execution(
@@ -56,9 +60,8 @@ fn publish(
                 .get_or_insert_with(|| published.new_execution()),
         )
     };
-    let name = name.to_str(&store)?;
     let value = value.as_le_slice(&store).to_vec();
     published
-        .publish(&name, value, &entry.activity, lifetime)
+        .publish(&name, value, activity, lifetime)
         .map_err(|error| Refused::Publish(error).into())
 }
