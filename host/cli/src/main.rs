@@ -110,9 +110,10 @@ fn run(arguments: &Arguments) -> Result<Outcome, Failure> {
         return outcome;
     }
     let admin = options.admin().map_err(Failure::Environment)?;
-    let warnings = match &arguments.command {
-        Command::Run { .. } if !options.verbose => Warnings::Hidden,
-        _ => Warnings::Shown,
+    let is_run = matches!(arguments.command, Command::Run { .. });
+    let warnings = match is_run && !options.verbose {
+        true => Warnings::Hidden,
+        false => Warnings::Shown,
     };
     let file = read(path, warnings)?;
     settings.store_files = stores::writable(path, &settings.grants.directories);

@@ -1,5 +1,6 @@
 //! `aro-host replay`: one recorded event again, in the sandbox, with the answers that were recorded.
 
+use crate::build::Warnings;
 use crate::{Failure, event_loop, read};
 use anyhow::{Context, anyhow};
 use aro_host::{Outcome, RecordedEvent};
@@ -14,7 +15,7 @@ pub(crate) fn replay(file: &Path, app: Option<&Path>) -> Result<Outcome, Failure
         .with_context(|| file.display().to_string())
         .map_err(Failure::Environment)?;
     let beside = event.app_beside(file);
-    let app = read(app.unwrap_or(&beside))?;
+    let app = read(app.unwrap_or(&beside), Warnings::Shown)?;
     let traced = aro_to_wasm::sources::traced(&app);
     if traced.is_none() {
         anstream::eprintln!(

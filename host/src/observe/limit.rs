@@ -96,8 +96,6 @@ limits! {
     AppendedFileBytes = "appended_file_bytes_max",
     /// A directory had too many entries to be listed or copied.
     DirectoryEntries = "directory_entries_max",
-    /// A directory was not watched.
-    WatchedDirectories = "watched_directories_max",
     /// A line of the console was cut.
     ConsoleLineBytes = "console_line_bytes_max",
     /// A line of the console was dropped, because whoever reads them is too slow. The size of that queue is no setting.

@@ -1,6 +1,7 @@
 //! The commands that talk to a running host.
 
 use super::Token;
+use crate::build::Warnings;
 use crate::read;
 use crate::{Failure, event_loop};
 use anyhow::{Context, anyhow};
@@ -129,7 +130,12 @@ pub(crate) fn run(remote: &Remote) -> Result<Outcome, Failure> {
     let (target, method, action, body) = match remote {
         Remote::Deploy { path, target, yes } => {
             let action = if *yes { "deploy?consent=yes" } else { "deploy" };
-            (target, Method::POST, action.to_owned(), read(path)?)
+            (
+                target,
+                Method::POST,
+                action.to_owned(),
+                read(path, Warnings::Shown)?,
+            )
         }
         Remote::Rollback { target, version } => {
             let version = version.map_or_else(String::new, |number| format!("?version={number}"));

@@ -3,6 +3,7 @@
 use super::config::{Config, Planned, Tenant};
 use super::routes::PlannedListener;
 use crate::activation::Passed;
+use crate::build::Warnings;
 use crate::{Failure, read};
 use anyhow::{Context, bail};
 use aro_host::{Host, LogFormat, Outcome, Program, SharedListener, TenantId};
@@ -401,7 +402,7 @@ async fn stop(seat: &Seat) -> Option<Outcome> {
 }
 
 fn load(host: &Host, tenant: &Tenant) -> anyhow::Result<Program> {
-    let file = read(&tenant.app).map_err(|failure| match failure {
+    let file = read(&tenant.app, Warnings::Shown).map_err(|failure| match failure {
         Failure::Program(error) | Failure::Environment(error) => error,
     })?;
     let program = host.load_as(tenant.id.clone(), tenant.settings.clone(), &file);
