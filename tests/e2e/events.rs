@@ -60,7 +60,7 @@ async fn events_that_cause_each_other_end_with_the_chain() {
     let (ended, _) = run(folder.path(), text, &["caused_events=50"]).await;
     let error = String::from_utf8(ended.stderr).unwrap();
     assert_eq!(ended.status.code(), Some(0), "{error}");
-    let told = "one event has caused more than 50: row-repository.changed → ";
+    let told = "one event has caused more than 50: row-repository changed → ";
     assert!(error.contains(told), "{error}");
     // Each of two causes two more, waited for.
     let text = r#"(Application-Start: Twice) {

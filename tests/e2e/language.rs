@@ -1,5 +1,6 @@
 //! What the language promises of events of connections, WebSockets and files.
 
+use aro_host::Outbound;
 use harness::{Server, WebSocket, aro_host, sources, within};
 use std::fs;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -7,6 +8,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 async fn serve(text: &str) -> Server {
     Server::start_with(sources(&[("main.aro", text)]), |settings| {
         settings.http_port_override = Some(0);
+        settings.grants.outbound = Outbound::All;
     })
     .await
 }

@@ -247,14 +247,21 @@ async fn no_refusal_of_a_request_tells_more_than_it_should() {
     starts(&raw(address, upgrade.as_bytes()).await, 403);
     // A body that does not come holds the one request that there may be, and ends by its time.
     let slow = "POST /divide HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 9\r\nConnection: close\r\n\r\n{";
-    let held = tokio::spawn(async move { raw(address, slow.as_bytes()).await });
     let request = b"GET /read HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
-    let mut answer = String::new();
-    while !answer.starts_with("HTTP/1.1 503") {
-        answer = raw(address, request).await;
+    loop {
+        let held = tokio::spawn(async move { raw(address, slow.as_bytes()).await });
+        let mut answer = String::new();
+        while !answer.starts_with("HTTP/1.1 503") && !held.is_finished() {
+            answer = raw(address, request).await;
+        }
+        let late = within("the time of a body", held).await.unwrap();
+        // It may have come second itself.
+        if answer.starts_with("HTTP/1.1 503") && !late.starts_with("HTTP/1.1 503") {
+            starts(&answer, 503);
+            starts(&late, 408);
+            return;
+        }
     }
-    starts(&answer, 503);
-    starts(&within("the time of a body", held).await.unwrap(), 408);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

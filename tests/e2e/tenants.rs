@@ -348,8 +348,11 @@ app = "counting.wasm"
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut ports = std::collections::BTreeMap::new();
+    let mut rest = String::new();
     while ports.len() < 2 {
         let line = within("a line", lines.next_line()).await.unwrap().unwrap();
+        rest += &line;
+        rest.push('\n');
         if let Some((prefix, port)) = line.split_once("Socket Server started on port ") {
             ports.insert(prefix.to_owned(), port.parse::<u16>().unwrap());
         }
@@ -365,7 +368,6 @@ app = "counting.wasm"
         .args(["-s", "TERM", &id])
         .status()
         .unwrap();
-    let mut rest = String::new();
     while let Some(line) = within("the end", lines.next_line()).await.unwrap() {
         rest += &line;
         rest.push('\n');

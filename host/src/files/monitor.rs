@@ -117,7 +117,6 @@ pub(crate) fn watch(
     }
     let max = tenant.settings.limits.watched_directories_max;
     if of_tenant.len() + of_life.len() >= max {
-        tenant.counters.hit(Limit::WatchedDirectories);
         return Err(MonitorError::TooMany { max });
     }
     let (owner, stopped) = match life.is_starting() {
