@@ -94,6 +94,8 @@ impl Browser {
             .await;
         self.call(Some(&page), "Page.navigate", json!({ "url": url }))
             .await;
+        let is_there = "location.href !== 'about:blank' && document.readyState === 'complete'";
+        self.until(&page, is_there).await;
         page
     }
 
