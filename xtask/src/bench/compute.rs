@@ -204,7 +204,7 @@ fn turn(programs: &[PathBuf], folder: &Path, name: &str, times: &mut Times) -> a
 fn section(versions: &[String], empty: &Medians, measured: &[(Medians, Medians)]) -> String {
     let [own, other, third] = Language::ALL.map(Language::title);
     let mut text = format!(
-        "Each program is a process of its own and prints one line, which must be the same in all languages. *Process* is its time from start to end, compiling included; *work* is that less the time of the same program with a hundredth of its rounds, which starts, compiles and ends just so. Median of {ROUNDS} rounds in which all take turns. The programs are in `{PROGRAMS}`. {}.\n\n| task | ms | {own} | {other} | {third} | {own} ÷ {other} | {own} ÷ {third} |\n|---|---|---:|---:|---:|---:|---:|\n",
+        "Each program is a process of its own and prints one line, which must be the same in all languages. *Process* is its time from start to end, compiling included, for which ARO and CPython have the compiled parts of an earlier run in their caches (of ours the machine code, of CPython its own library); *work* is that less the time of the same program with a hundredth of its rounds, which starts, compiles and ends just so. Median of {ROUNDS} rounds in which all take turns. The programs are in `{PROGRAMS}`. {}.\n\n| task | ms | {own} | {other} | {third} | {own} ÷ {other} | {own} ÷ {third} |\n|---|---|---:|---:|---:|---:|---:|\n",
         versions.join("; ")
     );
     row(&mut text, "an empty program", "process", empty);
