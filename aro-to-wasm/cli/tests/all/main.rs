@@ -170,29 +170,6 @@ fn wrong_usage_is_told_apart_from_wrong_programs() {
 }
 
 #[test]
-fn what_cannot_be_compiled_yet_is_an_error() {
-    let directory = program(
-        "(Application-Start: Sorting) {
-    Create the <numbers> with [3, 1, 2].
-    Request the <answer>.
-    Return an <OK: status> with <numbers>.
-}
-",
-    );
-    let answer = run(&["build", "."], directory.path());
-    assert_eq!(answer.code, 1, "{}", answer.error);
-    for part in [
-        "error[E0040]: ",
-        " --> main.aro:3:5\n",
-        "3 |     Request the <answer>.\n",
-        "  = help: ",
-    ] {
-        assert!(answer.error.contains(part), "{part:?}: {}", answer.error);
-    }
-    assert!(!directory.path().join("app.wasm").exists());
-}
-
-#[test]
 fn inspect_tells_what_an_artifact_may_do() {
     let directory = program(GREETING);
     let answer = run(&["build", "."], directory.path());
