@@ -52,7 +52,11 @@ pub enum FormatError {
 /// [`FormatError::Broken`] if the text has syntax errors.
 pub fn format(source: &str, verbs: Verbs) -> Result<String, FormatError> {
     let source = source.strip_prefix('\u{FEFF}').unwrap_or(source);
-    let source = source.replace("\r\n", "\n");
+    let lines: Vec<&str> = source
+        .split('\n')
+        .map(|line| line.trim_end_matches('\r'))
+        .collect();
+    let source = lines.join("\n");
     let parsed = parse(0, &source);
     if parsed.diagnostics.iter().any(Diagnostic::is_error) {
         return Err(FormatError::Broken(parsed.diagnostics));

@@ -5,7 +5,7 @@ use crate::ir::{Argument, Callee, Constant, Expr, Function, Kind, LocalId, Node}
 /// What is known of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Known {
-    /// Nothing has been assigned yet, or evaluation does not end here.
+    /// Nothing is ever assigned, or evaluation does not end here.
     Nothing,
     /// Always an Int.
     Int,
@@ -57,11 +57,6 @@ impl Kinds {
             .for_each(|known| *known = Known::Any);
         // Each round moves a local up by one step of two at least, so it ends.
         while kinds.nodes(&function.body) {}
-        for known in &mut kinds.0 {
-            if *known == Known::Nothing {
-                *known = Known::Any;
-            }
-        }
         kinds
     }
 

@@ -243,8 +243,11 @@ impl Rewriting {
         }
     }
 
-    /// The flag that says whether an unboxed local is bound.
+    /// The flag that says whether a local is bound that is unboxed or never assigned.
     fn bound(&mut self, local: LocalId) -> Expr {
+        if self.kinds.local(local) == Known::Nothing {
+            return Expr::Flag(0);
+        }
         if self.assigned.contains(&local) {
             return Expr::Flag(1);
         }
@@ -458,18 +461,26 @@ impl Rewriting {
                 number => Expr::Native(Native::ToFloat, vec![number]),
             };
         }
-        if matches!(expr, Expr::Call { .. }) && self.kinds.of(expr) == Known::Nothing {
-            // Some operand fails for certain. It is evaluated; what follows only has the right kind.
+        if self.kinds.of(expr) == Known::Nothing {
+            // What follows only has the right kind.
             let zero = match kind {
                 Kind::Long => Expr::Long(0),
                 Kind::Float => Expr::Float(0.0),
                 _ => Expr::Flag(0),
             };
-            return Expr::Choose {
-                condition: Box::new(self.children(expr)),
-                then: Box::new(zero.clone()),
-                otherwise: Box::new(zero),
-            };
+            match expr {
+                // Some operand fails for certain. It is evaluated.
+                Expr::Call { .. } => {
+                    return Expr::Choose {
+                        condition: Box::new(self.children(expr)),
+                        then: Box::new(zero.clone()),
+                        otherwise: Box::new(zero),
+                    };
+                }
+                // The flag beside it says that nothing is bound.
+                Expr::Local(_) | Expr::Unbound => return zero,
+                _ => {}
+            }
         }
         match expr {
             Expr::Constant(Constant::Int(number)) => Expr::Long(*number),

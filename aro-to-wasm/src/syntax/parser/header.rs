@@ -138,7 +138,7 @@ impl Parser<'_> {
     fn feature_set(&mut self) -> Parse<FeatureSet> {
         self.bound.clear();
         let open = self.bump();
-        let name = self.words();
+        let name = self.words()?;
         if name.is_empty() {
             let mistake = self.expected("the name of a feature set");
             return Err(Box::new(Diagnostic {
@@ -148,7 +148,7 @@ impl Parser<'_> {
         }
         let (mut activity, mut takes) = (String::new(), None);
         if self.eat(&TokenKind::Colon) {
-            activity = self.words();
+            activity = self.words()?;
             takes = self.takes(&mut activity)?;
             if activity.is_empty() {
                 let mistake = self.expected("a business activity");
@@ -182,7 +182,7 @@ impl Parser<'_> {
     }
 
     /// Header words up to a colon, `takes <` or the closing bracket: single spaces between words, none around hyphens and in angle brackets.
-    fn words(&mut self) -> String {
+    fn words(&mut self) -> Parse<String> {
         let mut words = String::new();
         let mut glued = true;
         loop {
@@ -190,15 +190,15 @@ impl Parser<'_> {
                 TokenKind::End
                 | TokenKind::RightParen
                 | TokenKind::LeftParen
-                | TokenKind::Colon => return words,
+                | TokenKind::Colon => return Ok(words),
                 // A brace that is not glued to a path opens the body of a header that was never closed.
-                TokenKind::LeftBrace if !self.touches(0) => return words,
+                TokenKind::LeftBrace if words.is_empty() || !self.touches(0) => return Ok(words),
                 TokenKind::Less => {
-                    self.guard(&mut words);
+                    self.guard(&mut words)?;
                     glued = false;
                     continue;
                 }
-                _ if self.at_word("takes") && *self.peek(1) == TokenKind::Less => return words,
+                _ if self.at_word("takes") && *self.peek(1) == TokenKind::Less => return Ok(words),
                 _ => {}
             }
             let hyphen = self.at(&TokenKind::Minus);
@@ -212,21 +212,25 @@ impl Parser<'_> {
     }
 
     /// `<…>` behind a word, taken over without spaces.
-    fn guard(&mut self, words: &mut String) {
-        loop {
-            let last = matches!(self.kind(), TokenKind::Greater);
-            if matches!(
-                self.kind(),
-                TokenKind::End | TokenKind::RightParen | TokenKind::LeftBrace
-            ) {
-                return;
-            }
+    fn guard(&mut self, words: &mut String) -> Parse<()> {
+        let open = self.bump();
+        words.push('<');
+        while !matches!(
+            self.kind(),
+            TokenKind::Greater
+                | TokenKind::End
+                | TokenKind::LeftParen
+                | TokenKind::RightParen
+                | TokenKind::LeftBrace
+                | TokenKind::RightBrace
+                | TokenKind::Slash
+        ) {
             let span = self.bump();
             words.push_str(self.text(span));
-            if last {
-                return;
-            }
         }
+        self.close_angle(open)?;
+        words.push('>');
+        Ok(())
     }
 
     /// `takes <field: Type>`
@@ -240,7 +244,7 @@ impl Parser<'_> {
             // Elsewhere these are words of the activity like any other.
             activity.push_str(" takes");
             activity.push_str(&self.text(noun.span).replace(' ', ""));
-            let rest = self.words();
+            let rest = self.words()?;
             activity.push_str(&rest);
             return Ok(None);
         }

@@ -171,6 +171,12 @@ impl Parser<'_> {
             let glue = match self.kind() {
                 // `as Integer with 5`: outside brackets the next word ends the type.
                 TokenKind::Word(_) if depth == 0 && !bracketed && is_atom_end(&text) => break,
+                // A generic type ends with its bracket.
+                TokenKind::Word(_) | TokenKind::Int(_) | TokenKind::Float(_)
+                    if text.ends_with('>') =>
+                {
+                    break;
+                }
                 TokenKind::Word(_) | TokenKind::Float(_)
                     if is_atom_end(&text) && !self.glued(&text) =>
                 {
@@ -192,6 +198,9 @@ impl Parser<'_> {
                 | TokenKind::Float(_)
                 | TokenKind::Regex { .. } => "",
                 TokenKind::Dot if !(bracketed || self.touches(0) && self.touches(1)) => break,
+                // A path that does not end on its line.
+                TokenKind::Dot if text.is_empty() => break,
+                TokenKind::Slash if !is_atom_end(&text) => break,
                 TokenKind::Minus
                 | TokenKind::Plus
                 | TokenKind::Dot
@@ -202,8 +211,8 @@ impl Parser<'_> {
                     text.push_str(", ");
                     continue;
                 }
-                // A glob: `<entries: a*>` (actions.md 17.4).
-                TokenKind::Comma | TokenKind::Star if bracketed => "",
+                // A glob: `<entries: a*>`, `<entries: 202?>` (actions.md 17.4).
+                TokenKind::Comma | TokenKind::Star | TokenKind::Question if bracketed => "",
                 TokenKind::Colon if depth == 0 && bracketed => {
                     self.bump();
                     text.push('.');
@@ -213,7 +222,8 @@ impl Parser<'_> {
                     depth += 1;
                     ""
                 }
-                TokenKind::Greater if depth > 0 => {
+                // `Map<>` and `Map<A, >` name no type.
+                TokenKind::Greater if depth > 0 && is_atom_end(&text) => {
                     depth -= 1;
                     ""
                 }
@@ -228,9 +238,15 @@ impl Parser<'_> {
                 self.expected("a qualifier").label(open, "of this name"),
             ));
         }
-        if depth > 0 || text.ends_with(['-', '+', '.', '/', '|', ',', ' ']) {
+        let expected = match text.chars().last() {
+            Some('<' | ' ') => Some("a type"),
+            Some('-' | '+' | '.' | '/' | '|' | ',') => Some("an identifier"),
+            _ if depth > 0 => Some("`>`"),
+            _ => None,
+        };
+        if let Some(expected) = expected {
             return Err(Box::new(
-                self.expected(if depth > 0 { "`>`" } else { "an identifier" })
+                self.expected(expected)
                     .label(open, "in the qualifier of this name"),
             ));
         }
