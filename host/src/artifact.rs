@@ -187,6 +187,7 @@ impl<'a> Parts<'a> {
         let mut parts = Self::default();
         let mut counts = Counts::default();
         let mut functions = 0_u64;
+        let mut beside = 0_u64;
         // How many modules and components the parser is inside of, the outer one not counted.
         let mut depth = 0_u64;
         for payload in Parser::new(0).parse_all(file) {
@@ -198,7 +199,13 @@ impl<'a> Parts<'a> {
                     if depth == 0 && parts.runtime.is_none() {
                         parts.runtime = file.get(range);
                     }
-                    counts.enter(limits)?;
+                    if depth == 0 {
+                        beside += 1;
+                        let max = limits.parts_per_component_max;
+                        check("modules beside the feature sets", beside, max)?;
+                    } else {
+                        counts.enter(limits)?;
+                    }
                     depth += 1;
                     check_depth(depth, limits)?;
                 }

@@ -341,6 +341,7 @@ impl Writer {
             let notice = notice(std::mem::take(&mut part.dropped));
             queue.bytes.extend_from_slice(notice.as_bytes());
             queue.bytes.push(b'\n');
+            part.bytes += notice.len() + 1;
         }
         queue.bytes.extend_from_slice(line.as_bytes());
         queue.bytes.push(b'\n');

@@ -108,11 +108,6 @@ impl Chain {
         Err(RaiseError::TooMany { max, chain })
     }
 
-    /// Type of its last event.
-    pub(crate) fn subject(&self) -> &str {
-        &self.subject
-    }
-
     /// How deep executions of its last event are nested.
     pub(crate) fn depth(&self) -> usize {
         self.depth
@@ -256,6 +251,10 @@ pub(crate) fn raise_all(
     subject: &str,
     payloads: impl ExactSizeIterator<Item = Arc<[u8]>> + Send + 'static,
 ) {
+    // What nobody handles counts for nothing.
+    if !is_handled(audience, subject) {
+        return;
+    }
     let tenant = audience.tenant();
     let chain = Chain::new(subject, cause);
     if let Err(error) = chain.count(payloads.len(), &tenant.settings.limits) {

@@ -409,6 +409,11 @@ impl Slot {
         Arc::ptr_eq(&self.tenant, tenant)
     }
 
+    /// The tenant has met a limit on the connection.
+    pub(crate) fn hit(&self, limit: Limit) {
+        self.tenant.counters.hit(limit);
+    }
+
     /// Whether the tenant has ended.
     pub(crate) fn is_over(&self) -> bool {
         self.tenant.is_in(Phase::Closing)

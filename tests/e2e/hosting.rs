@@ -474,6 +474,14 @@ async fn routes_that_cannot_be_are_told_with_their_line() {
             &["has routes and http_port"],
         ),
         (
+            &["{ listener = \"plain\" }]\nhttp = { tls = { cert = \"c\", key = \"k\" } }\n#"],
+            &["has routes and http.tls"],
+        ),
+        (
+            &["{ listener = \"plain\" }]\nlimits = { http_write_ms = 1000 }\n#"],
+            &["has routes and limits.http_write_ms", "[defaults.limits]"],
+        ),
+        (
             &["{ listener = \"plain\", hots = \"a\" }"],
             &["line 9", "unknown field `hots`"],
         ),

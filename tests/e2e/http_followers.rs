@@ -107,6 +107,30 @@ async fn events_of_a_server_are_events_of_the_program() {
     assert_eq!(stopped.outcome, Outcome::Success, "{}", stopped.error);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_event_of_a_stream_is_the_first_of_its_own() {
+    let (listener, port) = listener().await;
+    let start = format!("Stream the <price> from \"http://127.0.0.1:{port}/\".");
+    let handlers = r#"
+        (Raise: price Handler) {
+            Emit a <Risen: event> with { eur: <event: data> }.
+            Emit a <Risen: event> with { eur: "again" }.
+            Return an <OK: status> for the <price>.
+        }
+        (Show: Risen Handler) {
+            Log "risen ${<event: eur>}" to the <console>.
+            Return an <OK: status> for the <event>.
+        }"#;
+    let limit = |limits: &mut Limits| limits.caused_events_max = 2;
+    let program = client_within(&start, handlers, limit).await;
+    let (mut stream, _) = asked(&listener).await;
+    let events = "data: 1\n\ndata: 2\n\ndata: 3\n\n";
+    let answer = format!("{OPEN}{events}");
+    stream.write_all(answer.as_bytes()).await.unwrap();
+    program.output("risen 3\n[Show] risen again\n").await;
+    assert_eq!(program.limit_hits("caused_events_max"), 0);
+}
+
 /// Answers the next request with a stream of these bytes that breaks off; answers the head of the request.
 async fn broken_off(listener: &TcpListener, events: &str) -> String {
     let (mut stream, head) = asked(listener).await;

@@ -40,6 +40,8 @@ paths:
       responses: { '200': { description: one, content: { text/event-stream: {} } } }
   /file/{name}:
     get: { operationId: download, responses: { '200': { description: file } } }
+  /large:
+    get: { operationId: large, responses: { '200': { description: text } } }
   /page/{name}:
     get: { operationId: page, responses: { '200': { description: page } } }
 ";
@@ -101,6 +103,10 @@ const PROGRAM: &str = r#"
     Extract the <name> from the <pathParameters: name>.
     Create the <path> with "tests/e2e/${<name>}".
     Return an <OK: status> with <file: path> with headers { "Cache-Control": "max-age=60" }.
+}
+(large: Prices) {
+    Compute the <text> from "0123456789" * 20000.
+    Return an <OK: status> with <text>.
 }
 (page: Prices) {
     Extract the <name> from the <pathParameters: name>.
@@ -375,6 +381,42 @@ async fn one_connection_of_http2_carries_many_streams() {
     server.output("/prices/EUR from 127.0.0.1 closed").await;
     post(address, "/prices/EUR", "8").await;
     assert_eq!(frame(&mut bodies[0]).await, "data: 8\n\n");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn answers_of_which_a_byte_is_taken_hold_their_requests_until_they_are_given_up() {
+    let (server, address) = serve(|settings| {
+        settings.limits.http_requests_max = 2;
+        settings.limits.http_write_time_max = Duration::from_secs(2);
+    })
+    .await;
+    let stream = TokioIo::new(TcpStream::connect(address).await.unwrap());
+    let mut client = http2::Builder::new(TokioExecutor::new());
+    let shaken = client.initial_stream_window_size(1).handshake(stream).await;
+    let (mut sender, connection) = shaken.unwrap();
+    tokio::spawn(connection);
+    let mut held = Vec::new();
+    for expected in [200, 200, 503] {
+        let request = hyper::Request::get("http://t/large");
+        let answer = sender.send_request(request.body(Empty::<Bytes>::new()).unwrap());
+        let answer = within("an answer", answer).await.unwrap();
+        assert_eq!(answer.status(), expected);
+        held.push(answer);
+    }
+    let given_up = async {
+        while server.limit_hits("http_write_time_max") == 0 {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        drop(held);
+        loop {
+            let answer = Response::of(address, "GET /large", "Connection: close\r\n\r\n").await;
+            let answer = answer.end().await;
+            if answer.starts_with("HTTP/1.1 200 ") {
+                return answer.len();
+            }
+        }
+    };
+    assert!(within("the end of the connection", given_up).await > 200_000);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

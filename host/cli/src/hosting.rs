@@ -83,7 +83,7 @@ async fn run(
     service::notify(Notice::Ready);
     tokio::spawn(service::keep_alive());
     let reloading = Arc::clone(&supervisor);
-    let reloads = tokio::spawn(async move {
+    tokio::spawn(async move {
         while hangup.recv().await.is_some() {
             service::notify(Notice::Reloading);
             match reloading.reload().await {
@@ -104,7 +104,6 @@ async fn run(
         () = stop => {}
         () = all_ended => {}
     }
-    reloads.abort();
     service::notify(Notice::Stopping);
     Ok(supervisor.shut_down().await)
 }

@@ -53,6 +53,8 @@ pub enum LimitError {
 /// How the value of a limit is written and kept.
 trait Unit {
     type Kept;
+    /// How much of what it is compared by makes one.
+    const SCALE: usize = 1;
     /// None if it is too large.
     fn kept(value: u64) -> Option<Self::Kept>;
     /// What it is compared by.
@@ -94,6 +96,7 @@ macro_rules! counted {
 
         impl Unit for $name {
             type Kept = $kept;
+            const SCALE: usize = $unit;
 
             fn kept(value: u64) -> Option<$kept> {
                 <$kept>::try_from(value).ok()?.checked_mul($unit)
@@ -149,7 +152,7 @@ macro_rules! limits {
             }
 
             fn each_is_possible(&self) -> Result<(), SettingsError> {
-                $(possible(stringify!($name), $unit::size(&self.$name), $possible)?;)*
+                $(possible::<$unit>($key, &self.$name, $possible)?;)*
                 Ok(())
             }
         }
@@ -189,7 +192,7 @@ limits! {
     connect_time_max: Duration = Milliseconds 30_000, 0.., "connect_ms";
     /// Names that are being resolved at once.
     resolutions_max: usize = Count 16, 1..=RESOLUTIONS_POSSIBLE, "resolutions";
-    /// Longest line or frame of a connection with framing, where the program does not say.
+    /// Longest line or frame of a connection with framing, where the program does not say; not more than a program may ask for.
     frame_bytes_default: usize = Kibibytes 1024, 1..=MEMORY_POSSIBLE, "frame_default_kib";
     /// Longest line or frame that a program may ask for.
     frame_bytes_max: usize = Kibibytes 16_384, 1..=MEMORY_POSSIBLE, "frame_kib";
@@ -283,28 +286,28 @@ limits! {
 
 impl Limits {
     pub(super) fn validate(&self) -> Result<(), SettingsError> {
-        self.each_is_possible()?;
-        let (default, max) = (self.frame_bytes_default, self.frame_bytes_max);
-        possible("frame_bytes_default", default, 1..=max)
+        self.each_is_possible()
     }
 }
 
-/// Whether a limit is neither too little nor more than can be.
-fn possible(
+/// Whether a limit is neither too little nor more than can be; in the unit of its key.
+fn possible<U: Unit>(
     name: &'static str,
-    value: usize,
+    kept: &U::Kept,
     range: impl RangeBounds<usize>,
 ) -> Result<(), SettingsError> {
-    if range.contains(&value) {
+    let size = U::size(kept);
+    if range.contains(&size) {
         return Ok(());
     }
+    let value = size / U::SCALE;
     let min = match range.start_bound() {
-        Bound::Included(min) => *min,
+        Bound::Included(min) => min.div_ceil(U::SCALE),
         Bound::Excluded(_) | Bound::Unbounded => 0,
     };
     Err(match range.end_bound() {
-        Bound::Included(max) if value > *max => {
-            let max = *max;
+        Bound::Included(max) if size > *max => {
+            let max = max / U::SCALE;
             SettingsError::TooLarge { name, value, max }
         }
         Bound::Included(_) | Bound::Excluded(_) | Bound::Unbounded => {
@@ -344,15 +347,19 @@ mod tests {
         for (told, name) in [
             (
                 refused(|limits| limits.connections_max = 0),
-                "connections_max",
+                "limit connections is 0; it must be at least 1",
             ),
             (
                 refused(|limits| limits.instances_max = 1 << 40),
-                "instances_max",
+                "limit instances is 1099511627776; at most",
             ),
             (
-                refused(|limits| limits.frame_bytes_default = 17 << 20),
-                "frame_bytes_default",
+                refused(|limits| limits.frame_bytes_max = 0),
+                "limit frame_kib is 0; it must be at least 1",
+            ),
+            (
+                refused(|limits| limits.memory_bytes_max = 9 << 30),
+                "limit memory_mib is 9216; at most 4096 is possible",
             ),
         ] {
             assert!(told.contains(name), "{told}");

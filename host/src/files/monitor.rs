@@ -6,6 +6,7 @@ use crate::console::Stream;
 use crate::event;
 use crate::life::Life;
 use crate::observe::limit::Limit;
+use crate::observe::log::Repeated;
 use crate::store::datum::Datum;
 use crate::tenant::Tenant;
 use aro_wit::manifest::{FILE_CREATED, FILE_DELETED, FILE_MODIFIED};
@@ -18,24 +19,25 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio_util::sync::CancellationToken;
 
 /// Changes within this time are one where they are the same: a file is written in many steps.
 const TOGETHER: Duration = Duration::from_millis(25);
-/// Losses with less than this between them are said once; all are counted.
-const LOSSES_APART: Duration = Duration::from_secs(60);
 
 /// Watched directories by their real paths: those of a tenant, or those that a start watches. Where both are locked, the tenant's comes first.
 #[derive(Debug, Default)]
 pub(crate) struct Monitors {
+    /// Never locked while the system is asked: executors look here.
     running: Mutex<HashMap<PathBuf, Watched>>,
+    /// Held by the one that begins to watch: whoever wants the same meanwhile finds it watched.
+    beginning: Mutex<()>,
 }
 
 /// A directory that is watched.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Watched {
     identity: Identity,
     stopped: CancellationToken,
@@ -81,10 +83,27 @@ impl Monitors {
             .for_each(|watched| watched.stopped.cancel());
     }
 
+    /// Blocks.
     fn watches(&self, directory: &Path) -> bool {
-        let running = self.running.lock();
-        let watched = running.get(directory);
+        let watched = self.running.lock().get(directory).cloned();
         watched.is_some_and(|watched| watched.is_at(directory))
+    }
+
+    /// Stops watching what is no longer where it was. Blocks.
+    fn leave_lost(&self) {
+        let known: Vec<(PathBuf, Watched)> = {
+            let running = self.running.lock();
+            let copied = running
+                .iter()
+                .map(|(path, watched)| (path.clone(), watched.clone()));
+            copied.collect()
+        };
+        for (path, watched) in known {
+            if !watched.is_at(&path) {
+                watched.stopped.cancel();
+                self.running.lock().remove(&path);
+            }
+        }
     }
 }
 
@@ -100,28 +119,23 @@ pub(crate) fn watch(
     let files = &tenant.files;
     let directory = files.enter(&files.locate(path)?)?;
     let key = directory.real().to_owned();
-    // Both stay locked until it is watched: whoever wants the same meanwhile finds it.
-    let mut of_tenant = tenant.monitors.running.lock();
-    let mut of_life = life.monitors.running.lock();
-    for running in [&mut *of_tenant, &mut *of_life] {
-        running.retain(|path, watched| {
-            let stays = watched.is_at(path);
-            if !stays {
-                watched.stopped.cancel();
-            }
-            stays
-        });
-    }
-    if of_tenant.contains_key(&key) || of_life.contains_key(&key) {
-        return Ok(());
-    }
-    let max = tenant.settings.limits.watched_directories_max;
-    if of_tenant.len() + of_life.len() >= max {
-        return Err(MonitorError::TooMany { max });
+    let _beginning = tenant.monitors.beginning.lock();
+    let (of_tenant, of_life) = (&tenant.monitors, &life.monitors);
+    of_tenant.leave_lost();
+    of_life.leave_lost();
+    {
+        let (of_tenant, of_life) = (of_tenant.running.lock(), of_life.running.lock());
+        if of_tenant.contains_key(&key) || of_life.contains_key(&key) {
+            return Ok(());
+        }
+        let max = tenant.settings.limits.watched_directories_max;
+        if of_tenant.len() + of_life.len() >= max {
+            return Err(MonitorError::TooMany { max });
+        }
     }
     let (owner, stopped) = match life.is_starting() {
-        true => (&mut of_life, life.over.child_token()),
-        false => (&mut of_tenant, tenant.draining.child_token()),
+        true => (of_life, life.over.child_token()),
+        false => (of_tenant, tenant.draining.child_token()),
     };
     let (changes, arrived) = mpsc::channel(tenant.settings.limits.watched_changes_max);
     let watcher = watcher(&directory, Intake::new(tenant, changes))?;
@@ -129,8 +143,7 @@ pub(crate) fn watch(
         identity: identity(&directory.metadata()?),
         stopped: stopped.clone(),
     };
-    owner.insert(key, watched);
-    drop((of_tenant, of_life));
+    owner.running.lock().insert(key, watched);
     let base = match path {
         "." | "./" => PathBuf::new(),
         path => PathBuf::from(path),
@@ -174,8 +187,7 @@ fn watcher(
 struct Intake {
     tenant: Arc<Tenant>,
     changes: mpsc::Sender<Change>,
-    /// When the last one was lost.
-    lost: Option<Instant>,
+    lost: Repeated,
 }
 
 impl Intake {
@@ -183,7 +195,7 @@ impl Intake {
         Self {
             tenant: Arc::clone(tenant),
             changes,
-            lost: None,
+            lost: Repeated::default(),
         }
     }
 
@@ -206,10 +218,11 @@ impl Intake {
 
     fn lost(&mut self) {
         self.tenant.counters.hit(Limit::WatchedChanges);
-        let last = self.lost.replace(Instant::now());
-        if last.is_none_or(|last| last.elapsed() > LOSSES_APART) {
-            let text = "changes of files came faster than their handlers and are lost";
-            self.tenant.console.write(Stream::Error, text);
+        if let Some(times) = self.lost.note() {
+            let text = format!(
+                "changes of files came faster than their handlers: lost {times} times since this was said last"
+            );
+            self.tenant.console.write(Stream::Error, &text);
         }
     }
 }

@@ -190,6 +190,8 @@ impl AsyncWrite for Counted {
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_shutdown(cx)
+        let own = self.get_mut();
+        let shut = Pin::new(&mut own.stream).poll_shutdown(cx);
+        own.limited(cx, shut)
     }
 }

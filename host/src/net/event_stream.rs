@@ -22,6 +22,8 @@ const KEEP_ALIVE: &[u8] = b":\n\n";
 
 /// Longest name or identity of an event.
 const LABEL_BYTES_MAX: usize = 1 << 10;
+/// Shown of one that is refused.
+const LABEL_SHOWN_CHARS_MAX: usize = 64;
 
 /// What an event is called.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -46,7 +48,7 @@ impl Label {
         for (field, what, text) in [("event", "name", event), ("id", "id", id)] {
             // Readers ignore an identity with a NUL (WHATWG HTML 9.2.6).
             if text.len() > LABEL_BYTES_MAX || text.contains(['\r', '\n', '\0']) {
-                let text = text.chars().take(64).collect();
+                let text = text.chars().take(LABEL_SHOWN_CHARS_MAX).collect();
                 return Err(LabelError { what, text });
             }
             if !text.is_empty() {

@@ -12,9 +12,10 @@ use std::time::{Duration, Instant};
 use tracing::Span;
 use tracing::field::Empty;
 
-/// An execution under way. One that is dropped while it waits was ended by a limit of whoever waited for it.
+/// An execution under way. A start that is dropped waited for the end of its program and has been replaced; any other that is dropped while it waits was ended by a limit of whoever waited for it.
 pub(crate) struct Watch<'a> {
     scope: &'a Scope,
+    is_of_life: bool,
     connection: Option<SocketId>,
     /// Number of the event, among those of the tenant that have one; zero where nobody has asked yet.
     pub(crate) event: u64,
@@ -58,6 +59,7 @@ impl<'a> Watch<'a> {
         }
         Self {
             scope,
+            is_of_life: matches!(cause, Cause::LifeCycle),
             connection,
             event,
             span,
@@ -111,7 +113,10 @@ impl<'a> Watch<'a> {
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.ended(Ending::Limited(Limit::WallTime));
+            self.ended(match self.is_of_life {
+                true => Ending::Done,
+                false => Ending::Limited(Limit::WallTime),
+            });
         }
     }
 }

@@ -155,6 +155,14 @@ enum PortsKey {
     Range(String),
 }
 
+/// Keys of limits on what happens before a request shows whose it is, or between requests.
+const LISTENER_LIMITS: [&str; 4] = [
+    "http_idle_ms",
+    "http_header_kib",
+    "http_write_ms",
+    "tls_handshake_ms",
+];
+
 /// What the configuration means.
 pub(super) struct Planned {
     /// What the engine is made for.
@@ -228,6 +236,9 @@ impl Config {
             Some(CodeCacheKey::Wanted(false)) => None,
             Some(CodeCacheKey::Wanted(true)) | None => compiler::cache_directory(),
         };
+        // What listeners that tenants share need limits for.
+        let limits = self.defaults.limits.apply(&mut host.limits);
+        limits.with_context(|| format!("{}: [defaults]", path.display()))?;
         let all = || tenants.iter().map(|tenant| &tenant.settings.limits);
         let instances: usize = all().map(|limits| limits.instances_max).sum();
         host.limits.instances_max = instances + self.host.spare_instances;
@@ -265,15 +276,30 @@ impl Config {
         let through = routes::enter(listeners, id, routes, line)?;
         let first = routes.first();
         let first = first.map_or(0, |route| line(route.span().start));
-        for (key, port, is_routed) in [
-            ("http_port", table.http_port, through.http.is_some()),
-            ("socket_port", table.socket_port, through.tcp.is_some()),
+        for (key, is_there, is_routed) in [
+            (
+                "http_port",
+                table.http_port.is_some(),
+                through.http.is_some(),
+            ),
+            ("http.tls", table.http.is_secure(), through.http.is_some()),
+            (
+                "socket_port",
+                table.socket_port.is_some(),
+                through.tcp.is_some(),
+            ),
         ] {
-            if port.is_some() && is_routed {
+            if is_there && is_routed {
                 bail!(
                     "line {first}: [tenants.{id}] has routes and {key}: it is reached through listeners or has a port of its own"
                 );
             }
+        }
+        let shared = LISTENER_LIMITS.iter().find(|key| table.limits.sets(key));
+        if let Some(key) = shared.filter(|_| through.http.is_some()) {
+            bail!(
+                "line {first}: [tenants.{id}] has routes and limits.{key}: connections of a shared listener belong to no tenant; set it in [defaults.limits]"
+            );
         }
         Ok(through)
     }

@@ -39,6 +39,11 @@ struct IdentityTable {
 }
 
 impl HttpTable {
+    /// Whether connections are secured by the tenant's own certificate.
+    pub(super) fn is_secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
     /// Sets what is said, or else what the defaults say.
     pub(super) fn apply(&self, defaults: &Self, root: &Path, settings: &mut Settings) {
         settings.contract = match self.contract.or(defaults.contract) {

@@ -41,13 +41,16 @@ impl LimitsTable {
         usize::try_from(*instances).ok()
     }
 
+    /// Whether it sets the limit of a key.
+    pub(super) fn sets(&self, key: &str) -> bool {
+        self.0.contains_key(key)
+    }
+
     /// Sets what is listed.
     pub(super) fn apply(&self, limits: &mut Limits) -> anyhow::Result<()> {
         for (key, value) in &self.0 {
             limits.set(key, *value).context("limits")?;
         }
-        // What is received without framing of its own cannot be longer than what may be asked for.
-        limits.frame_bytes_default = limits.frame_bytes_default.min(limits.frame_bytes_max);
         Ok(())
     }
 }

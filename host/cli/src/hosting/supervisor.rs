@@ -154,6 +154,10 @@ impl Supervisor {
         if running.as_ref().is_some_and(|one| !one.ended.is_finished()) {
             bail!("tenant {id} runs already");
         }
+        // The configuration may have been read again meanwhile.
+        if !Arc::ptr_eq(&self.of(id)?, &seat) {
+            bail!("tenant {id} has just been configured anew");
+        }
         self.goes_on()?;
         seat.is_reached()?;
         let (host, loading) = (self.host.clone(), Arc::clone(&seat));
@@ -195,17 +199,24 @@ impl Supervisor {
     pub(super) async fn all_ended(&self) {
         loop {
             let changed = self.changed.notified();
-            let mut any = false;
-            for seat in self.seats() {
-                let running = seat.running.lock().await;
-                any |= running.as_ref().is_some_and(|one| !one.ended.is_finished());
-            }
-            if !any {
+            if !self.any_runs().await {
                 return;
             }
             // The end of a task is seen a moment after it has been told.
             drop(tokio::time::timeout(RECHECK, changed).await);
         }
+    }
+
+    async fn any_runs(&self) -> bool {
+        // Whoever reads the configuration again ends programs to start them anew.
+        let _config = self.config.lock().await;
+        for seat in self.seats() {
+            let running = seat.running.lock().await;
+            if running.as_ref().is_some_and(|one| !one.ended.is_finished()) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Ends everything; success if a program ended so.
@@ -217,16 +228,10 @@ impl Supervisor {
         listeners
             .values()
             .for_each(|opened| opened.listener.stop_accepting());
-        let mut ending = JoinSet::new();
-        for seat in self.seats() {
-            ending.spawn(async move { stop(&seat).await });
-        }
-        let mut result = Outcome::Failure;
-        while let Some(ended) = ending.join_next().await {
-            if matches!(ended, Ok(Some(Outcome::Success))) {
-                result = Outcome::Success;
-            }
-        }
+        let result = match stop_all(self.seats()).await {
+            ended if ended.contains(&Outcome::Success) => Outcome::Success,
+            _ => Outcome::Failure,
+        };
         let mut closing = JoinSet::new();
         for opened in listeners.into_values() {
             closing.spawn(opened.listener.closed());
@@ -258,6 +263,7 @@ impl Supervisor {
             .into_iter()
             .map(|tenant| (tenant.id.clone(), tenant))
             .collect();
+        let mut left = Vec::new();
         for seat in self.seats() {
             let id = &seat.tenant.id;
             let is_same = wanted.get(id).is_some_and(|tenant| {
@@ -270,12 +276,14 @@ impl Supervisor {
                 wanted.remove(id);
                 continue;
             }
-            stop(&seat).await;
+            // Nobody starts it any more as it was.
             lock(&self.seats).remove(id);
             if !wanted.contains_key(id) {
                 done.push(format!("tenant {id} is gone"));
             }
+            left.push(seat);
         }
+        stop_all(left).await;
         for (id, tenant) in self.provided(&config, wanted.into_values().collect()) {
             self.seat(tenant);
             match self.start(&id).await {
@@ -396,9 +404,21 @@ fn open(
 async fn stop(seat: &Seat) -> Option<Outcome> {
     // Whoever orders something else meanwhile waits for this.
     let mut seated = seat.running.lock().await;
-    let running = seated.take()?;
+    let running = seated.as_mut()?;
     running.stop.send_replace(true);
-    running.ended.await.ok()
+    let ended = (&mut running.ended).await;
+    *seated = None;
+    ended.ok()
+}
+
+/// Ends tenants beside each other. Answers how the programs ended that ran.
+async fn stop_all(seats: Vec<Arc<Seat>>) -> Vec<Outcome> {
+    let mut ending = JoinSet::new();
+    for seat in seats {
+        ending.spawn(async move { stop(&seat).await });
+    }
+    let ended = ending.join_all().await;
+    ended.into_iter().flatten().collect()
 }
 
 fn load(host: &Host, tenant: &Tenant) -> anyhow::Result<Program> {

@@ -42,7 +42,8 @@ pub(in crate::engine) fn check(
         interface::WEBSOCKET_MESSAGE => Message::check,
         interface::EVENT_HANDLER => Event::check,
         interface::HTTP_HANDLER => Operation::check,
-        _ => Disconnected::check,
+        interface::TCP_DISCONNECTED | interface::WEBSOCKET_DISCONNECTED => Disconnected::check,
+        other => wasmtime::bail!("{other} is no interface of handlers"),
     };
     check(function, component)
 }

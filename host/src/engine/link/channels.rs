@@ -52,8 +52,7 @@ fn publish(
 ) -> Result<(u32,)> {
     let label = store.data_mut().label.take();
     let channel = channel.to_str(&store)?;
-    let fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
-    let mut fan_out = fan_out.labelled(label);
+    let mut fan_out = FanOut::new(&store, &data, label)?;
     let channels = &store.data().scope.tenant.channels;
     channels.each_member(&channel, |connection| fan_out.push(connection));
     Ok((fan_out.taken(),))

@@ -121,15 +121,15 @@ fn send<'a>(
     let event = connection
         .is_event_stream()
         .then(|| event_stream::event(label.as_deref(), bytes));
-    let bytes = event.as_deref().unwrap_or(bytes);
-    match connection.send(bytes, kind, wake) {
+    let sent = connection.send(event.as_deref().unwrap_or(bytes), kind, wake);
+    match sent {
         Ok(()) => Done::<Sent>::boxed(),
         Err(Refusal::Closed) => {
             report_closed(&store, socket);
             Done::<Closed>::boxed()
         }
         Err(Refusal::Full) => {
-            let payload = Bytes::copy_from_slice(bytes);
+            let payload = event.map_or_else(|| Bytes::copy_from_slice(bytes), Bytes::from);
             Box::new(send_wait(store, connection, payload, kind))
         }
     }
@@ -182,9 +182,8 @@ fn broadcast(
     mut store: StoreContextMut<'_, GuestState>,
     (listener, data): (Option<WitSocket>, WasmList<u8>),
 ) -> Result<(u32,)> {
-    // None of these is a stream of events.
-    store.data_mut().label = None;
-    let fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
+    let label = store.data_mut().label.take();
+    let fan_out = FanOut::new(&store, &data, label)?;
     Ok((fan_out.push_each(which(listener), |_| true),))
 }
 
@@ -196,8 +195,8 @@ fn broadcast_where(
     mut store: StoreContextMut<'_, GuestState>,
     (listener, groups, data): (Option<WitSocket>, WitFilter, WasmList<u8>),
 ) -> Result<(std::result::Result<u32, String>,)> {
-    store.data_mut().label = None;
-    let fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
+    let label = store.data_mut().label.take();
+    let fan_out = FanOut::new(&store, &data, label)?;
     Ok((fan_out.push_selected(which(listener), groups),))
 }
 
@@ -231,11 +230,13 @@ pub(super) struct FanOut<'a> {
 }
 
 impl<'a> FanOut<'a> {
-    /// Fails where the payload is too long.
+    /// Called so on streams of events. Fails where the payload is too long.
     pub(super) fn new(
-        state: &'a GuestState,
-        bytes: &'a [u8],
+        store: &'a StoreContextMut<'_, GuestState>,
+        data: &WasmList<u8>,
+        label: Option<Box<Label>>,
     ) -> std::result::Result<Self, Refused> {
+        let (state, bytes) = (store.data(), data.as_le_slice(store));
         let max = state.scope.tenant.settings.limits.message_bytes_max;
         if bytes.len() > max {
             let bytes = bytes.len();
@@ -248,14 +249,9 @@ impl<'a> FanOut<'a> {
             shared,
             kind: OnceCell::new(),
             event: OnceCell::new(),
-            label: None,
+            label,
             taken: 0,
         })
-    }
-
-    /// The same, called so on streams of events.
-    pub(super) fn labelled(self, label: Option<Box<Label>>) -> Self {
-        Self { label, ..self }
     }
 
     /// The same, marked as `kind` for WebSockets.

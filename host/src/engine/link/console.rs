@@ -9,6 +9,7 @@ use crate::engine::trap;
 use crate::engine::types::WitStream;
 use crate::observe::limit::Limit;
 use crate::observe::log::{LogFormat, Record};
+use std::sync::Arc;
 use wasmtime::component::WasmStr;
 use wasmtime::{Result, StoreContextMut};
 
@@ -35,15 +36,16 @@ fn write<'a>(
         WitStream::Output => Stream::Output,
         WitStream::Error => Stream::Error,
     };
-    let console = store.data().scope.tenant.console.clone();
-    if console.try_write(stream, &line) {
+    let scope = &store.data().scope;
+    if scope.tenant.console.try_write(stream, &line) {
         return Done::<Written>::boxed();
     }
+    let tenant = Arc::clone(&scope.tenant);
     Box::new(async move {
         store.data_mut().pause()?;
         let statement = trap::statement_now(&store);
         store.data_mut().suspended_at = statement;
-        console.write_wait(stream, &line).await;
+        tenant.console.write_wait(stream, &line).await;
         store.set_epoch_deadline(SLICE_TICKS);
         Ok(())
     })

@@ -41,7 +41,6 @@ fn broadcast(
     (groups, data): (WitFilter, WasmList<u8>),
 ) -> Result<(std::result::Result<u32, String>,)> {
     let label = store.data_mut().label.take();
-    let fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
-    let fan_out = fan_out.labelled(label);
+    let fan_out = FanOut::new(&store, &data, label)?;
     Ok((fan_out.push_selected(Which::EventStreams, groups),))
 }

@@ -61,7 +61,7 @@ pub(super) fn framing(
     limits: &Limits,
 ) -> std::result::Result<Framing, String> {
     let bytes_max = match usize::try_from(bytes_max) {
-        Ok(0) => limits.frame_bytes_default,
+        Ok(0) => limits.frame_bytes_default.min(limits.frame_bytes_max),
         Ok(bytes) if bytes <= limits.frame_bytes_max => bytes,
         _ => {
             return Err(format!(

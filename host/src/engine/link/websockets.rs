@@ -18,9 +18,8 @@ fn broadcast(
     mut store: StoreContextMut<'_, GuestState>,
     (groups, data, kind): (WitFilter, WasmList<u8>, WitMessageKind),
 ) -> Result<(std::result::Result<u32, String>,)> {
-    store.data_mut().label = None;
-    let fan_out = FanOut::new(store.data(), data.as_le_slice(&store))?;
-    let fan_out = fan_out.marked(kind.into());
+    let label = store.data_mut().label.take();
+    let fan_out = FanOut::new(&store, &data, label)?.marked(kind.into());
     Ok((fan_out.push_selected(Which::WebSockets, groups),))
 }
 

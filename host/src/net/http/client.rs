@@ -301,6 +301,9 @@ const OWN_HEADERS: [HeaderName; 10] = [
     header::PROXY_AUTHENTICATE,
 ];
 
+/// Headers that the host adds to those of the program: what is accepted, how it may be compressed, the last event of a stream.
+const HEADERS_ADDED_MAX: usize = 4;
+
 fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, RequestError> {
     let mut headers = HeaderMap::with_capacity(pairs.len());
     for (name, text) in pairs {
@@ -312,7 +315,7 @@ fn headers(pairs: &[(String, String)]) -> Result<HeaderMap, RequestError> {
         let (Ok(known), Ok(text)) = parsed else {
             return Err(refused());
         };
-        if headers.len() >= HEADERS_MAX {
+        if headers.len() >= HEADERS_MAX + HEADERS_ADDED_MAX {
             return Err(refused());
         }
         if !OWN_HEADERS.contains(&known) {

@@ -3,7 +3,6 @@
 use super::file::FileBody;
 use crate::net::event_stream::{CutOff, EventStream};
 use bytes::Bytes;
-use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 use parking_lot::Mutex;
 use std::pin::Pin;
@@ -13,19 +12,56 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::OwnedSemaphorePermit;
 
+/// Most that is given away of a whole body at once: a frame of HTTP/2 (RFC 9113 4.2). Whatever is given away is held until the peer takes it, and nobody says when that is but the last of these pieces, when it is dropped.
+const PIECE_BYTES: usize = 16 << 10;
+
 /// The body of a response.
 #[derive(Default)]
 pub(crate) struct Payload {
     content: Content,
-    /// It is one of the requests under way until the peer has taken it.
+    held: Held,
+}
+
+/// What goes with a body until the peer has taken it.
+#[derive(Default)]
+struct Held {
+    /// It is one of the requests under way.
     permit: Option<OwnedSemaphorePermit>,
     /// Since when the peer has to take more of it, where somebody looks at that.
     turn: Option<Arc<Turn>>,
 }
 
+impl Held {
+    /// The last piece, with what was held.
+    fn with(&mut self, bytes: Bytes) -> Bytes {
+        if let Some(turn) = &self.turn {
+            turn.passes(true);
+        }
+        match std::mem::take(self) {
+            Held {
+                permit: None,
+                turn: None,
+            } => bytes,
+            _held => Bytes::from_owner(Last { bytes, _held }),
+        }
+    }
+}
+
+/// The last piece of a body.
+struct Last {
+    bytes: Bytes,
+    _held: Held,
+}
+
+impl AsRef<[u8]> for Last {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 enum Content {
-    /// All of it is there.
-    Whole(Full<Bytes>),
+    /// What is left of a body that is all there.
+    Whole(Bytes),
     /// It stays open.
     Events(Box<EventStream>),
     /// It is read while it is sent.
@@ -34,7 +70,7 @@ enum Content {
 
 impl Default for Content {
     fn default() -> Self {
-        Self::Whole(Full::default())
+        Self::Whole(Bytes::new())
     }
 }
 
@@ -55,20 +91,32 @@ impl Payload {
         }
     }
 
-    /// Keeps the permit of its request as long as something of it is to be sent. One that stays open is counted elsewhere.
+    /// Keeps the permit of its request until the peer has taken it, beside what fits into one piece. One that stays open is counted elsewhere.
     pub(super) fn hold(&mut self, permit: OwnedSemaphorePermit) {
         let is_kept = match &self.content {
-            Content::Whole(_) | Content::File(_) => !self.is_end_stream(),
+            Content::Whole(bytes) => bytes.len() > PIECE_BYTES,
+            Content::File(file) => !file.is_end_stream(),
             Content::Events(_) => false,
         };
-        self.permit = is_kept.then_some(permit);
+        self.held.permit = is_kept.then_some(permit);
+    }
+
+    /// The next piece of a whole body. The last one takes with it what is held.
+    fn piece(left: &mut Bytes, held: &mut Held) -> Option<Bytes> {
+        if left.is_empty() {
+            return None;
+        }
+        if left.len() > PIECE_BYTES {
+            return Some(left.split_to(PIECE_BYTES));
+        }
+        Some(held.with(std::mem::take(left)))
     }
 }
 
 impl From<Bytes> for Payload {
     fn from(bytes: Bytes) -> Self {
         Self {
-            content: Content::Whole(Full::new(bytes)),
+            content: Content::Whole(bytes),
             ..Self::default()
         }
     }
@@ -84,14 +132,21 @@ impl Body for Payload {
     ) -> Poll<Option<Result<Frame<Bytes>, CutOff>>> {
         let own = self.get_mut();
         let frame = match &mut own.content {
-            Content::Whole(whole) => {
-                let frame = Pin::new(whole).poll_frame(cx);
-                frame.map_err(|never| match never {})
+            Content::Whole(left) => {
+                let piece = Self::piece(left, &mut own.held);
+                Poll::Ready(piece.map(|piece| Ok(Frame::data(piece))))
             }
             Content::Events(stream) => Pin::new(&mut **stream).poll_frame(cx),
-            Content::File(file) => Pin::new(&mut **file).poll_frame(cx),
+            Content::File(file) => {
+                let frame = Pin::new(&mut **file).poll_frame(cx);
+                let held = file.is_end_stream().then_some(&mut own.held);
+                frame.map_ok(|frame| match held {
+                    Some(held) => frame.map_data(|bytes| held.with(bytes)),
+                    None => frame,
+                })
+            }
         };
-        if let Some(turn) = &own.turn {
+        if let Some(turn) = &own.held.turn {
             turn.passes(frame.is_ready());
         }
         frame
@@ -99,7 +154,7 @@ impl Body for Payload {
 
     fn is_end_stream(&self) -> bool {
         match &self.content {
-            Content::Whole(whole) => whole.is_end_stream(),
+            Content::Whole(left) => left.is_empty(),
             Content::Events(stream) => stream.is_end_stream(),
             Content::File(file) => file.is_end_stream(),
         }
@@ -107,7 +162,7 @@ impl Body for Payload {
 
     fn size_hint(&self) -> SizeHint {
         match &self.content {
-            Content::Whole(whole) => whole.size_hint(),
+            Content::Whole(left) => SizeHint::with_exact(left.len() as u64),
             Content::Events(stream) => stream.size_hint(),
             Content::File(file) => file.size_hint(),
         }
@@ -157,7 +212,7 @@ impl Unsent {
         let mut turns = self.0.lock();
         turns.retain(|turn| turn.strong_count() > 0);
         turns.push(Arc::downgrade(&turn));
-        payload.turn = Some(turn);
+        payload.held.turn = Some(turn);
     }
 
     /// Whether the peer has taken nothing of one of them for as long.

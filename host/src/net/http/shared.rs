@@ -8,6 +8,7 @@ use crate::net::listener::succession;
 use crate::net::shared::{Guest, Shown, without_port};
 use crate::net::transport::Transport;
 use crate::net::websocket::{self, Upgrade};
+use crate::observe::limit::Limit;
 use crate::observe::traffic::Protocol;
 use crate::tenant::{Phase, Slot, Tenant};
 use hyper::body::Incoming;
@@ -17,6 +18,7 @@ use hyper::{Request, StatusCode, Uri, Version};
 use hyper_util::rt::TokioIo;
 use parking_lot::Mutex;
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -155,13 +157,30 @@ async fn converse(visit: &Arc<Visit>, stream: Transport, is_http2: bool, remote:
                 connection.as_mut().graceful_shutdown();
             }
             () = poll_fn(|_| visit.peer.poll_cut_off()) => return,
-            () = visit.peer.stalled(door.limits.http_write_time_max) => return,
+            () = visit.peer.stalled(door.limits.http_write_time_max) => return visit.stalled(),
         }
     };
     if let Err(error) = ended {
+        if is_timed_out(&*error) {
+            visit.stalled();
+        }
         let name = door.rules.load().settings.name.clone();
         tracing::debug!(listener = %name, %remote, %error, "HTTP connection ended early");
     }
+}
+
+/// Whether the stream itself gave up: nobody took what was written.
+fn is_timed_out(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<std::io::Error>()
+            && error.kind() == std::io::ErrorKind::TimedOut
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// Where a request leads.
@@ -231,6 +250,12 @@ impl Visit {
         slot.opened();
         slots.push(slot);
         Ok(())
+    }
+
+    /// Counts a peer that takes nothing for those whose answers it may have asked for.
+    fn stalled(&self) {
+        let slots = self.slots.lock();
+        slots.iter().for_each(|slot| slot.hit(Limit::HttpWriteTime));
     }
 
     /// Lets go of tenants that have ended: an idle connection must not keep what they had.

@@ -4,12 +4,16 @@ use super::target::Target;
 use super::{Request, RequestError, Response};
 use crate::tenant::Tenant;
 use async_compression::tokio::bufread::GzipDecoder;
-use tokio::io::AsyncReadExt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt, ReadBuf};
 
 /// What is asked for. Others gain little over it, and each is a decoder more that hostile servers can reach.
 const GZIP: &str = "gzip";
-/// What is decoded at once; others compute in between.
+/// What comes out at once; others compute in between.
 const PIECE_BYTES: usize = 64 << 10;
+/// What goes in at once, for bodies of which nothing comes out.
+const INPUT_BYTES: usize = 16 << 10;
 
 /// Asks for a compressed response. Whether it may be taken apart: what the program has asked for itself, or a part of a body, is given to it as it comes.
 pub(super) fn ask(request: &mut Request) -> bool {
@@ -61,9 +65,53 @@ pub(super) async fn decode(
     Ok(())
 }
 
+/// Bytes of which no more than a piece is read at once.
+struct Paced<'a> {
+    left: &'a [u8],
+    /// What may be read before others compute.
+    due: usize,
+}
+
+impl AsyncBufRead for Paced<'_> {
+    fn poll_fill_buf(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<std::io::Result<&[u8]>> {
+        if self.due == 0 {
+            self.due = INPUT_BYTES;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let length = self.left.len().min(self.due);
+        Poll::Ready(Ok(self.get_mut().left.get(..length).unwrap_or_default()))
+    }
+
+    fn consume(mut self: Pin<&mut Self>, length: usize) {
+        self.left = self.left.get(length..).unwrap_or_default();
+        self.due = self.due.saturating_sub(length);
+    }
+}
+
+impl AsyncRead for Paced<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let bytes = std::task::ready!(self.as_mut().poll_fill_buf(cx))?;
+        let length = bytes.len().min(buffer.remaining());
+        buffer.put_slice(bytes.get(..length).unwrap_or_default());
+        self.consume(length);
+        Poll::Ready(Ok(()))
+    }
+}
+
 /// None where it is longer than `max`.
 async fn gunzip(bytes: &[u8], max: usize) -> std::io::Result<Option<Vec<u8>>> {
-    let mut decoder = GzipDecoder::new(bytes);
+    let mut decoder = GzipDecoder::new(Paced {
+        left: bytes,
+        due: INPUT_BYTES,
+    });
     decoder.multiple_members(true);
     let mut body = Vec::new();
     let mut piece = vec![0; PIECE_BYTES];
@@ -103,6 +151,10 @@ mod tests {
         assert_eq!(unpacked(199_999).await.unwrap(), None);
         let two = [gzip(b"a").await, gzip(b"b").await].concat();
         assert_eq!(gunzip(&two, 10).await.unwrap(), Some(b"ab".to_vec()));
+        let empty = gzip(b"").await.repeat(10_000);
+        let mut unpacking = Box::pin(gunzip(&empty, 10));
+        assert!(futures_util::poll!(&mut unpacking).is_pending());
+        assert_eq!(unpacking.await.unwrap(), Some(Vec::new()));
         for broken in [&packed[..packed.len() - 1], b"text"] {
             assert!(gunzip(broken, 1 << 20).await.is_err());
         }

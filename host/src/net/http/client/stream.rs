@@ -6,6 +6,7 @@ use super::target::Target;
 use super::{Request, RequestError, TIME_DEFAULT, opened, websocket};
 use crate::console::Stream;
 use crate::event::{self, Chain};
+use crate::kept::Kept;
 use crate::life::Life;
 use crate::net::transport::Transport;
 use crate::net::websocket::{Received, Session, Side, Silence};
@@ -74,7 +75,7 @@ pub(crate) fn follow(
     });
     let mut following = Following {
         tenant: Arc::clone(tenant),
-        chain: Chain::detached(&event),
+        event: Arc::clone(&event),
         asked: connect::Request {
             host,
             port,
@@ -113,7 +114,7 @@ pub(crate) fn follow(
 /// A stream that is followed.
 struct Following {
     tenant: Arc<Tenant>,
-    chain: Arc<Chain>,
+    event: Arc<str>,
     /// For events about it.
     asked: connect::Request,
     target: Target,
@@ -383,10 +384,16 @@ impl Following {
             tenant.counters.hit(Limit::EventsPerSecond);
             tenant.rate.wait().await;
         }
-        if let Some(permit) = event::detached(tenant, self.chain.subject()) {
-            event::deliver(tenant, &self.chain, payload.encode().into()).await;
+        let Some(permit) = event::detached(tenant, &self.event) else {
+            return;
+        };
+        // Each event is the first of its own: a stream may go on for ever.
+        let (owner, chain) = (Arc::clone(tenant), Chain::detached(&self.event));
+        let handled = async move {
+            event::deliver(&owner, &chain, payload.encode().into()).await;
             drop(permit);
-        }
+        };
+        Kept::new(&tenant.tasks, handled).await;
     }
 }
 
