@@ -6,6 +6,7 @@ pub(crate) mod counted;
 pub(crate) mod event_stream;
 pub(crate) mod frame;
 pub(crate) mod http;
+pub(crate) mod intake;
 pub(crate) mod listener;
 mod report;
 mod resolve;

@@ -15,6 +15,7 @@ use crate::net::connect::ConnectError;
 use crate::net::http::Server;
 use crate::net::http::client::Client;
 use crate::net::http::client::followed::Streams;
+use crate::net::intake::Intake;
 use crate::net::listener::Listener;
 use crate::observe::Counters;
 use crate::observe::limit::Limit;
@@ -118,6 +119,8 @@ pub(crate) struct Tenant {
     pub(crate) resolutions: Arc<Semaphore>,
     /// One permit for each HTTP request whose body is read or that is being answered, until the peer has taken the answer.
     pub(crate) http_requests: Arc<Semaphore>,
+    /// What it has received in part.
+    pub(crate) intake: Arc<Intake>,
     websockets: AtomicUsize,
     pub(crate) state: State,
     pub(crate) counters: Counters,
@@ -207,6 +210,7 @@ impl Tenant {
             }),
             resolutions: Arc::new(Semaphore::new(limits.resolutions_max)),
             http_requests: Arc::new(Semaphore::new(limits.http_requests_max)),
+            intake: Intake::new(limits.received_bytes_max),
             websockets: AtomicUsize::new(0),
             counters,
             recorder: recorder(&id, settings)?,

@@ -167,6 +167,33 @@ async fn more_requests_than_are_taken_are_refused_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn bodies_that_never_end_fill_no_memory() {
+    let service = notes(|settings| settings.limits.received_bytes_max = 256 << 10).await;
+    let mut slow = TcpStream::connect(service.address).await.unwrap();
+    let text = "x".repeat(200_000);
+    let body = format!("{{\"text\":\"{text}\"}}");
+    let (begun, rest) = body.split_at(100_000);
+    let head = format!(
+        "POST /notes HTTP/1.1\r\nHost: n\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{begun}",
+        body.len()
+    );
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let refused =
+        async { while service.ask("POST", "/notes", &body).await.0 != "503 Service Unavailable" {} };
+    within("a refusal", refused).await;
+    assert!(service.server.limit_hits("received_bytes_max") > 0);
+    let (status, _) = service.ask("POST", "/notes", "{\"text\":\"tea\"}").await;
+    assert_eq!(status, "201 Created");
+    slow.write_all(rest.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    within("an answer", slow.read_to_string(&mut answer))
+        .await
+        .unwrap();
+    assert!(answer.starts_with("HTTP/1.1 201 Created"), "{answer}");
+    assert_eq!(service.ask("POST", "/notes", &body).await.0, "201 Created");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_large_too_slow_or_no_http_is_refused() {
     let service = notes(|settings| {
         settings.limits.http_body_bytes_max = 1000;

@@ -447,3 +447,57 @@ fn every_handler_of_the_proposal_compiles() {
         assert!(artifact.starts_with(b"\0asm"), "{}", handler.header);
     }
 }
+
+/// A WebSocket that has sent this much of a message of a megabyte.
+async fn begun(address: SocketAddr, sent: usize) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let head = format!("GET /echo HTTP/1.1\r\nHost: test\r\n{UPGRADE}{KEY}{VERSION}\r\n");
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    while !answer.ends_with(b"\r\n\r\n") {
+        let read = within("an answer", stream.read_buf(&mut answer));
+        assert_ne!(read.await.unwrap(), 0);
+    }
+    let mut frame = vec![0x82, 0xFF];
+    frame.extend((1_u64 << 20).to_be_bytes());
+    frame.extend([0; 4]);
+    frame.resize(frame.len() + sent, 0);
+    stream.write_all(&frame).await.unwrap();
+    stream
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn messages_that_never_end_fill_no_memory() {
+    let (server, address) = echo(|settings| {
+        settings.limits.received_bytes_max = 1 << 20;
+    })
+    .await;
+    let mut halves = Vec::new();
+    // Each holds a quarter of what there is.
+    for _ in 0..4 {
+        halves.push(begun(address, 200 << 10).await);
+    }
+    let mut refused = Vec::new();
+    while refused.is_empty() {
+        // The others may not have been read yet.
+        let mut fifth = begun(address, 200 << 10).await;
+        let end = tokio::time::timeout(Duration::from_secs(1), fifth.read_to_end(&mut refused));
+        drop(end.await);
+    }
+    assert!(refused.starts_with(&[0x88, 2, 0x03, 0xF5]), "{refused:?}");
+    assert!(server.limit_hits("received_bytes_max") > 0);
+    // Small ones have their place, and who holds some goes on.
+    let mut peer = WebSocket::open(address, "/echo").await;
+    peer.send("small").await;
+    assert_eq!(peer.text().await, "small");
+    drop(halves);
+    let room = async {
+        loop {
+            let mut whole = begun(address, 1 << 20).await;
+            if whole.read_u8().await.unwrap() == 0x82 {
+                return;
+            }
+        }
+    };
+    within("room", room).await;
+}

@@ -216,6 +216,8 @@ limits! {
     queue_low_bytes: usize = Kibibytes 256, 0.., "queue_low_kib";
     /// One message to a connection, in bytes. Above `queue_bytes_max` it is taken only by an empty queue.
     message_bytes_max: usize = Kibibytes 16_384, 1..=MEMORY_POSSIBLE, "message_kib";
+    /// All that has been received in part: bodies of requests, lines, frames, messages of WebSockets; 64 KiB of each are not counted. Who sends more meanwhile is answered with 503, or its connection is closed (1013 on a WebSocket).
+    received_bytes_max: usize = Mebibytes 256, 0.., "received_mib";
     /// How long a `send` waits for room.
     send_wait_max: Duration = Milliseconds 5000, 0.., "send_wait_ms";
     /// How long queued bytes are still written to a connection that closes.
@@ -251,7 +253,7 @@ limits! {
     /// Open WebSockets and streams of events; further requests for them are answered with 503.
     websockets_max: usize = Count 1024, 1..=CONNECTIONS_POSSIBLE, "websockets";
     /// Message received on a WebSocket, in bytes, fragments together; a longer one closes it with 1009.
-    websocket_message_bytes_max: usize = Kibibytes 1024, 1..=MEMORY_POSSIBLE, "websocket_message_kib";
+    websocket_message_bytes_max: usize = Kibibytes 16_384, 1..=MEMORY_POSSIBLE, "websocket_message_kib";
     /// How long a WebSocket may be silent before it is sent a ping.
     websocket_ping_interval: Duration = Milliseconds 30_000, 1.., "websocket_ping_ms";
     /// How long it may be silent after that before it is given up.

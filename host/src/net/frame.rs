@@ -55,6 +55,11 @@ impl Frames {
         })
     }
 
+    /// Bytes of a frame that is not whole.
+    pub(crate) fn partial(&self) -> usize {
+        self.partial.len()
+    }
+
     /// Takes the next whole frame off the front of `input`; none when all of it has been taken and more must come.
     ///
     /// # Errors

@@ -19,6 +19,7 @@ use crate::kept::Kept;
 use crate::life::Claim;
 use crate::net::counted::{Counted, Standing};
 use crate::net::event_stream::EventStream;
+use crate::net::intake::Part;
 use crate::net::listener;
 use crate::net::listener::succession;
 use crate::net::tls::{self, TlsError};
@@ -456,9 +457,15 @@ async fn operation(
         tenant.counters.hit(Limit::HttpRequests);
         return refusal(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
     };
-    let read = body::read(incoming, &head.headers, &tenant.settings.limits).await;
+    let mut part = Part::new(&tenant.intake);
+    let limits = &tenant.settings.limits;
+    let read = body::read(incoming, &head.headers, limits, &mut part).await;
     let body = match read {
         Ok(body) => body,
+        Err(ReadError::Crowded) => {
+            tenant.counters.hit(Limit::ReceivedBytes);
+            return refusal(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
+        }
         Err(ReadError::TooLarge) => {
             tenant.counters.hit(Limit::HttpBodyBytes);
             return refusal(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
@@ -496,6 +503,7 @@ async fn operation(
     let answering = async move {
         let mut answer = respond(&owner, &found, &peer, &head, request).await;
         answer.body_mut().hold(permit);
+        drop(part);
         answer
     };
     let mut answer = Kept::new(&tenant.tasks, answering).await;

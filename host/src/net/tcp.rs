@@ -4,9 +4,10 @@
 
 use super::buffer::Chunk;
 use super::frame::Frames;
+use super::intake::Part;
 use super::report::{self, SocketError};
 use super::transport::Transport;
-use super::websocket::{Received, Session, Side, Silence};
+use super::websocket::{CloseReason, Received, Session, Side, Silence};
 use crate::conn::outbound::{Closing, Segment};
 use crate::conn::{Connection, Origin};
 use crate::console::Stream;
@@ -80,6 +81,7 @@ async fn live(
     stream.send_at_once();
     let mut task = Task {
         codec,
+        part: Part::new(&tenant.intake),
         tenant,
         connection,
         stream,
@@ -136,6 +138,8 @@ struct Task {
     /// Its share of what the tenant may have.
     slots: (Slot, Option<WebSocketSlot>),
     codec: Codec,
+    /// What has been received of a frame or a message that is not whole.
+    part: Part,
     /// There once the peer has finished sending: when to see whether it still reads.
     half_open: Option<Box<Interval>>,
     /// Whether we have finished sending.
@@ -234,8 +238,18 @@ impl Task {
                 answers.clear();
             }
             match received {
+                None if self.part.reach(session.partial()).is_err() => {
+                    let reason = CloseReason::TRY_LATER;
+                    let frame = match session.side() {
+                        Side::Server => reason.frame(),
+                        Side::Client => reason.masked_frame(),
+                    };
+                    self.connection.outbound.push_answer(&frame);
+                    return Some(self.crowded());
+                }
                 None => break,
                 Some(Received::Message { kind, data }) => {
+                    self.part.clear();
                     self.deliver(Event::Message { kind, data }).await;
                 }
                 Some(Received::End { reason }) => {
@@ -258,8 +272,14 @@ impl Task {
             && let Codec::Frames(frames) = &mut self.codec
         {
             match frames.next(&mut input) {
+                Ok(None) if self.part.reach(frames.partial()).is_err() => {
+                    return Some(self.crowded());
+                }
                 Ok(None) => break,
-                Ok(Some(frame)) => self.deliver(Event::Data(Arc::new(frame))).await,
+                Ok(Some(frame)) => {
+                    self.part.clear();
+                    self.deliver(Event::Data(Arc::new(frame))).await;
+                }
                 Err(error) => {
                     let (connection, error) = (&self.connection, error.to_string());
                     let text = format!(
@@ -279,6 +299,21 @@ impl Task {
             }
         }
         None
+    }
+
+    /// The tenant holds too much that is not whole: this connection ends.
+    fn crowded(&mut self) -> End {
+        self.tenant.counters.hit(Limit::ReceivedBytes);
+        let max = self.tenant.settings.limits.received_bytes_max;
+        let error = format!("more than {max} bytes have been received in part by all connections");
+        let reason = format!("error: {error}");
+        self.reason = Some(reason.into());
+        self.failure = Some(Box::new(SocketError {
+            code: "crowded",
+            error,
+        }));
+        self.connection.outbound.close(Closing::Flush);
+        End::Program
     }
 
     /// Writes what is queued; ready when there is something to read or the connection is to end.

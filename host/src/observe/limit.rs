@@ -56,6 +56,8 @@ limits! {
     WatchedChanges = "watched_changes_max",
     /// A listener was refused.
     Listeners = "listeners_max",
+    /// Too much had been received in part for more of it.
+    ReceivedBytes = "received_bytes_max",
     /// A broadcast met a full queue.
     QueueBytes = "queue_bytes_max",
     /// A send waited too long for room.

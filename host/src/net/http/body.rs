@@ -1,7 +1,8 @@
 //! Bodies of requests: whole, bounded in size and time.
 
 use crate::config::Limits;
-use http_body_util::{BodyExt, Limited};
+use crate::net::intake::{Full, Part};
+use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_LENGTH, HeaderMap};
 
@@ -10,17 +11,20 @@ use hyper::header::{CONTENT_LENGTH, HeaderMap};
 pub(super) enum ReadError {
     /// Larger than a body may be.
     TooLarge,
+    /// Too much is being received beside it.
+    Crowded,
     /// It did not arrive in time.
     TooSlow,
     /// The peer broke off, or broke the framing.
     Broken,
 }
 
-/// Reads a body to its end.
+/// Reads a body to its end. `part` is what it counts as.
 pub(super) async fn read(
     incoming: Incoming,
     headers: &HeaderMap,
     limits: &Limits,
+    part: &mut Part,
 ) -> Result<Vec<u8>, ReadError> {
     let stated = headers
         .get(CONTENT_LENGTH)
@@ -32,13 +36,33 @@ pub(super) async fn read(
     if incoming.is_end_stream() {
         return Ok(Vec::new());
     }
-    let collected = Limited::new(incoming, limits.http_body_bytes_max).collect();
-    match tokio::time::timeout(limits.http_body_time_max, collected).await {
-        Err(_) => Err(ReadError::TooSlow),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => {
-            Err(ReadError::TooLarge)
+    let collected = collect(incoming, limits.http_body_bytes_max, part);
+    let collected = tokio::time::timeout(limits.http_body_time_max, collected).await;
+    collected.unwrap_or(Err(ReadError::TooSlow))
+}
+
+async fn collect(
+    mut incoming: Incoming,
+    max: usize,
+    part: &mut Part,
+) -> Result<Vec<u8>, ReadError> {
+    let mut body = Vec::new();
+    while let Some(frame) = incoming.frame().await {
+        let frame = frame.map_err(|_| ReadError::Broken)?;
+        // Trailers are read and forgotten.
+        let Ok(piece) = frame.into_data() else {
+            continue;
+        };
+        let length = body.len() + piece.len();
+        if length > max {
+            return Err(ReadError::TooLarge);
         }
-        Ok(Err(_)) => Err(ReadError::Broken),
-        Ok(Ok(body)) => Ok(body.to_bytes().into()),
+        part.reach(length).map_err(|Full| ReadError::Crowded)?;
+        if body.is_empty() {
+            body = piece.into();
+        } else {
+            body.extend_from_slice(&piece);
+        }
     }
+    Ok(body)
 }

@@ -109,6 +109,8 @@ impl CloseReason<'static> {
     pub(super) const NOT_TEXT: Self = Self::of(1007);
     /// A message is longer than it may be.
     pub(super) const TOO_BIG: Self = Self::of(1009);
+    /// There is no room for it now, but may be later.
+    pub(crate) const TRY_LATER: Self = Self::of(1013);
 
     const fn of(code: u16) -> Self {
         Self { code, text: "" }

@@ -15,6 +15,11 @@ use tokio_tungstenite::tungstenite::{Error, Message};
 /// Room for what is received of the next frame; more is made only for frames that are longer.
 const READ_BYTES: usize = 1 << 10;
 
+/// What stands before the payload of a ping (RFC 6455 5.2).
+const HEAD_BYTES: usize = 2;
+/// The same from a client.
+const MASKED_HEAD_BYTES: usize = HEAD_BYTES + 4;
+
 /// The receiving side of a WebSocket.
 #[derive(Debug)]
 pub(crate) struct Session {
@@ -22,6 +27,8 @@ pub(crate) struct Session {
     side: Side,
     /// Whether a message was longer than it may be.
     pub(crate) is_too_long: bool,
+    /// Bytes received of a message that is not whole.
+    partial: usize,
     silence: SilenceClock,
 }
 
@@ -62,6 +69,7 @@ impl Session {
         Self {
             context: WebSocketContext::new(role, Some(config)),
             is_too_long: false,
+            partial: 0,
             side,
             silence: SilenceClock::new(limits),
         }
@@ -69,6 +77,25 @@ impl Session {
 
     /// Takes the next message off the front of `input`; none when all of it has been taken and more must come. `replies` gets the frames that the protocol wants as an answer.
     pub(crate) fn next(&mut self, input: &mut &[u8], replies: &mut Vec<u8>) -> Option<Received> {
+        self.partial += input.len();
+        let received = self.read(input, replies);
+        if received.is_some() {
+            self.partial = 0;
+        }
+        received
+    }
+
+    /// Which end this is.
+    pub(crate) fn side(&self) -> Side {
+        self.side
+    }
+
+    /// Bytes received of a message that is not whole.
+    pub(crate) fn partial(&self) -> usize {
+        self.partial
+    }
+
+    fn read(&mut self, input: &mut &[u8], replies: &mut Vec<u8>) -> Option<Received> {
         let mut wire = Wire { input, replies };
         loop {
             let (close, reason) = match self.context.read(&mut wire) {
@@ -84,8 +111,17 @@ impl Session {
                         data: bytes.as_ref().into(),
                     });
                 }
-                // A pong is written with the next read; raw frames are not read.
-                Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => continue,
+                // A pong is written with the next read. It may stand within a message, of which it is no part.
+                Ok(Message::Ping(bytes) | Message::Pong(bytes)) => {
+                    let head = match self.side {
+                        Side::Server => MASKED_HEAD_BYTES,
+                        Side::Client => HEAD_BYTES,
+                    };
+                    self.partial = self.partial.saturating_sub(head + bytes.len());
+                    continue;
+                }
+                // Raw frames are not read.
+                Ok(Message::Frame(_)) => continue,
                 Ok(Message::Close(frame)) => {
                     // Writes the answer, and says with an error that nothing more comes.
                     drop(self.context.flush(&mut wire));
@@ -360,6 +396,23 @@ mod tests {
             let silence = std::future::poll_fn(|cx| session.poll_silence(cx)).await;
             assert_eq!(silence, Silence::Ask(PING_FRAME));
             session.heard();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_whole_is_counted_and_pings_are_not() {
+        let mut session = session().await;
+        let mut replies = Vec::new();
+        let mut feed = |bytes: &[u8]| {
+            let received = session.next(&mut &*bytes, &mut replies).is_some();
+            (received, session.partial())
+        };
+        let message = frame(0x81, &[b'x'; 500]);
+        let (begun, rest) = message.split_at(300);
+        assert_eq!(feed(begun), (false, 300));
+        assert_eq!(feed(rest), (true, 0));
+        for _ in 0..1000 {
+            assert_eq!(feed(&frame(0x89, b"alive")), (false, 0));
         }
     }
 }

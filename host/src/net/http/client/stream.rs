@@ -8,6 +8,7 @@ use crate::console::Stream;
 use crate::event::{self, Chain};
 use crate::kept::Kept;
 use crate::life::Life;
+use crate::net::intake::{Full, Part};
 use crate::net::transport::Transport;
 use crate::net::websocket::{Received, Session, Side, Silence};
 use crate::net::{connect, frame, report};
@@ -138,6 +139,8 @@ enum Ended {
     MediaType { url: String, found: String },
     #[error("{url} sends a message of more than {max} bytes")]
     TooLong { url: String, max: usize },
+    #[error("more than {max} bytes have been received in part by all connections")]
+    Crowded { max: usize },
     #[error("the connection to {url} has ended")]
     Broken { url: String },
     #[error("{url} has been silent for {} seconds", time.as_secs_f64())]
@@ -155,6 +158,7 @@ impl Ended {
             Self::Silent { .. } => "timed-out",
             Self::Status { .. } | Self::MediaType { .. } => "failed",
             Self::TooLong { .. } => "frame-too-long",
+            Self::Crowded { .. } => "crowded",
             Self::Done { .. } => "closed",
         }
     }
@@ -290,6 +294,13 @@ impl Following {
         }
     }
 
+    fn crowded(&self, _: &Full) -> Ended {
+        let tenant = &self.tenant;
+        tenant.counters.hit(Limit::ReceivedBytes);
+        let max = tenant.settings.limits.received_bytes_max;
+        Ended::Crowded { max }
+    }
+
     fn broken(&self) -> Ended {
         Ended::Broken { url: self.url() }
     }
@@ -324,6 +335,7 @@ impl Following {
         received: Bytes,
     ) -> Result<(), Ended> {
         let mut session = Session::new(Side::Client, &self.tenant.settings.limits);
+        let mut part = Part::new(&self.tenant.intake);
         let mut buffer = BytesMut::from(received);
         let mut replies = Vec::new();
         loop {
@@ -342,7 +354,10 @@ impl Following {
                     Some(Received::End { .. }) => return Ok(()),
                     None => break,
                 }
+                part.clear();
             }
+            part.reach(session.partial())
+                .map_err(|full| self.crowded(&full))?;
             buffer.clear();
             buffer.reserve(READ_BYTES);
             let silence = tokio::select! {
