@@ -112,6 +112,11 @@ async fn what_no_operation_answers_the_host_answers() {
         );
     }
     let answer = service
+        .raw(b"OPTIONS * HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n")
+        .await;
+    assert!(answer.starts_with("HTTP/1.1 204 "), "{answer}");
+    assert!(answer.contains("allow: GET, "), "{answer}");
+    let answer = service
         .raw(b"HEAD /notes HTTP/1.1\r\nHost: n\r\nConnection: close\r\n\r\n")
         .await;
     assert!(answer.contains("content-length: 12\r\n"), "{answer}");

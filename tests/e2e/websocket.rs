@@ -100,6 +100,11 @@ async fn handshakes_that_are_none_are_refused() {
         ),
         (
             "/echo",
+            format!("{UPGRADE}Sec-WebSocket-Key: not?base64!and!so!on==\r\n{VERSION}"),
+            "400",
+        ),
+        (
+            "/echo",
             format!("{UPGRADE}{KEY}Sec-WebSocket-Version: 8\r\n"),
             "426",
         ),

@@ -4,17 +4,17 @@
 //!
 //! Use is counted in ticks of the clock while guests run. A host with one tenant has nobody to be fair to.
 
-use super::clock::{Clock, SLICE_TICKS};
+use super::clock::Clock;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::oneshot;
 
-/// What a tenant that was quiet may use at once, in slices.
-const BURST_SLICES: u64 = 5;
+/// What a tenant that was quiet may use at once, in ticks.
+const BURST_TICKS: u64 = 25;
 /// How far a tenant that computes little may fall behind the others before it is forgotten, in ticks: what it may get ahead of them later.
-const LAG_TICKS_MAX: u64 = 200;
+const LAG_TICKS_MAX: u64 = 500;
 /// Parts of a tick that accounts are kept in.
 const PARTS: u64 = 1024;
 
@@ -146,7 +146,7 @@ impl Share {
             }),
             ticks: AtomicU64::new(0),
             allowance: Mutex::new(Allowance {
-                parts: BURST_SLICES * SLICE_TICKS * PARTS,
+                parts: BURST_TICKS * PARTS,
                 at: turns.clock.now(),
             }),
             in_debt: AtomicBool::new(false),
@@ -182,7 +182,7 @@ impl Share {
         let weights = self.turns.weights.load(Ordering::Acquire).max(1);
         let machine = PARTS.saturating_mul(self.turns.turns_max as u64);
         let gained = passed.saturating_mul(machine) * self.account.weight / weights;
-        allowance.parts = (allowance.parts + gained).min(BURST_SLICES * SLICE_TICKS * PARTS);
+        allowance.parts = (allowance.parts + gained).min(BURST_TICKS * PARTS);
     }
 
     /// A turn for a new event, if its tenant has used more than its part lately and others are there.
@@ -194,7 +194,7 @@ impl Share {
             let mut allowance = self.allowance.lock();
             self.refill(&mut allowance);
             // Only when it has been calm for a while: every event that is on its way may take a slice then.
-            allowance.parts >= BURST_SLICES * SLICE_TICKS * PARTS / 2
+            allowance.parts >= BURST_TICKS * PARTS / 2
         };
         if is_even {
             self.in_debt.store(false, Ordering::Release);

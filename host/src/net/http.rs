@@ -520,9 +520,15 @@ async fn operation(
     answer
 }
 
+/// What operations may have; asked for with `OPTIONS *` (RFC 9110 9.3.7).
+const METHODS: &str = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+
 /// The operation of a request, or what is answered without one.
 fn find(routes: &Routes, head: &Parts) -> Result<Found, Box<Answer>> {
     let path = head.uri.path();
+    if head.method == Method::OPTIONS && path == "*" {
+        return Err(Box::new(other_method(&head.method, METHODS)));
+    }
     Err(Box::new(match routes.http.find(&head.method, path) {
         Route::Found(found) => return Ok(found),
         Route::OtherMethod(allowed) => other_method(&head.method, &allowed),

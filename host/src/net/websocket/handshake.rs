@@ -123,7 +123,7 @@ impl Upgrade {
     ) -> Result<(Self, HeaderMap), Refused> {
         let headers = request.headers();
         let key = headers.get(header::SEC_WEBSOCKET_KEY);
-        let Some(key) = key.filter(|key| key.len() == KEY_BYTES) else {
+        let Some(key) = key.filter(|key| is_key(key.as_bytes())) else {
             return Err((StatusCode::BAD_REQUEST, "Bad Request"));
         };
         if headers.get(header::SEC_WEBSOCKET_VERSION) != Some(&HeaderValue::from_static(VERSION)) {
@@ -181,6 +181,18 @@ pub(crate) struct Place {
     pub(crate) remote: SocketAddr,
     /// Port of the HTTP server.
     pub(crate) port: u16,
+}
+
+/// Whether these are sixteen bytes in Base64 (RFC 6455 4.2.1).
+fn is_key(key: &[u8]) -> bool {
+    let digits = key
+        .strip_suffix(b"==")
+        .filter(|_| key.len() == KEY_BYTES);
+    digits.is_some_and(|digits| {
+        digits
+            .iter()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/'))
+    })
 }
 
 #[cfg(test)]
