@@ -2,7 +2,8 @@
 
 use aro_wit::manifest::{
     FILE_CREATED, FILE_DELETED, FILE_MODIFIED, FORMAT, FeatureSet as Entry, KEY_PRESSED, Manifest,
-    NOTIFICATION_SENT, Origin, STATE_CHANGED, Trigger, repository_changed, repository_evicted,
+    NOTIFICATION_SENT, Need, Origin, STATE_CHANGED, Trigger, repository_changed,
+    repository_evicted,
 };
 use indexmap::{IndexMap, IndexSet};
 
@@ -260,7 +261,7 @@ impl Linker {
             statements: lowered.statements,
             code: module.code,
             origin: Origin::Aro,
-            needs: lowered.needs,
+            needs: needs(lowered.needs, &module.asked),
             ignores_headers,
         });
     }
@@ -592,6 +593,22 @@ fn kebab(name: &str) -> String {
     } else {
         words.join("-")
     }
+}
+
+/// What statements ask for by name, and the first statement for each other interface.
+fn needs(mut named: Vec<Need>, asked: &IndexMap<&'static str, Option<u32>>) -> Vec<Need> {
+    for (interface, statement) in asked {
+        if let Some(statement) = *statement
+            && !named.iter().any(|need| need.interface == *interface)
+        {
+            named.push(Need {
+                interface: (*interface).to_owned(),
+                detail: String::new(),
+                statement,
+            });
+        }
+    }
+    named
 }
 
 #[cfg(test)]

@@ -183,8 +183,9 @@ async fn bodies_that_never_end_fill_no_memory() {
         body.len()
     );
     slow.write_all(head.as_bytes()).await.unwrap();
-    let refused =
-        async { while service.ask("POST", "/notes", &body).await.0 != "503 Service Unavailable" {} };
+    let refused = async {
+        while service.ask("POST", "/notes", &body).await.0 != "503 Service Unavailable" {}
+    };
     within("a refusal", refused).await;
     assert!(service.server.limit_hits("received_bytes_max") > 0);
     let (status, _) = service.ask("POST", "/notes", "{\"text\":\"tea\"}").await;

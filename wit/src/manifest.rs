@@ -173,7 +173,7 @@ pub struct FeatureSet {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Need {
-    /// The interface that grants it.
+    /// The interface through which it is reached.
     pub interface: String,
     /// What of it: the name of an environment variable; else empty.
     pub detail: String,

@@ -5,7 +5,7 @@
     reason = "a few sections of many matter"
 )]
 
-use aro_wit::manifest::{Manifest, SECTION};
+use aro_wit::manifest::{FeatureSet, Manifest, SECTION};
 use serde_json::json;
 use wasmparser::{Parser, Payload};
 
@@ -89,7 +89,7 @@ fn print_json(found: &Found, bytes: usize) -> anyhow::Result<()> {
         .map(|(set, (bytes, imports))| {
             json!({
                 "component": set.component, "name": set.name, "activity": set.activity, "triggers": set.triggers,
-                "statements": set.statements.len(), "origin": set.origin, "bytes": bytes, "imports": imports,
+                "statements": set.statements.len(), "origin": set.origin, "bytes": bytes, "imports": imports, "needs": set.needs,
             })
         })
         .collect();
@@ -128,7 +128,27 @@ fn print_text(found: &Found, bytes: usize) {
         );
         anstream::println!("    run by {}", triggers.join(", "));
         for import in imports {
-            anstream::println!("    uses {import}");
+            anstream::println!("    uses {import}{}", asked(manifest, set, import));
         }
     }
+}
+
+/// The statements that ask for an interface: one for each name in it, else the first.
+fn asked(manifest: &Manifest, set: &FeatureSet, import: &str) -> String {
+    let mut text = String::new();
+    for need in set.needs.iter().filter(|need| need.interface == import) {
+        let Some(statement) = set.statements.get(need.statement as usize) else {
+            continue;
+        };
+        let detail = match need.detail.as_str() {
+            "" => String::new(),
+            detail => format!("{detail}, "),
+        };
+        let file = manifest.files.get(statement.file as usize);
+        let place = file.map_or_else(String::new, |file| {
+            format!("{file}:{}:{}", statement.line, statement.column)
+        });
+        text.push_str(&format!("\n      {detail}{place}: {}", statement.text));
+    }
+    text
 }

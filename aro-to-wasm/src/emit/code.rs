@@ -71,7 +71,10 @@ impl Symbols {
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     pub(crate) runtime: IndexSet<&'static str>,
-    pub(crate) helpers: IndexSet<HostFunction>,
+    /// Each with the first statement that calls it; none where it is called before them.
+    pub(crate) helpers: IndexMap<HostFunction, Option<u32>>,
+    /// The statement that is looked at.
+    statement: Option<u32>,
 }
 
 impl Calls {
@@ -83,7 +86,10 @@ impl Calls {
     fn nodes(&mut self, nodes: &[Node]) {
         for node in nodes {
             match node {
-                Node::Statement { body, trace, .. } => {
+                Node::Statement {
+                    index, body, trace, ..
+                } => {
+                    let outer = self.statement.replace(*index);
                     if fails(body) {
                         self.runtime.insert("fail");
                         for (_, value) in trace {
@@ -92,6 +98,7 @@ impl Calls {
                         }
                     }
                     self.nodes(body);
+                    self.statement = outer;
                 }
                 Node::Loop(_, body) | Node::Attempt(body) => self.nodes(body),
                 Node::Set(_, expr) | Node::Do(expr) | Node::Finish(Some(expr)) => self.expr(expr),
@@ -121,7 +128,7 @@ impl Calls {
                 callee: Callee::Host(function),
                 ..
             } => {
-                self.helpers.insert(*function);
+                self.helpers.entry(*function).or_insert(self.statement);
             }
             Expr::Constant(constant) => {
                 self.runtime.insert(constructor(*constant));

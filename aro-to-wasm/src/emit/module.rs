@@ -35,6 +35,8 @@ pub(crate) struct CoreModule {
     pub(crate) runtime: Vec<&'static str>,
     /// Which code belongs to which statement.
     pub(crate) code: Vec<CodeRange>,
+    /// Imported interfaces, each with the first statement that leads to it, if one does.
+    pub(crate) asked: IndexMap<&'static str, Option<u32>>,
 }
 
 /// The entry of the value runtime's table for one export.
@@ -72,6 +74,7 @@ pub(crate) fn emit(unit: &Unit, contract: &Contract, runtime: &Runtime) -> CoreM
     {
         calls.runtime.insert("done");
     }
+    let asked = asked(&calls);
     let (helpers, imports) = close_over_helpers(&mut calls);
     let mut writer = Writer {
         types: Types::default(),
@@ -88,7 +91,28 @@ pub(crate) fn emit(unit: &Unit, contract: &Contract, runtime: &Runtime) -> CoreM
         imports: by_interface,
         runtime: calls.runtime.into_iter().collect(),
         code,
+        asked,
     }
+}
+
+/// The interfaces that helpers need, helpers of theirs included.
+fn asked(calls: &Calls) -> IndexMap<&'static str, Option<u32>> {
+    let mut asked = IndexMap::new();
+    for (function, statement) in &calls.helpers {
+        let mut pending = vec![*function];
+        while let Some(function) = pending.pop() {
+            let parts = host::helper(function);
+            for (interface, _) in parts.imports {
+                let first = asked.entry(*interface).or_insert(*statement);
+                *first = match (*first, *statement) {
+                    (Some(one), Some(other)) => Some(one.min(other)),
+                    (one, other) => one.or(other),
+                };
+            }
+            pending.extend(parts.helpers);
+        }
+    }
+    asked
 }
 
 type Imports = IndexSet<(&'static str, &'static str)>;
@@ -96,7 +120,7 @@ type Imports = IndexSet<(&'static str, &'static str)>;
 /// Adds what helpers call, helpers of helpers first, so that the order does not depend on use.
 fn close_over_helpers(calls: &mut Calls) -> (Vec<HostFunction>, Imports) {
     let mut helpers: IndexSet<HostFunction> = IndexSet::new();
-    let mut pending: Vec<HostFunction> = calls.helpers.iter().copied().collect();
+    let mut pending: Vec<HostFunction> = calls.helpers.keys().copied().collect();
     while let Some(function) = pending.pop() {
         if helpers.insert(function) {
             pending.extend(host::helper(function).helpers);

@@ -201,7 +201,9 @@ fn inspect_tells_what_an_artifact_may_do() {
     let answer = run(&["inspect", "app.wasm"], directory.path());
     assert_eq!(answer.code, 0);
     assert!(
-        answer.output.contains("uses aro:log/console@0.1.0"),
+        answer
+            .output
+            .contains("uses aro:log/console@0.1.0\n      main.aro:2:5: <Log> "),
         "{}",
         answer.output
     );

@@ -185,9 +185,7 @@ pub(crate) struct Place {
 
 /// Whether these are sixteen bytes in Base64 (RFC 6455 4.2.1).
 fn is_key(key: &[u8]) -> bool {
-    let digits = key
-        .strip_suffix(b"==")
-        .filter(|_| key.len() == KEY_BYTES);
+    let digits = key.strip_suffix(b"==").filter(|_| key.len() == KEY_BYTES);
     digits.is_some_and(|digits| {
         digits
             .iter()
