@@ -417,14 +417,7 @@ fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigg
             path,
         } => websocket_job(*event, path.clone()),
         Kind::Domain(event) => (Role::Event, Trigger::Event(event.clone())),
-        Kind::File(Some(event)) => {
-            let subject = match event {
-                FileEvent::Created => FILE_CREATED,
-                FileEvent::Modified => FILE_MODIFIED,
-                FileEvent::Deleted => FILE_DELETED,
-            };
-            (Role::Event, Trigger::Event(subject.to_owned()))
-        }
+        Kind::File(Some(event)) => (Role::Event, Trigger::Event(file_subject(*event).to_owned())),
         Kind::KeyPress => (Role::Event, Trigger::Event(KEY_PRESSED.to_owned())),
         Kind::Notification => (Role::Event, Trigger::Event(NOTIFICATION_SENT.to_owned())),
         Kind::State {
@@ -470,6 +463,14 @@ fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigg
         },
         trigger,
     ))
+}
+
+fn file_subject(event: FileEvent) -> &'static str {
+    match event {
+        FileEvent::Created => FILE_CREATED,
+        FileEvent::Modified => FILE_MODIFIED,
+        FileEvent::Deleted => FILE_DELETED,
+    }
 }
 
 fn websocket_job(event: WebSocketEvent, path: Option<String>) -> (Role, Trigger) {

@@ -234,6 +234,11 @@ impl Parser<'_> {
             let span = self.bump();
             text.push_str(self.text(span));
         }
+        self.whole(text, depth, open)
+    }
+
+    /// The text of a qualifier that ends here, unless more must follow.
+    fn whole(&self, text: String, depth: u32, open: Span) -> Parse<String> {
         if text.is_empty() {
             return Err(Box::new(
                 self.expected("a qualifier").label(open, "of this name"),
