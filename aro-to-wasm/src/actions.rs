@@ -173,7 +173,9 @@ pub enum Doubling {
 )]
 pub fn doubles(kind: ActionKind) -> Option<(Preposition, Doubling)> {
     Some(match kind {
-        Kind::List | Kind::Read | Kind::Retrieve | Kind::Clear => (P::From, Doubling::Whole),
+        Kind::List | Kind::Read | Kind::Retrieve | Kind::Clear | Kind::Receive => {
+            (P::From, Doubling::Whole)
+        }
         Kind::Request | Kind::Probe | Kind::Call | Kind::Stream | Kind::Delete => {
             (P::From, Doubling::Whole)
         }
@@ -182,25 +184,36 @@ pub fn doubles(kind: ActionKind) -> Option<(Preposition, Doubling)> {
         Kind::Extract | Kind::Compute | Kind::Transform | Kind::Parse | Kind::ParseHtml => {
             (P::From, Doubling::Base)
         }
-        Kind::Filter | Kind::Map | Kind::Reduce | Kind::Group | Kind::Split => {
+        Kind::Filter | Kind::Map | Kind::Reduce | Kind::Group | Kind::Split | Kind::Join => {
             (P::From, Doubling::Base)
         }
+        Kind::Sort => (P::For, Doubling::Base),
         _ => return None,
     })
 }
 
-/// How the result of a statement doubles as its object, if it has none: `with { … }` behind a verb of requests is the clause.
+/// How the result of a statement doubles as its object, if it has none: `with { … }` behind verbs that have options is the clause, and so is `by the <field>`.
 pub fn doubling(action: &ast::Action) -> Option<(Preposition, Doubling)> {
     let known = lookup(&action.verb.text)?;
     let is_without = match &action.object {
         None => true,
+        Some(object) if object.preposition == P::By => true,
         Some(object) => {
-            matches!(known.kind, Kind::Request | Kind::Probe | Kind::Read)
+            takes_options(known.kind)
                 && object.preposition == P::With
                 && matches!(object.operand, ast::Operand::Expression(_))
         }
     };
     doubles(known.kind).filter(|_| is_without)
+}
+
+/// Whether a value behind `with` says how an action does what it does, and is not what it works on.
+fn takes_options(kind: ActionKind) -> bool {
+    let asks = matches!(
+        kind,
+        Kind::Request | Kind::Probe | Kind::Call | Kind::Stream | Kind::Read
+    );
+    asks || matches!(kind, Kind::Parse | Kind::Join)
 }
 
 /// The static role of any verb: dotted and unknown ones are `Own`.

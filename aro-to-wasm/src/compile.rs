@@ -7,7 +7,6 @@ use aro_wit::manifest::{
 };
 use indexmap::{IndexMap, IndexSet};
 
-use crate::actions::{ActionKind, lookup};
 use crate::check::nearest;
 use crate::contract;
 use crate::diagnostic::{Code, Diagnostic};
@@ -16,17 +15,16 @@ use crate::emit::component;
 use crate::emit::module;
 use crate::emit::wit::Contract;
 use crate::ir::Role;
-use crate::lower::{Facts, Job, lower, plain_name};
+use crate::lower::{Facts, Job, lower};
 use crate::nested::{self, ComponentError};
 use crate::program::{
     FeatureSet, FileEvent, GuardCondition, Program, SocketEvent, Trigger as Kind, WebSocketEvent,
+    emitted, plain_name,
 };
 use crate::repositories;
 use crate::runtime::Runtime;
 use crate::source::{Lines, SourceFile};
 use crate::sources;
-use crate::syntax::ast::Target;
-use crate::syntax::walk;
 use crate::template::FOLDER;
 
 /// What is compiled.
@@ -217,7 +215,7 @@ impl Linker {
                 self.feature_set(set, job, trigger, facts);
                 self.emitted_too(set, guards, facts);
             }
-            (Build::Program, None) => self.diagnostics.extend(not_compiled(set)),
+            (Build::Program, None) => self.diagnostics.extend(never_run(set)),
         }
     }
 
@@ -314,20 +312,6 @@ impl Linker {
     }
 }
 
-/// The types of the events that some statement emits.
-fn emitted(program: &Program) -> IndexSet<String> {
-    let mut emitted = IndexSet::new();
-    for set in &program.feature_sets {
-        walk::actions(&set.syntax.body, &mut |action, _| {
-            let emits = lookup(&action.verb.text).is_some_and(|verb| verb.kind == ActionKind::Emit);
-            if let (true, Target::Noun(noun)) = (emits, &action.result) {
-                emitted.insert(noun.base.clone());
-            }
-        });
-    }
-    emitted
-}
-
 fn owned(imports: &IndexMap<&'static str, Vec<&'static str>>) -> IndexMap<String, Vec<String>> {
     imports
         .iter()
@@ -402,19 +386,17 @@ fn facts<'a>(
                 .any(|set| matches!(set.trigger, Kind::Tcp(_) | Kind::Socket(_))),
         tested: IndexMap::new(),
         actions: program
-            .feature_sets
+            .user_actions
             .iter()
-            .filter(|set| set.trigger == Kind::Action)
-            .map(|set| (plain_name(&set.syntax.name), &set.syntax))
+            .filter_map(|(name, index)| {
+                let set = program.feature_sets.get(*index)?;
+                Some((name.clone(), &set.syntax))
+            })
             .collect(),
     }
 }
 
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "every other trigger is not compiled yet"
-)]
-/// How a feature set is run; none for those that are only called, only tested, or not compiled yet.
+/// How a feature set is run; none for those that are only called or only tested, and those that nothing runs.
 fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigger)> {
     let mut event = "event";
     let mut guards: Vec<GuardCondition> = set
@@ -436,14 +418,7 @@ fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigg
             path,
         } => websocket_job(*event, path.clone()),
         Kind::Domain(event) => (Role::Event, Trigger::Event(event.clone())),
-        Kind::File(Some(event)) => {
-            let subject = match event {
-                FileEvent::Created => FILE_CREATED,
-                FileEvent::Modified => FILE_MODIFIED,
-                FileEvent::Deleted => FILE_DELETED,
-            };
-            (Role::Event, Trigger::Event(subject.to_owned()))
-        }
+        Kind::File(Some(event)) => (Role::Event, Trigger::Event(file_subject(*event).to_owned())),
         Kind::KeyPress => (Role::Event, Trigger::Event(KEY_PRESSED.to_owned())),
         Kind::Notification => (Role::Event, Trigger::Event(NOTIFICATION_SENT.to_owned())),
         Kind::State {
@@ -470,7 +445,12 @@ fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigg
             let subject = repository_evicted(repository_name(repository));
             (Role::Event, Trigger::Event(subject))
         }
-        _ => return None,
+        Kind::Action
+        | Kind::Test
+        | Kind::Socket(None)
+        | Kind::File(None)
+        | Kind::WebSocket { event: None, .. }
+        | Kind::None => return None,
     };
     let success = trigger != Trigger::EndError;
     Some((
@@ -484,6 +464,14 @@ fn job(set: &FeatureSet, api: Option<&contract::Contract>) -> Option<(Job, Trigg
         },
         trigger,
     ))
+}
+
+fn file_subject(event: FileEvent) -> &'static str {
+    match event {
+        FileEvent::Created => FILE_CREATED,
+        FileEvent::Modified => FILE_MODIFIED,
+        FileEvent::Deleted => FILE_DELETED,
+    }
 }
 
 fn websocket_job(event: WebSocketEvent, path: Option<String>) -> (Role, Trigger) {
@@ -524,35 +512,20 @@ fn state_guards(field: Option<&str>, transition: Option<&str>) -> Vec<GuardCondi
         .collect()
 }
 
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "every other trigger is not compiled yet"
-)]
-/// A feature set that nothing can run is left out with a warning; one that some event would run is an error.
-fn not_compiled(set: &FeatureSet) -> Option<Diagnostic> {
-    let what = match &set.trigger {
-        // Actions are compiled into their callers; tests are no part of the program.
-        Kind::Action | Kind::Test => return None,
-        // The checker has said that its name selects no event.
-        Kind::Socket(None) | Kind::File(None) | Kind::WebSocket { event: None, .. } => return None,
-        Kind::None => {
-            let unused = Diagnostic::new(
-                Code::NeverRun,
-                set.syntax.header,
-                format!("nothing runs `{}`", set.syntax.name),
-            );
-            let (before, last) = set.syntax.activity.rsplit_once(' ').unwrap_or_default();
-            return Some(match nearest(last, ["Handler", "Observer"].into_iter()) {
-                Some(meant) => unused.help(format!("did you mean `{before} {meant}`?")),
-                None => unused.help("its activity is no handler, and no contract names it: it is left out of the program"),
-            });
-        }
-        _ => "handlers of this event",
-    };
-    Some(
-        Diagnostic::new(Code::NotCompiled, set.syntax.header, format!("{what} cannot be compiled yet"))
-            .help("nothing is left out in silence: the program is not built until this feature set is gone"),
-    )
+/// Says that nothing can run a feature set, which is left out. Actions are compiled into their callers, tests are no part of the program, and of names that select no event the checker has spoken.
+fn never_run(set: &FeatureSet) -> Option<Diagnostic> {
+    if set.trigger != Kind::None {
+        return None;
+    }
+    let message = format!("nothing runs `{}`", set.syntax.name);
+    let unused = Diagnostic::new(Code::NeverRun, set.syntax.header, message);
+    let (before, last) = set.syntax.activity.rsplit_once(' ').unwrap_or_default();
+    Some(match nearest(last, ["Handler", "Observer"].into_iter()) {
+        Some(meant) => unused.help(format!("did you mean `{before} {meant}`?")),
+        None => unused.help(
+            "its activity is no handler, and no contract names it: it is left out of the program",
+        ),
+    })
 }
 
 /// Kebab-case names, each once.

@@ -74,14 +74,6 @@ impl Facts<'_> {
     }
 }
 
-/// A name without what `When` and calls of actions do not distinguish: hyphens, blanks, letter case.
-pub(crate) fn plain_name(name: &str) -> String {
-    name.chars()
-        .filter(|char| !matches!(char, '-' | ' '))
-        .flat_map(char::to_lowercase)
-        .collect()
-}
-
 /// A lowered feature set.
 #[derive(Debug)]
 pub(crate) struct Lowered {
@@ -172,6 +164,12 @@ pub(crate) fn lower(set: &FeatureSet, job: Job, facts: &Facts<'_>) -> Lowered {
     }
 }
 
+/// The first entries, and those behind them.
+fn split<T>(mut entries: Vec<T>, first: usize) -> (Vec<T>, Vec<T>) {
+    let behind = entries.split_off(first);
+    (entries, behind)
+}
+
 /// What the functions of one unit have in common.
 struct Shared<'a> {
     facts: &'a Facts<'a>,
@@ -207,6 +205,8 @@ struct Body<'s, 'a> {
     guards: Vec<GuardCondition>,
     guards_row: bool,
     notifies: bool,
+    /// Names of which it configures fields for the whole application.
+    settings: IndexSet<&'a str>,
     locals: Vec<Kind>,
     scopes: Vec<Scope>,
     /// Steps of the block being lowered.
@@ -235,6 +235,7 @@ impl<'s, 'a> Body<'s, 'a> {
             guards: job.guards.clone(),
             guards_row: job.guards_row,
             notifies: job.notifies,
+            settings: crate::program::settings(set),
             locals: job.role.parameters().to_vec(),
             scopes: Vec::new(),
             nodes: Vec::new(),
@@ -254,12 +255,20 @@ impl<'s, 'a> Body<'s, 'a> {
         }
         self.activity_guard();
         self.header_guard();
+        let guards = std::mem::take(&mut self.nodes);
+        let (implicit, published) = (self.implicit.len(), self.published.len());
         self.block(&self.set.body);
         self.default_finish();
         let body = std::mem::take(&mut self.nodes);
         self.shared.reads_headers |= self.implicit.keys().any(|part| part.is_of_headers());
-        self.prologue();
-        let mut nodes = std::mem::take(&mut self.nodes);
+        // What the guards do not read is made once they hold: an event that is skipped may carry much.
+        let made = self.implicit.iter().map(|(part, local)| (*part, *local));
+        let (early, late) = split(made.collect(), implicit);
+        let read = std::mem::take(&mut self.published).into_iter();
+        let (early_read, late_read) = split(read.collect(), published);
+        let mut nodes = self.nested(|this| this.prologue(early, early_read));
+        nodes.extend(guards);
+        nodes.extend(self.nested(|this| this.prologue(late, late_read)));
         nodes.extend(body);
         Function {
             name: self.set.name.clone(),

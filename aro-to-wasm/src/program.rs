@@ -1,7 +1,9 @@
 //! The program as a whole: the feature sets of all files, what triggers each, and the names that all of them share.
 
+mod raised;
 mod trigger;
 
+pub(crate) use raised::{Raise, emitted, raised};
 pub(crate) use trigger::SYSTEM_EVENTS;
 pub use trigger::{FileEvent, GuardCondition, SocketEvent, StateGuard, Trigger, WebSocketEvent};
 
@@ -60,7 +62,7 @@ pub struct Program {
     pub links: IndexSet<String>,
     /// Whether it handles WebSockets or says something about them.
     pub uses_websockets: bool,
-    /// Name of each user-defined action to the index of its feature set; the first of a name.
+    /// Plain name of each user-defined action to the index of its feature set; the first of a name.
     pub user_actions: IndexMap<String, usize>,
 }
 
@@ -83,20 +85,18 @@ impl Program {
         let guard = StateGuard::of(&syntax.activity);
         if trigger == Trigger::Action {
             self.user_actions
-                .entry(syntax.name.clone())
+                .entry(plain_name(&syntax.name))
                 .or_insert(index);
         }
         self.collect_published(&syntax, index);
         let mut bound = FxHashSet::default();
         bindings(&syntax.body, &mut bound, &|_| true);
-        let mut own = FxHashSet::default();
-        bindings(&syntax.body, &mut own, &|action| setting(action).is_none());
+        let settings = settings(&syntax).into_iter().map(str::to_owned);
+        self.configured.extend(settings);
         self.uses_websockets |= matches!(trigger, Trigger::WebSocket { .. });
         walk::actions(&syntax.body, &mut |action, _| {
             self.uses_websockets |= names_websockets(action, &bound);
             self.resources.extend(resource(action).map(str::to_owned));
-            let setting = setting(action).filter(|name| !own.contains(name));
-            self.configured.extend(setting.map(str::to_owned));
             let link = resource(action).filter(|_| is_kind(action, ActionKind::Connect));
             self.links.extend(link.map(str::to_owned));
             let target = store_target(action).map(|noun| noun.base.as_str());
@@ -133,17 +133,11 @@ impl Program {
         name.ends_with("-repository") || self.store_names.contains(name)
     }
 
-    /// The user-defined action that the dotted verb `Application.Name` calls, and its index.
-    pub fn user_action(&self, verb: &str) -> Option<usize> {
-        let name = verb.strip_prefix("Application.")?;
-        let plain = |name: &str| name.replace([' ', '-'], "");
-        let exact = self.user_actions.get(name).copied();
-        exact.or_else(|| {
-            self.user_actions
-                .iter()
-                .find(|(known, _)| plain(known) == name)
-                .map(|(_, index)| *index)
-        })
+    /// The user-defined action that a verb calls, dotted (`Application.Name`) or by its bare name.
+    pub fn user_action(&self, verb: &str) -> Option<&FeatureSet> {
+        let name = verb.strip_prefix("Application.").unwrap_or(verb);
+        let index = self.user_actions.get(&plain_name(name))?;
+        self.feature_sets.get(*index)
     }
 
     /// The publishers of `name` that a feature set of `activity` can see.
@@ -160,6 +154,14 @@ impl Program {
     }
 }
 
+/// A name without what `When` and calls of actions do not distinguish: hyphens, blanks, letter case (language.md 8.1, step 6).
+pub(crate) fn plain_name(name: &str) -> String {
+    name.chars()
+        .filter(|char| !matches!(char, '-' | ' '))
+        .flat_map(char::to_lowercase)
+        .collect()
+}
+
 /// Whether a name that nothing binds stands for WebSockets (runtime.md 5.4.1).
 pub(crate) fn is_websocket_name(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
@@ -172,10 +174,7 @@ fn names_websockets(action: &Action, bound: &FxHashSet<&str>) -> bool {
         Operand::Noun(noun) => Some(noun),
         Operand::Expression(_) | Operand::Duration { .. } | Operand::Labelled { .. } => None,
     });
-    let result = match &action.result {
-        Target::Noun(noun) => Some(noun),
-        Target::Sink(_) | Target::None => None,
-    };
+    let result = action.result.noun();
     let means = |noun: &&Noun| is_websocket_name(&noun.base);
     let configured = ["websocket", "websocket-connection"];
     objects
@@ -234,6 +233,18 @@ fn setting(action: &Action) -> Option<&str> {
     let configures = action.verb.text.eq_ignore_ascii_case("configure");
     let is_own = noun.base.ends_with("-repository") || is_websocket_name(&noun.base);
     (configures && noun.qualifier.is_some() && !is_own).then_some(noun.base.as_str())
+}
+
+/// Names of which a feature set configures fields for the whole application: those that it does not bind itself (runtime.md 1.7.3).
+pub(crate) fn settings(set: &ast::FeatureSet) -> IndexSet<&str> {
+    let mut settings = IndexSet::new();
+    walk::actions(&set.body, &mut |action, _| settings.extend(setting(action)));
+    if !settings.is_empty() {
+        let mut own = FxHashSet::default();
+        bindings(&set.body, &mut own, &|action| setting(action).is_none());
+        settings.retain(|name| !own.contains(name));
+    }
+    settings
 }
 
 /// Names that the statements of a block bind, loops included, by the actions that count.

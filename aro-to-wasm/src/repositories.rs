@@ -6,11 +6,11 @@ use aro_wit::manifest::Repository;
 use indexmap::{IndexMap, IndexSet};
 use serde_json::Value as Json;
 
-use crate::actions::{ActionKind, lookup};
+use crate::actions::{ActionKind, doubling, lookup};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::program::Program;
 use crate::source::{SourceFile, Span};
-use crate::syntax::ast::{Action, Comparison, Condition, Operand};
+use crate::syntax::ast::{Action, Comparison, Condition};
 use crate::syntax::walk;
 
 /// Fields that identify rows: hosts have an index of them in any case.
@@ -62,10 +62,11 @@ fn selects_from(action: &Action) -> Option<&str> {
     ) {
         return None;
     }
-    match &action.object.as_ref()?.operand {
-        Operand::Noun(noun) => Some(&noun.base),
-        Operand::Expression(_) | Operand::Duration { .. } | Operand::Labelled { .. } => None,
-    }
+    let noun = match doubling(action) {
+        Some(_) => action.result.noun(),
+        None => action.object.as_ref()?.noun(),
+    };
+    noun.map(|noun| noun.base.as_str())
 }
 
 /// Fields that are compared for equality.
@@ -170,6 +171,9 @@ mod tests {
     Retrieve the <a> from the <user-repository> where email is "x" and age > 3.
     Delete the <b> from the <user-repository> where id is 1 or address.city in ["y"].
     Retrieve the <c> from the <log-repository>.
+    Retrieve the <order-repository> where code is 1.
+    Delete the <order-repository> where place is 1.
+    Retrieve the <d> from <order-repository> where weight is 1.
     Return an <OK: status>.
 }"#;
         let program = Program::new(vec![parse(0, text).program]);
@@ -189,7 +193,12 @@ mod tests {
         let names: Vec<&str> = declared.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(
             names,
-            ["item-repository", "one-repository", "user-repository"]
+            [
+                "item-repository",
+                "one-repository",
+                "order-repository",
+                "user-repository"
+            ]
         );
         assert_eq!(
             declared[0].rows,
@@ -202,6 +211,7 @@ mod tests {
             declared[1].rows,
             [serde_json::json!({"key": "k", "ok": true})]
         );
-        assert_eq!(declared[2].indexes, ["email", "address.city"]);
+        assert_eq!(declared[2].indexes, ["code", "place", "weight"]);
+        assert_eq!(declared[3].indexes, ["email", "address.city"]);
     }
 }

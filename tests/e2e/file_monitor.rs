@@ -1,40 +1,8 @@
 //! Watched directories: what others do to files becomes events.
 
-use harness::{Server, aro_host, repository, sources, within};
+use harness::{Running, Server, aro_host, repository, sources, within};
 use std::fs;
 use std::path::Path;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdout};
-
-/// A program that runs in a directory of its own.
-struct Running {
-    child: Child,
-    lines: Lines<BufReader<ChildStdout>>,
-}
-
-impl Running {
-    fn start(program: &Path, place: &Path) -> Self {
-        let mut command = aro_host(&["run", program.to_str().unwrap()]);
-        let mut child = command.current_dir(place).spawn().unwrap();
-        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, lines }
-    }
-
-    async fn line(&mut self) -> String {
-        let line = within("a line", self.lines.next_line()).await.unwrap();
-        line.expect("the program goes on")
-    }
-
-    async fn end(mut self) {
-        let id = self.child.id().unwrap().to_string();
-        let sent = std::process::Command::new("kill")
-            .args(["-s", "TERM", &id])
-            .status();
-        assert!(sent.unwrap().success());
-        let status = within("the end", self.child.wait()).await.unwrap();
-        assert_eq!(status.code(), Some(0));
-    }
-}
 
 fn program(place: &Path, text: &str) -> std::path::PathBuf {
     let file = place.join("program.aro");

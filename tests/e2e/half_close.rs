@@ -1,15 +1,11 @@
 //! Connections of which one side has finished sending: what programs are told, what they may do, how such connections end.
 
 use aro_host::{Outbound, Outcome};
-use harness::{Peer, Random, Server, directory, listener, sources, within};
+use harness::{Peer, Random, Server, directory, listener, serve, within};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-
-async fn serve(text: &str) -> Server {
-    Server::start(sources(&[("main.aro", text)])).await
-}
 
 /// Adds up what comes, and answers once nothing more does.
 const SUMMARY: &str = r#"(Application-Start: Summary) {
@@ -49,7 +45,7 @@ const SUMMARY: &str = r#"(Application-Start: Summary) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_peer_that_has_finished_gets_its_answer_later() {
-    let server = serve(SUMMARY).await;
+    let server = serve(SUMMARY, |_| {}).await;
     let before = server.entries();
     for _ in 0..3 {
         let mut peer = server.connect().await;
@@ -99,6 +95,7 @@ async fn a_program_that_has_finished_still_hears_the_peer() {
         Log "gone" to the <console>.
         Return an <OK: status> for the <end>.
     }"#,
+        |_| {},
     )
     .await;
     let mut peer = server.connect().await;
@@ -133,7 +130,7 @@ async fn everything_queued_before_the_end_arrives() {
         Close the <event: connection> for the <sending>.
         Return an <OK: status> for the <flood>.
     }"#;
-    let server = serve(&text.replace("{drop}", &drop)).await;
+    let server = serve(&text.replace("{drop}", &drop), |_| {}).await;
     let mut peer = server.connect().await;
     peer.finish().await;
     // It reads nothing until far more is queued than the system's buffers take.
@@ -155,6 +152,7 @@ async fn without_a_handler_the_connection_ends_with_its_peers_last_byte() {
         Send the <data> to the <event: connection>.
         Return an <OK: status> for the <data>.
     }"#,
+        |_| {},
     )
     .await;
     let mut peer = server.connect().await;
@@ -180,6 +178,7 @@ async fn a_half_open_connection_whose_peer_is_reset_goes() {
         Log "error: ${<event: error>}" to the <console>.
         Return an <OK: status> for the <why>.
     }"#,
+        |_| {},
     )
     .await;
     let mut peer = server.connect().await;
@@ -308,7 +307,7 @@ async fn gone(server: &Server, before: aro_host::Entries) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_ends_connections_that_are_half_open() {
     let stays = SUMMARY.replace("Close the <event: connection> for the <sending>.", "");
-    let server = serve(&stays).await;
+    let server = serve(&stays, |_| {}).await;
     let mut peer = Peer::connect(server.address()).await;
     peer.send("a\n").await;
     peer.finish().await;

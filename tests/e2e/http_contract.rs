@@ -1,8 +1,7 @@
 //! Requests and responses against their contract: what is refused, what is marked, and that nothing is by default.
 
 use aro_host::{ContractChecks, Settings};
-use aro_to_wasm::source::SourceFile;
-use harness::{Server, http, sources};
+use harness::{Server, http};
 
 const CONTRACT: &str = r"
 openapi: 3.0.3
@@ -70,11 +69,7 @@ const PROGRAM: &str = r#"
 "#;
 
 async fn orders(contract: ContractChecks) -> Server {
-    let mut program = sources(&[("main.aro", PROGRAM)]);
-    program.contract = Some(SourceFile {
-        path: "openapi.yaml".to_owned(),
-        text: CONTRACT.to_owned(),
-    });
+    let program = harness::service(PROGRAM, CONTRACT);
     Server::start_with(program, |settings: &mut Settings| {
         settings.http_port_override = Some(0);
         settings.contract = contract;
@@ -186,11 +181,7 @@ paths:
         ),
         (ContractChecks::None, r#"{"all":"","filter":"","x":""}"#),
     ] {
-        let mut program = sources(&[("main.aro", text)]);
-        program.contract = Some(SourceFile {
-            path: "openapi.yaml".to_owned(),
-            text: contract.to_owned(),
-        });
+        let program = harness::service(text, contract);
         let server = Server::start_with(program, |settings| {
             settings.http_port_override = Some(0);
             settings.contract = contract_checks;

@@ -1,13 +1,10 @@
 //! Peers that end their direction behind a request are answered, on listeners of one program and of several; of a response that stays open they are gone.
 
-use aro_host::{
-    Captured, ConsoleSink, Host, Outcome, Settings, SharedProtocol, SharedRoute, SharedSettings,
-    Stream, TenantId,
-};
+use crate::routing;
+use aro_host::{Captured, ConsoleSink, SharedProtocol, Stream};
 use aro_to_wasm::Input;
-use aro_to_wasm::source::SourceFile;
-use harness::{Server, compile, sources, within};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use harness::{Server, compile, within};
+use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -43,12 +40,7 @@ const PROGRAM: &str = r#"
 "#;
 
 fn program() -> Input {
-    let mut program = sources(&[("main.aro", PROGRAM)]);
-    program.contract = Some(SourceFile {
-        path: "openapi.yaml".to_owned(),
-        text: CONTRACT.to_owned(),
-    });
-    program
+    harness::service(PROGRAM, CONTRACT)
 }
 
 /// Requests, and the end of this direction behind them.
@@ -99,31 +91,16 @@ async fn whoever_has_finished_is_answered_and_whoever_has_gone_holds_nothing() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn so_it_is_where_several_tenants_share_a_listener() {
-    let host = Host::new(Settings::new(IpAddr::V4(Ipv4Addr::LOCALHOST))).unwrap();
-    let web = SharedSettings {
-        name: "web".to_owned(),
-        address: (Ipv4Addr::LOCALHOST, 0).into(),
-        protocol: SharedProtocol::Http,
-        certificates: Vec::new(),
-        connections_max: 10,
-    };
-    let web = host.share(web, None).unwrap();
-    let tenant = TenantId::new("slow").unwrap();
-    let route = SharedRoute {
-        tenant: tenant.clone(),
-        host: "t.example".parse().unwrap(),
-        path: "/".parse().unwrap(),
-        strip_prefix: false,
-    };
-    web.route(&[route]).unwrap();
+    let host = routing::host();
+    let web = routing::shared(&host, SharedProtocol::Http, &[]);
+    web.route(&[routing::route("slow", "t.example", "/", false)])
+        .unwrap();
     let console = Captured::default();
-    let mut settings = Settings::new(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    settings.limits.instances_max = 16;
-    settings.console = ConsoleSink::Capture(console.clone());
-    settings.http_through = Some(web.address());
-    let mut loaded = host.load_as(tenant, settings, &compile(program())).unwrap();
-    let started = within("the start", loaded.start()).await;
-    assert_eq!(started, Outcome::Success);
+    let artifact = compile(program());
+    let _program = routing::start_program(&host, ("slow", &artifact), &web, |settings| {
+        settings.console = ConsoleSink::Capture(console.clone());
+    })
+    .await;
     answers_those_who_have_finished(web.address()).await;
     let _follower = finished(web.address(), &["/events"]).await;
     let closed = console.wait(Stream::Output, |text| text.contains("closed"));

@@ -1,8 +1,7 @@
 //! What a contract declares and a program says beyond bodies: parameters, headers, statuses; pages of other origins; secured connections.
 
 use aro_host::{Settings, TlsIdentity};
-use aro_to_wasm::source::SourceFile;
-use harness::{Server, http, sources, within};
+use harness::{Server, http, within};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -67,11 +66,7 @@ const PROGRAM: &str = r#"
 "#;
 
 async fn service(change: impl FnOnce(&mut Settings)) -> (Server, SocketAddr) {
-    let mut program = sources(&[("main.aro", PROGRAM)]);
-    program.contract = Some(SourceFile {
-        path: "openapi.yaml".to_owned(),
-        text: CONTRACT.to_owned(),
-    });
+    let program = harness::service(PROGRAM, CONTRACT);
     let server = Server::start_with(program, |settings| {
         settings.http_port_override = Some(0);
         change(settings);
@@ -332,20 +327,13 @@ webhooks:
   parcel:
     post: { operationId: parcelLost, responses: { '204': { description: noted } } }
 ";
-    let mut program = sources(&[("main.aro", text)]);
-    program.contract = Some(SourceFile {
-        path: "openapi.yaml".to_owned(),
-        text: contract.to_owned(),
-    });
+    let program = harness::service(text, contract);
     let server =
         Server::start_with(program, |settings| settings.http_port_override = Some(0)).await;
     let address = server.http_address();
     let body = "{\"amount\":12}";
-    let headers = format!(
-        "Content-Type: application/json\r\nContent-Length: {}\r\n",
-        body.len()
-    );
-    let answer = http::ask(address, "POST /paymentReceived", &headers, body).await;
+    let headers = "Content-Type: application/json\r\n";
+    let answer = http::ask(address, "POST /paymentReceived", headers, body).await;
     assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
     assert!(answer.ends_with("{\"taken\":12}"), "{answer}");
     server.output("paid 12").await;

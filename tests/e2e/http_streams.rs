@@ -2,8 +2,7 @@
 
 use aro_host::{Outcome, Settings};
 use aro_to_wasm::Input;
-use aro_to_wasm::source::SourceFile;
-use harness::{Server, repository, sources, within};
+use harness::{Server, repository, within};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http2;
@@ -119,12 +118,7 @@ const PROGRAM: &str = r#"
 "#;
 
 fn program(text: &str) -> Input {
-    let mut program = sources(&[("main.aro", text)]);
-    program.contract = Some(SourceFile {
-        path: "openapi.yaml".to_owned(),
-        text: CONTRACT.to_owned(),
-    });
-    program
+    harness::service(text, CONTRACT)
 }
 
 async fn serve(change: impl FnOnce(&mut Settings)) -> (Server, SocketAddr) {

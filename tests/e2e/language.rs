@@ -1,12 +1,12 @@
 //! What the language promises of events of connections, WebSockets and files.
 
 use aro_host::Outbound;
-use harness::{Server, WebSocket, aro_host, sources, within};
+use harness::{Running, Server, WebSocket};
 use std::fs;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use std::path::Path;
 
 async fn serve(text: &str) -> Server {
-    Server::start_with(sources(&[("main.aro", text)]), |settings| {
+    harness::serve(text, |settings| {
         settings.http_port_override = Some(0);
         settings.grants.outbound = Outbound::All;
     })
@@ -37,6 +37,10 @@ async fn fields_of_a_packet_are_those_of_its_data() {
     peer.send(r#"{"name": "Ida", "address": {"city": "Oslo"}}"#)
         .await;
     assert_eq!(peer.line().await, "Ida of Oslo: 44");
+    // The handlers of one message have all answered before those of the next one run.
+    peer.send(r#"{"name": "Eva", "address": {"city": "Rome"}}"#)
+        .await;
+    assert_eq!(peer.line().await, "Eva of Rome: 44");
     server.stop().await;
 }
 
@@ -63,6 +67,7 @@ async fn a_connection_that_has_ended_is_not_open() {
         Extract the <kept> from the <row: connection>.
         Log "row ${<row: connection: open>}, kept ${<kept: open>}" to the <console>.
         Log "empty" to the <console> when <kept> is empty.
+        Log "looked" to the <console>.
         Return an <OK: status> for the <event>.
     }"#,
     )
@@ -71,7 +76,7 @@ async fn a_connection_that_has_ended_is_not_open() {
     server.output("kept true\n").await;
     peer.finish().await;
     peer.closed().await;
-    let output = server.output("kept false\n").await;
+    let output = server.output("looked\n").await;
     assert!(output.contains("row false, kept false\n"), "{output}");
     assert!(!output.contains("empty"), "{output}");
     assert_eq!(server.errors(), "");
@@ -152,18 +157,12 @@ async fn files_of_a_watched_directory_reach_handlers_of_their_events() {
         Return an <OK: status> for the <event>.
     }"#;
     fs::write(place.path().join("main.aro"), text).unwrap();
-    let mut command = aro_host(&["run", "main.aro"]);
-    let mut child = command.current_dir(place.path()).spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut line = async || {
-        let line = within("a line", lines.next_line()).await.unwrap();
-        line.expect("the program goes on")
-    };
-    assert_eq!(line().await, "[Application-Start] watching");
+    let mut running = Running::start(Path::new("main.aro"), place.path());
+    assert_eq!(running.line().await, "[Application-Start] watching");
     fs::write(place.path().join("inbox/a.txt"), "x").unwrap();
-    let created = line().await;
+    let created = running.line().await;
     assert!(created.starts_with("[New] created "), "{created}");
     fs::remove_file(place.path().join("inbox/a.txt")).unwrap();
-    assert_eq!(line().await, "[Gone] deleted");
-    within("the end", child.kill()).await.unwrap();
+    assert_eq!(running.line().await, "[Gone] deleted");
+    running.end().await;
 }

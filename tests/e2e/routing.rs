@@ -4,8 +4,7 @@ use aro_host::{
     Captured, Consent, ConsoleSink, Host, Outcome, Program, Settings, SharedListener,
     SharedProtocol, SharedRoute, SharedSettings, TenantId, TlsIdentity,
 };
-use aro_to_wasm::source::SourceFile;
-use harness::{WebSocket, compile, http, sources, within};
+use harness::{WebSocket, compile, http, within};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::Bytes;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -59,21 +58,21 @@ pub(crate) fn program(name: &str) -> Vec<u8> {
     Return an <OK: status> for the <answer>.
 }}"#
     );
-    let mut program = sources(&[("main.aro", &text)]);
-    program.contract = Some(SourceFile {
-        path: "openapi.yaml".to_owned(),
-        text: CONTRACT.to_owned(),
-    });
+    let program = harness::service(&text, CONTRACT);
     compile(program)
 }
 
-fn host() -> Host {
+pub(crate) fn host() -> Host {
     let mut settings = Settings::new(IpAddr::V4(Ipv4Addr::LOCALHOST));
     settings.limits.instances_max = 128;
     Host::new(settings).unwrap()
 }
 
-fn shared(host: &Host, protocol: SharedProtocol, files: &[&TlsIdentity]) -> SharedListener {
+pub(crate) fn shared(
+    host: &Host,
+    protocol: SharedProtocol,
+    files: &[&TlsIdentity],
+) -> SharedListener {
     let settings = SharedSettings {
         name: "web".to_owned(),
         address: (Ipv4Addr::LOCALHOST, 0).into(),
@@ -84,7 +83,7 @@ fn shared(host: &Host, protocol: SharedProtocol, files: &[&TlsIdentity]) -> Shar
     host.share(settings, None).unwrap()
 }
 
-fn route(tenant: &str, host: &str, path: &str, strip_prefix: bool) -> SharedRoute {
+pub(crate) fn route(tenant: &str, host: &str, path: &str, strip_prefix: bool) -> SharedRoute {
     SharedRoute {
         tenant: TenantId::new(tenant).unwrap(),
         host: host.parse().unwrap(),
@@ -99,6 +98,16 @@ async fn start(
     listener: &SharedListener,
     change: impl FnOnce(&mut Settings),
 ) -> Program {
+    start_program(host, (name, &program(name)), listener, change).await
+}
+
+/// Starts a program as the tenant of a name, reached through a shared listener.
+pub(crate) async fn start_program(
+    host: &Host,
+    (name, artifact): (&str, &[u8]),
+    listener: &SharedListener,
+    change: impl FnOnce(&mut Settings),
+) -> Program {
     let mut settings = Settings::new(IpAddr::V4(Ipv4Addr::LOCALHOST));
     settings.socket_port_override = Some(0);
     settings.limits.instances_max = 16;
@@ -106,7 +115,7 @@ async fn start(
     settings.http_through = Some(listener.address());
     change(&mut settings);
     let id = TenantId::new(name).unwrap();
-    let mut program = host.load_as(id, settings, &program(name)).unwrap();
+    let mut program = host.load_as(id, settings, artifact).unwrap();
     let started = within("the program starts", program.start()).await;
     assert_eq!(started, Outcome::Success);
     program

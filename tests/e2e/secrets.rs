@@ -1,11 +1,9 @@
 //! What a peer is told when something goes wrong holds no path, no token, no value of the environment, no source and no trap: whatever the error is.
 
 use aro_host::{ContractChecks, Environment, Outbound, Settings};
-use harness::{Server, WebSocket, directory, within};
+use harness::{Server, WebSocket, directory, http, within};
 use std::net::SocketAddr;
 use std::path::Path;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Message;
 
 /// A variable of the environment that is granted, and whose value no peer may see; every test has it.
@@ -105,20 +103,12 @@ async fn serve(change: impl FnOnce(&mut Settings)) -> Server {
     .await
 }
 
-/// Everything that comes back to some bytes.
+/// Everything that comes back to some bytes. Who has said that it will close needs no end of ours, which would cancel a request that takes its time.
 async fn raw(address: SocketAddr, bytes: &[u8]) -> String {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(bytes).await.unwrap();
-    // Who has said that it will close needs no end of ours, which would cancel a request that takes its time.
-    if !String::from_utf8_lossy(bytes).contains("Connection: close") {
-        stream.shutdown().await.ok();
+    match String::from_utf8_lossy(bytes).contains("Connection: close") {
+        true => http::raw(address, bytes).await,
+        false => http::raw_to_end(address, bytes).await,
     }
-    let mut answer = Vec::new();
-    // A host that refuses may reset the connection behind its answer.
-    within("an answer", stream.read_to_end(&mut answer))
-        .await
-        .ok();
-    String::from_utf8_lossy(&answer).into_owned()
 }
 
 /// Fails if an answer holds what no peer may see.

@@ -1,16 +1,8 @@
 //! Servers: both styles of handlers, several listeners, framing, broadcasts to some, channels.
 
-use aro_host::{Outcome, Settings};
-use harness::{Peer, Server, sources};
+use aro_host::Outcome;
+use harness::{Peer, Server, serve, sources};
 use std::net::Ipv4Addr;
-
-async fn serve(text: &str) -> Server {
-    Server::start(sources(&[("main.aro", text)])).await
-}
-
-async fn serve_with(text: &str, change: impl FnOnce(&mut Settings)) -> Server {
-    Server::start_with(sources(&[("main.aro", text)]), change).await
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_styles_of_handlers_run_with_all_their_names() {
@@ -46,6 +38,7 @@ async fn both_styles_of_handlers_run_with_all_their_names() {
         Log "${<event: server>} ${<event: port>} ${<event: connection: kind>}" to the <console>.
         Return an <OK: status> for the <data>.
     }"#,
+        |_| {},
     )
     .await;
     let port = server.address().port();
@@ -96,7 +89,7 @@ async fn broadcasts_reach_whom_the_statement_says() {
         Send the <end> to the <me> with ".".
         Return an <OK: status> for the <relay>.
     }"#;
-    let server = serve(text).await;
+    let server = serve(text, |_| {}).await;
     let [left, right] = server.addresses()[..] else {
         panic!("two listeners");
     };
@@ -153,6 +146,7 @@ async fn lines_are_events_wherever_the_bytes_are_cut() {
         Log "gone" to the <console>.
         Return an <OK: status> for the <end>.
     }"#,
+        |_| {},
     )
     .await;
     let mut peer = server.connect().await;
@@ -189,6 +183,7 @@ async fn frames_with_lengths_go_both_ways() {
         Send the <data> to the <event: connection>.
         Return an <OK: status> for the <frame>.
     }"#,
+        |_| {},
     )
     .await;
     let mut peer = server.connect().await;
@@ -231,7 +226,7 @@ async fn addresses_families_and_shared_ports() {
         Send the <address> to the <event: connection> with "${<event: remoteAddress>}\n".
         Return an <OK: status> for the <who>.
     }"#;
-    let server = serve(text).await;
+    let server = serve(text, |_| {}).await;
     let address = server.address();
     assert!(address.is_ipv6());
     let mut peer = server.connect().await;
@@ -239,7 +234,7 @@ async fn addresses_families_and_shared_ports() {
     assert!(peer.address().to_string().starts_with("[::1]:"));
     // A second host shares the port, because both say so.
     let shared = text.replace("port 0", &format!("port {}", address.port()));
-    let second = serve_with(&shared, |settings| settings.socket_port_override = None).await;
+    let second = serve(&shared, |settings| settings.socket_port_override = None).await;
     assert_eq!(second.address(), address);
     second.stop().await;
     server.stop().await;
@@ -317,6 +312,7 @@ async fn channels_reach_subscribers_and_count_them() {
         Send the <answer> to the <me> with "${present}\n".
         Return an <OK: status> for the <command>.
     }"#,
+        |_| {},
     )
     .await;
     let mut one = server.connect().await;
@@ -355,7 +351,7 @@ async fn channels_reach_subscribers_and_count_them() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn subscriptions_have_a_limit() {
-    let server = serve_with(
+    let server = serve(
         r#"(Application-Start: Channels) {
         Listen on port 0 as <hub> with { framing: "line" }.
         Return an <OK: status> for the <startup>.

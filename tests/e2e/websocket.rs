@@ -506,3 +506,29 @@ async fn messages_that_never_end_fill_no_memory() {
     };
     within("room", room).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_a_message_that_a_handler_skips_nothing_is_made() {
+    let program = r#"
+(On Message: WebSocket Event Handler) when <kind> is "text" {
+    Send <event: message> to the <websocket-connection>.
+    Return an <OK: status> for the <message>.
+}
+(Say Message: WebSocket Event Handler<kind:text>) {
+    Send <event: message> to the <websocket-connection>.
+    Return an <OK: status> for the <message>.
+}
+"#;
+    // As text, each of these bytes takes three.
+    let bytes = vec![0xff; 1 << 20];
+    let (server, address) = serve(program, |settings| {
+        settings.limits.memory_bytes_max = 3 << 20;
+    })
+    .await;
+    let mut socket = WebSocket::open(address, "/ws").await;
+    socket.send_message(Message::binary(bytes)).await;
+    socket.send("hello").await;
+    assert_eq!(socket.text().await, "hello");
+    assert_eq!(socket.text().await, "hello");
+    assert_eq!(server.errors(), "");
+}

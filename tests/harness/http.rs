@@ -9,6 +9,18 @@ use tokio::net::TcpStream;
 pub async fn raw(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
+    answer(stream).await
+}
+
+/// As [`raw`], and nothing more will come: a host that would wait for the next request does not.
+pub async fn raw_to_end(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    stream.shutdown().await.ok();
+    answer(stream).await
+}
+
+async fn answer(mut stream: TcpStream) -> String {
     let mut answer = Vec::new();
     if let Err(error) = within("an answer", stream.read_to_end(&mut answer)).await {
         assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);

@@ -21,9 +21,9 @@ mod websocket;
 pub use binary::{binary, caches, repository};
 pub use browser::{Browser, Page};
 pub use peer::{Peer, accept, listener};
-pub use process::{Serving, aro_host};
+pub use process::{Running, Serving, aro_host};
 pub use random::Random;
-pub use server::{Server, Stopped, compile, diagnose, directory, sources};
+pub use server::{Server, Stopped, compile, diagnose, directory, serve, service, sources};
 pub use websocket::WebSocket;
 
 use std::future::Future;

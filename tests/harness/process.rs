@@ -2,6 +2,7 @@
 
 use crate::{binary, caches, repository, within};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
@@ -73,12 +74,7 @@ impl Serving {
 
     /// Sends it a signal, by name.
     pub fn signal(&self, name: &str) {
-        let id = self.child.id().expect("it runs").to_string();
-        let sent = std::process::Command::new("kill")
-            .args(["-s", name, &id])
-            .status()
-            .unwrap();
-        assert!(sent.success());
+        signal(&self.child, name);
     }
 
     /// Waits for its end; answers the lines that were left, and standard error.
@@ -101,4 +97,44 @@ impl Serving {
             error,
         )
     }
+}
+
+/// A program that runs in a directory of its own, as `aro-host run` runs it.
+pub struct Running {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+}
+
+impl Running {
+    /// Runs `program` with `place` as its directory.
+    #[must_use]
+    pub fn start(program: &Path, place: &Path) -> Self {
+        let mut command = aro_host(&["run", program.to_str().unwrap()]);
+        let mut child = command.current_dir(place).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// The next line of its standard output.
+    pub async fn line(&mut self) -> String {
+        let line = within("a line", self.lines.next_line()).await.unwrap();
+        line.expect("the program goes on")
+    }
+
+    /// Asks it to end, and waits until it has, in order.
+    pub async fn end(mut self) {
+        signal(&self.child, "TERM");
+        let status = within("the end", self.child.wait()).await.unwrap();
+        assert_eq!(status.code(), Some(0));
+    }
+}
+
+/// Sends a process a signal, by name.
+fn signal(child: &Child, name: &str) {
+    let id = child.id().expect("it runs").to_string();
+    let sent = std::process::Command::new("kill")
+        .args(["-s", name, &id])
+        .status()
+        .unwrap();
+    assert!(sent.success());
 }

@@ -26,6 +26,23 @@ pub fn sources(files: &[(&str, &str)]) -> Input {
     }
 }
 
+/// A program of one file, with the contract of its HTTP server.
+#[must_use]
+pub fn service(text: &str, contract: &str) -> Input {
+    Input {
+        contract: Some(SourceFile {
+            path: "openapi.yaml".to_owned(),
+            text: contract.to_owned(),
+        }),
+        ..sources(&[("main.aro", text)])
+    }
+}
+
+/// Serves a program of one file with other settings.
+pub async fn serve(text: &str, change: impl FnOnce(&mut Settings)) -> Server {
+    Server::start_with(sources(&[("main.aro", text)]), change).await
+}
+
 /// The program in a directory of the repository.
 #[must_use]
 pub fn directory(path: impl AsRef<Path>) -> Input {

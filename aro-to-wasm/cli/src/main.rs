@@ -158,14 +158,20 @@ fn check(program: &Path, format: Format, no_warnings: bool) -> anyhow::Result<u8
     let sources = input.files.len();
     let checked = aro_to_wasm::lint(input.files.clone(), whole);
     let (mut files, mut found) = (checked.files, checked.diagnostics);
+    let mut refused = None;
     if whole {
         // What is wrong with contract, templates, stores and single statements is known when all is compiled.
-        let compiled = aro_to_wasm::compile(input)?;
-        let more = compiled.diagnostics.into_iter();
-        let more: Vec<_> = more.filter(|one| !found.contains(one)).collect();
-        found.extend(more);
-        found.sort_by_key(|one| one.primary.map(|span| (span.file, span.start)));
-        files = compiled.files;
+        match aro_to_wasm::compile(input) {
+            Ok(compiled) => {
+                let more = compiled.diagnostics.into_iter();
+                let more: Vec<_> = more.filter(|one| !found.contains(one)).collect();
+                found.extend(more);
+                found.sort_by_key(|one| one.primary.map(|span| (span.file, span.start)));
+                files = compiled.files;
+            }
+            // What the sources have wrong is told all the same.
+            Err(error) => refused = Some(anyhow::Error::from(error)),
+        }
     }
     if no_warnings {
         found.retain(Diagnostic::is_error);
@@ -177,7 +183,10 @@ fn check(program: &Path, format: Format, no_warnings: bool) -> anyhow::Result<u8
         }
         Format::Json => report_json(&found, &files)?,
     }
-    let is_wrong = found.iter().any(Diagnostic::is_error);
+    if let Some(error) = &refused {
+        anstream::eprintln!("error: {error:#}");
+    }
+    let is_wrong = refused.is_some() || found.iter().any(Diagnostic::is_error);
     Ok(if is_wrong { WRONG } else { 0 })
 }
 

@@ -35,10 +35,8 @@ fn verb(program: &Program, scope: Scope, action: &Action, found: &mut Vec<Diagno
             Diagnostic::new(Code::UnknownVerb, action.verb.span, format!("`{text}` is no built-in action: it copies its object"))
                 .help("define what it does: `(Process: Action takes <value>) { … }`, called as `Application.Process`"),
         ),
-        Some(known) => preposition(known, action, found),
-        None if text.starts_with("Application.") => user_action(program, scope, action, found),
-        None if defines(program, text) => {}
-        None => {
+        Some(known) if known.kind != ActionKind::Process => preposition(known, action, found),
+        None if !text.starts_with("Application.") && !defines(program, text) => {
             let mut unknown = Diagnostic::new(Code::UnknownVerb, action.verb.span, format!("unknown action verb `{text}`"))
                 .label(action.verb.span, "no built-in action, and no action of this program");
             if let Some(near) = actions::suggest(text) {
@@ -46,19 +44,22 @@ fn verb(program: &Program, scope: Scope, action: &Action, found: &mut Vec<Diagno
             }
             found.push(unknown);
         }
+        Some(_) | None => user_action(program, scope, action, found),
     }
 }
 
 /// Whether the program has an action of the name of a verb.
 fn defines(program: &Program, verb: &str) -> bool {
-    program
-        .user_action(&format!("Application.{verb}"))
-        .is_some()
+    program.user_action(verb).is_some()
 }
 
 fn preposition(known: &actions::Action, action: &Action, found: &mut Vec<Diagnostic>) {
     let Some(object) = &action.object else { return };
-    if known.takes.contains(&object.preposition) || known.takes.is_empty() {
+    // `Read the <file: "p"> with { … }.`: what follows is a clause, and the result doubles as the object (EXT-14).
+    if known.takes.contains(&object.preposition)
+        || known.takes.is_empty()
+        || actions::doubling(action).is_some()
+    {
         return;
     }
     let words: Vec<String> = known
@@ -81,15 +82,13 @@ fn preposition(known: &actions::Action, action: &Action, found: &mut Vec<Diagnos
 /// U2 and U3.
 fn user_action(program: &Program, scope: Scope, action: &Action, found: &mut Vec<Diagnostic>) {
     let text = action.verb.text.as_str();
-    let called = program
-        .user_action(text)
-        .and_then(|index| program.feature_sets.get(index));
-    let Some(called) = called else {
+    let Some(called) = program.user_action(text) else {
         if scope == Scope::Whole {
             let known: Vec<String> = program
                 .user_actions
-                .keys()
-                .map(|name| format!("`Application.{name}`"))
+                .values()
+                .filter_map(|index| program.feature_sets.get(*index))
+                .map(|set| format!("`Application.{}`", set.syntax.name.replace([' ', '-'], "")))
                 .collect();
             let unknown = Diagnostic::new(
                 Code::UnknownUserAction,

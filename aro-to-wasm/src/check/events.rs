@@ -1,11 +1,10 @@
 //! Events: emitted ones need a handler, and handlers must not emit in a circle.
 
 use super::Scope;
-use crate::actions::{ActionKind, lookup};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::program::{Program, SYSTEM_EVENTS, Trigger};
+use crate::program::{Program, Raise, SYSTEM_EVENTS, Trigger, raised};
 use crate::source::Span;
-use crate::syntax::ast::{Action, Noun, Target};
+use crate::syntax::ast::Noun;
 use crate::syntax::walk;
 use indexmap::IndexSet;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -29,6 +28,7 @@ pub(super) fn check(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>
     let mut order: IndexSet<&str> = IndexSet::new();
     let mut handled: FxHashSet<&str> = FxHashSet::default();
     let mut emitted: Vec<&Noun> = Vec::new();
+    let mut named: FxHashSet<&str> = FxHashSet::default();
     for set in &program.feature_sets {
         let event = handled_event(&set.syntax.activity, &set.trigger);
         let domain = if let Trigger::Domain(event) = &set.trigger {
@@ -40,7 +40,13 @@ pub(super) fn check(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>
         order.extend(domain);
         let set_guarded = set.guard.is_some() || set.syntax.condition.is_some();
         walk::actions(&set.syntax.body, &mut |action, inner| {
-            let Some(noun) = emits(action) else { return };
+            let Some((noun, raise)) = raised(action) else {
+                return;
+            };
+            named.insert(&noun.base);
+            if raise != Raise::Emit {
+                return;
+            }
             emitted.push(noun);
             if let Some(event) = domain {
                 let guarded = set_guarded || inner || action.when.is_some();
@@ -56,18 +62,17 @@ pub(super) fn check(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>
     if scope == Scope::Whole {
         unhandled(&emitted, &handled, found);
     }
-    misspelt(program, &emitted, found);
+    misspelt(program, &named, found);
 }
 
-/// Handlers of events whose names are nearly those of the system, and that the program does not emit.
-fn misspelt(program: &Program, emitted: &[&Noun], found: &mut Vec<Diagnostic>) {
-    let emitted: FxHashSet<&str> = emitted.iter().map(|noun| noun.base.as_str()).collect();
+/// Handlers of events whose names are nearly those of the system, and that the program does not raise.
+fn misspelt(program: &Program, raised: &FxHashSet<&str>, found: &mut Vec<Diagnostic>) {
     let mut suggested = 0;
     for set in &program.feature_sets {
         let Trigger::Domain(event) = &set.trigger else {
             continue;
         };
-        if emitted.contains(event.as_str()) || suggested >= super::SUGGESTIONS_MAX {
+        if raised.contains(event.as_str()) || suggested >= super::SUGGESTIONS_MAX {
             continue;
         }
         let Some(near) = super::nearest(event, SYSTEM_EVENTS.iter().copied()) else {
@@ -94,15 +99,6 @@ fn handled_event<'a>(activity: &'a str, trigger: &'a Trigger) -> Option<&'a str>
         .split_once(" Handler")
         .map(|(event, _)| event.trim());
     event.filter(|_| named)
-}
-
-fn emits(action: &Action) -> Option<&Noun> {
-    let emit = lookup(&action.verb.text).is_some_and(|known| known.kind == ActionKind::Emit);
-    if let (true, Target::Noun(noun)) = (emit, &action.result) {
-        Some(noun)
-    } else {
-        None
-    }
 }
 
 /// E2, once for each type.

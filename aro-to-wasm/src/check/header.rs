@@ -1,13 +1,11 @@
 //! Conditions of headers: names in them are fields of the event (EXT-9), where it is known which fields it has.
 
 use super::{SUGGESTIONS_MAX, Scope, names, nearest};
-use crate::actions::{ActionKind, lookup};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::program::{FeatureSet, Program, Trigger};
-use crate::syntax::ast::{
-    Action, Expression, ExpressionKind, Operand, Preposition, Target, WithValue,
-};
+use crate::program::{FeatureSet, Program, Raise, Trigger, raised};
+use crate::syntax::ast::{Action, Expression, ExpressionKind, Operand, Preposition};
 use crate::syntax::walk::{self, Use};
+use indexmap::{IndexMap, IndexSet};
 
 /// Fields of the events of the system (runtime.md 3.4, 6.4).
 const CHANGE: &[&str] = &[
@@ -44,17 +42,18 @@ pub(super) fn check(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>
     if scope != Scope::Whole {
         return;
     }
+    let raised = raised_events(program);
     let mut suggested = 0;
     for set in &program.feature_sets {
         let Some(condition) = &set.syntax.condition else {
             continue;
         };
-        let Some(fields) = fields(program, set) else {
+        let Some(fields) = fields(&raised, set) else {
             continue;
         };
         walk::uses(condition, &mut |one| {
             let known =
-                one.asked || fields.contains(&one.name) || names::provided(program, set, one.name);
+                one.asked || fields.contains(one.name) || names::provided(program, set, one.name);
             if !known {
                 suggested += 1;
                 found.push(unknown(&one, &fields, suggested <= SUGGESTIONS_MAX));
@@ -63,7 +62,7 @@ pub(super) fn check(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>
     }
 }
 
-fn unknown(one: &Use<'_>, fields: &[&str], suggest: bool) -> Diagnostic {
+fn unknown(one: &Use<'_>, fields: &IndexSet<&str>, suggest: bool) -> Diagnostic {
     let message = format!("the event has no field `{}`", one.name);
     let diagnostic = Diagnostic::new(Code::UndefinedName, one.span, message)
         .label(one.span, "the condition never holds");
@@ -71,19 +70,32 @@ fn unknown(one: &Use<'_>, fields: &[&str], suggest: bool) -> Diagnostic {
     match near {
         Some(near) => diagnostic.help(format!("did you mean `<{near}>`?")),
         None if fields.is_empty() => diagnostic.help("it is emitted without fields"),
-        None => diagnostic.help(format!("it has {}", fields.join(", "))),
+        None => {
+            let fields: Vec<&str> = fields.iter().copied().collect();
+            diagnostic.help(format!("it has {}", fields.join(", ")))
+        }
     }
 }
 
 /// The fields that the event of a feature set can have; none if that cannot be known.
-fn fields<'a>(program: &'a Program, set: &'a FeatureSet) -> Option<Vec<&'a str>> {
+fn fields<'a>(raised: &Raised<'a>, set: &FeatureSet) -> Option<IndexSet<&'a str>> {
     let known = match &set.trigger {
         Trigger::RepositoryObserver(_) => CHANGE,
         Trigger::Evicted(_) => EVICTION,
         Trigger::State { .. } => TRANSITION,
         Trigger::File(_) => &["path"],
-        Trigger::Tcp(_) | Trigger::Socket(_) => CONNECTION,
-        Trigger::Domain(event) => return emitted(program, event),
+        Trigger::Tcp(_) => {
+            // It handles what the program emits under that name, too (runtime.md 3.3, row 13).
+            let event = set.syntax.activity.split_once(" Handler");
+            let event = event.and_then(|(event, _)| raised.get(event.trim()));
+            let mut all: IndexSet<&str> = CONNECTION.iter().copied().collect();
+            if let Some(emitted) = event {
+                all.extend(emitted.as_ref()?);
+            }
+            return Some(all);
+        }
+        Trigger::Socket(_) => CONNECTION,
+        Trigger::Domain(event) => return raised.get(event.as_str())?.clone(),
         Trigger::Start
         | Trigger::EndSuccess
         | Trigger::EndError
@@ -94,47 +106,37 @@ fn fields<'a>(program: &'a Program, set: &'a FeatureSet) -> Option<Vec<&'a str>>
         | Trigger::Notification
         | Trigger::None => return None,
     };
-    Some(known.to_vec())
+    Some(known.iter().copied().collect())
 }
 
-/// All fields that the statements which emit an event give it.
-fn emitted<'a>(program: &'a Program, event: &str) -> Option<Vec<&'a str>> {
-    let mut all = Some(Vec::new());
-    let mut is_emitted = false;
+/// The fields that statements give the events they raise; none if that cannot be known.
+type Raised<'a> = IndexMap<&'a str, Option<IndexSet<&'a str>>>;
+
+fn raised_events(program: &Program) -> Raised<'_> {
+    let mut events = Raised::new();
     for set in &program.feature_sets {
         walk::actions(&set.syntax.body, &mut |action, _| {
-            if !emits(action, event) {
+            let Some((noun, raise)) = raised(action) else {
                 return;
-            }
-            is_emitted = true;
-            all = match (all.take(), payload(action)) {
-                (Some(mut all), Some(fields)) => {
-                    all.extend(fields);
-                    Some(all)
-                }
-                _ => None,
             };
+            // What a source sends is not in the program.
+            let fields = Some(action).filter(|_| raise == Raise::Emit);
+            let fields = fields.and_then(payload);
+            let all = events
+                .entry(&noun.base)
+                .or_insert_with(|| Some(IndexSet::new()));
+            match (all.as_mut(), fields) {
+                (Some(all), Some(fields)) => all.extend(fields),
+                _ => *all = None,
+            }
         });
     }
-    all.filter(|_| is_emitted)
-}
-
-fn emits(action: &Action, event: &str) -> bool {
-    let is_emit = lookup(&action.verb.text).is_some_and(|known| known.kind == ActionKind::Emit);
-    is_emit && matches!(&action.result, Target::Noun(noun) if noun.base == event)
+    events
 }
 
 /// The keys of what a statement emits, if they can be read from it.
 fn payload(action: &Action) -> Option<Vec<&str>> {
-    let with = action
-        .clauses
-        .with
-        .iter()
-        .find_map(|with| match (&with.label, &with.value) {
-            (None, WithValue::Expression(value)) => Some(value),
-            _ => None,
-        });
-    if let Some(with) = with {
+    if let Some(with) = action.plain_with() {
         return keys(with);
     }
     let Some(object) = &action.object else {

@@ -3,11 +3,13 @@
 use super::Scope;
 use crate::actions::{ActionKind, lookup};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::program::{FeatureSet, Program, Trigger};
+use crate::program::{FeatureSet, Program, Trigger, plain_name};
 use crate::source::Span;
 use crate::syntax::ast::{Action, Block, Statement};
 use crate::syntax::walk;
 use rustc_hash::FxHashMap;
+use std::borrow::Cow;
+use std::collections::hash_map::Entry;
 
 pub(super) fn check(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>) {
     starts(program, scope, found);
@@ -42,10 +44,15 @@ fn starts(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>) {
 
 /// D1 for one file, U1 for user-defined actions of the whole program.
 fn duplicates(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>) {
-    let mut seen: FxHashMap<(Option<u32>, &str, &str), Span> = FxHashMap::default();
+    let mut seen: FxHashMap<(Option<u32>, Cow<'_, str>, &str), Span> = FxHashMap::default();
     for set in &program.feature_sets {
         let name = set.syntax.name.as_str();
         let action = set.trigger == Trigger::Action;
+        // Calls do not distinguish `Add Two` and `AddTwo`.
+        let key = match action {
+            true => Cow::Owned(plain_name(name)),
+            false => Cow::Borrowed(name),
+        };
         if set.trigger == Trigger::Start && scope != Scope::Part {
             continue;
         }
@@ -55,9 +62,12 @@ fn duplicates(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>) {
         } else {
             ""
         };
-        let Some(first) = seen.get(&(file, name, activity)) else {
-            seen.insert((file, name, activity), set.syntax.header);
-            continue;
+        let first = match seen.entry((file, key, activity)) {
+            Entry::Occupied(first) => *first.get(),
+            Entry::Vacant(place) => {
+                place.insert(set.syntax.header);
+                continue;
+            }
         };
         let diagnostic = if action {
             Diagnostic::new(
@@ -74,7 +84,7 @@ fn duplicates(program: &Program, scope: Scope, found: &mut Vec<Diagnostic>) {
         };
         found.push(
             diagnostic
-                .label(*first, "the first one")
+                .label(first, "the first one")
                 .help("give one of them another name"),
         );
     }

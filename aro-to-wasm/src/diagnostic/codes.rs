@@ -71,7 +71,6 @@ codes! {
     BreakOutsideWhile "E0028" "a break outside a while loop",
     NoStart "E0029" "a program without Application-Start",
     SeveralStarts "E0030" "a program with several Application-Start",
-    NotCompiled "E0040" "a part of the language that is not compiled yet",
     InvalidPort "E0041" "a port that does not exist",
     Template "E0050" "a template that cannot be read",
     Contract "E0060" "a contract that is not valid",

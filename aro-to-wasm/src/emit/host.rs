@@ -33,23 +33,34 @@ pub(crate) struct Helper {
     pub(crate) helpers: &'static [HostFunction],
 }
 
+impl Helper {
+    /// One that calls no other helper.
+    const fn of(
+        params: &'static [ValType],
+        results: &'static [ValType],
+        imports: &'static [(&'static str, &'static str)],
+        runtime: &'static [&'static str],
+    ) -> Helper {
+        Helper {
+            params,
+            results,
+            imports,
+            runtime,
+            helpers: &[],
+        }
+    }
+}
+
 use aro_wit::interface as name;
 
-const I32: ValType = ValType::I32;
+pub(super) const I32: ValType = ValType::I32;
 
 /// The parts of a helper.
 #[expect(clippy::too_many_lines, reason = "a table, one row for each helper")]
 pub(crate) fn helper(function: HostFunction) -> Helper {
     use HostFunction as H;
-    let part = |params, results, imports, runtime, helpers| Helper {
-        params,
-        results,
-        imports,
-        runtime,
-        helpers,
-    };
     match function {
-        H::ConsoleWrite => part(&[I32; 3], &[], &[(name::CONSOLE, "write")], &[], &[]),
+        H::ConsoleWrite => Helper::of(&[I32; 3], &[], &[(name::CONSOLE, "write")], &[]),
         H::Listen
         | H::Connect
         | H::BroadcastWhere
@@ -63,139 +74,104 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
         H::CurrentStream | H::BroadcastEventStreams | H::LabelEvent => {
             event_stream::helper(function)
         }
-        H::Send => part(
+        H::Send => Helper::of(
             &[I32; 4],
             &[I32],
             &[(name::CONNECTIONS, "send")],
             &["socket_high", "socket_low", "raise"],
-            &[],
         ),
-        H::Broadcast => part(
+        H::Broadcast => Helper::of(
             &[I32; 3],
             &[],
             &[(name::CONNECTIONS, "broadcast")],
             &["socket_high", "socket_low"],
-            &[],
         ),
-        H::CloseListener => part(
+        H::CloseListener => Helper::of(
             &[I32],
             &[],
             &[(name::LISTENERS, "close")],
             &["socket_high", "socket_low"],
-            &[],
         ),
-        H::CloseConnection => part(
+        H::CloseConnection => Helper::of(
             &[I32],
             &[],
             &[(name::CONNECTIONS, "close")],
             &["socket_high", "socket_low"],
-            &[],
         ),
-        H::TraceStatement => part(&[I32], &[], &[(name::TRACE, "statement")], &[], &[]),
-        H::TraceBound => part(&[I32; 3], &[], &[(name::TRACE, "bound")], &["encode"], &[]),
-        H::FinishConnection => part(
+        H::TraceStatement => Helper::of(&[I32], &[], &[(name::TRACE, "statement")], &[]),
+        H::TraceBound => Helper::of(&[I32; 3], &[], &[(name::TRACE, "bound")], &["encode"]),
+        H::FinishConnection => Helper::of(
             &[I32],
             &[],
             &[(name::CONNECTIONS, "finish")],
             &["socket_high", "socket_low"],
-            &[],
         ),
-        H::Describe => part(
+        H::Describe => Helper::of(
             &[I32],
             &[I32],
             &[(name::DIRECTORY, "describe")],
             &["socket_high", "socket_low", "description"],
-            &[],
         ),
-        H::Find => part(
-            &[I32; 2],
-            &[I32],
-            &[(name::DIRECTORY, "find")],
-            &["socket"],
-            &[],
-        ),
-        H::StepSocket => part(&[I32; 3], &[I32], &[], &["kind", "step"], &[H::Describe]),
-        H::Publish => part(
+        H::Find => Helper::of(&[I32; 2], &[I32], &[(name::DIRECTORY, "find")], &["socket"]),
+        H::StepSocket => Helper {
+            helpers: &[H::Describe],
+            ..Helper::of(&[I32; 3], &[I32], &[], &["step"])
+        },
+        H::Publish => Helper::of(
             &[I32; 3],
             &[I32],
             &[(name::PUBLISHED, "publish")],
             &["encode"],
-            &[],
         ),
-        H::ReadPublished => part(
+        H::ReadPublished => Helper::of(
             &[I32; 2],
             &[I32],
             &[(name::PUBLISHED, "read")],
             &["decode", "raise"],
-            &[],
         ),
-        H::Store => part(
+        H::Store => Helper::of(
             &[I32; 3],
             &[I32],
             &[(name::REPOSITORIES, "store")],
             &["encode", "decode", "raise"],
-            &[],
         ),
-        H::StoreCreated => part(&[], &[I32], &[], &[], &[]),
-        H::Retrieve => part(
+        H::StoreCreated => Helper::of(&[], &[I32], &[], &[]),
+        H::Retrieve => Helper::of(
             &[I32; 4],
             &[I32],
             &[(name::REPOSITORIES, "retrieve")],
             &["filter_list", "decode", "raise"],
-            &[],
         ),
-        H::Delete => part(
+        H::Delete => Helper::of(
             &[I32; 3],
             &[I32],
             &[(name::REPOSITORIES, "delete")],
             &["filter_list", "decode", "raise"],
-            &[],
         ),
-        H::ClearRepository => part(
+        H::ClearRepository => Helper::of(
             &[I32; 2],
             &[I32],
             &[(name::REPOSITORIES, "clear")],
             &["raise"],
-            &[],
         ),
-        H::Configure => part(
+        H::Configure => Helper::of(
             &[I32; 5],
             &[I32],
             &[(name::REPOSITORIES, "configure")],
             &["encode", "raise"],
-            &[],
         ),
-        H::Count => part(
+        H::Count => Helper::of(
             &[I32; 2],
             &[I32],
             &[(name::REPOSITORIES, "count")],
             &["int"],
-            &[],
         ),
-        H::Environment => part(
-            &[I32; 2],
-            &[I32],
-            &[(name::ENVIRONMENT, "get")],
-            &["text"],
-            &[],
-        ),
-        H::Metrics => part(
-            &[I32; 2],
-            &[I32],
-            &[(name::METRICS, "read")],
-            &["text"],
-            &[],
-        ),
-        H::EnvironmentAll => part(&[], &[I32], &[(name::ENVIRONMENT, "all")], &["decode"], &[]),
-        H::Parameters => part(&[], &[I32], &[(name::PARAMETERS, "all")], &["decode"], &[]),
-        H::ReadInput => part(
-            &[I32],
-            &[I32],
-            &[(name::INPUT, "read")],
-            &["text", "raise"],
-            &[],
-        ),
-        H::Sleep => part(&[ValType::I64], &[], &[(name::SLEEP, "sleep")], &[], &[]),
+        H::Environment => Helper::of(&[I32; 2], &[I32], &[(name::ENVIRONMENT, "get")], &["text"]),
+        H::Metrics => Helper::of(&[I32; 2], &[I32], &[(name::METRICS, "read")], &["text"]),
+        H::EnvironmentAll => Helper::of(&[], &[I32], &[(name::ENVIRONMENT, "all")], &["decode"]),
+        H::Parameters => Helper::of(&[], &[I32], &[(name::PARAMETERS, "all")], &["decode"]),
+        H::ReadInput => Helper::of(&[I32], &[I32], &[(name::INPUT, "read")], &["text", "raise"]),
+        H::Sleep => Helper::of(&[ValType::I64], &[], &[(name::SLEEP, "sleep")], &[]),
         H::FileRead
         | H::FileWrite
         | H::FileAppend
@@ -210,40 +186,31 @@ pub(crate) fn helper(function: HostFunction) -> Helper {
         | H::FileWatch
         | H::FileUnwatch
         | H::ServeFile => file::helper(function),
-        H::Emit => part(
+        H::Emit => Helper::of(
             &[I32; 3],
             &[I32],
             &[(name::EVENT_BUS, "emit")],
             &["encode", "raise"],
-            &[],
         ),
-        H::Schedule => part(
+        H::Schedule => Helper::of(
             &[I32, I32, I32, ValType::I64, I32, I32, I32],
             &[I32],
             &[(name::EVENT_TIMERS, "schedule")],
             &["interval", "int", "raise"],
-            &[],
         ),
-        H::CancelTimer => part(&[I32; 2], &[], &[(name::EVENT_TIMERS, "cancel")], &[], &[]),
-        H::Keep => part(&[], &[], &[(name::LIFETIME, "keep")], &[], &[]),
-        H::StartServer => part(
+        H::CancelTimer => Helper::of(&[I32; 2], &[], &[(name::EVENT_TIMERS, "cancel")], &[]),
+        H::Keep => Helper::of(&[], &[], &[(name::LIFETIME, "keep")], &[]),
+        H::StartServer => Helper::of(
             &[ValType::I64],
             &[I32],
             &[(name::HTTP_SERVER, "start")],
             &["int", "raise"],
-            &[],
         ),
         H::Request | H::Probe | H::Follow | H::OpenWebSocket => client::helper(function),
-        H::StopServer => part(&[], &[], &[(name::HTTP_SERVER, "stop")], &[], &[]),
-        H::Now => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["date"], &[]),
-        H::CurrentTime => part(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["iso"], &[]),
-        H::GeneratedId => part(
-            &[],
-            &[I32],
-            &[(name::RANDOM, "get-random-u64")],
-            &["uuid"],
-            &[],
-        ),
+        H::StopServer => Helper::of(&[], &[], &[(name::HTTP_SERVER, "stop")], &[]),
+        H::Now => Helper::of(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["date"]),
+        H::CurrentTime => Helper::of(&[], &[I32], &[(name::WALL_CLOCK, "now")], &["iso"]),
+        H::GeneratedId => Helper::of(&[], &[I32], &[(name::RANDOM, "get-random-u64")], &["uuid"]),
     }
 }
 

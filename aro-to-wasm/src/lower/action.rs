@@ -34,10 +34,9 @@ pub(super) use template::Rendering;
 use super::Body;
 use super::expression::Path;
 use crate::actions::{self, ActionKind, BareObject, lookup};
-use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Callee, Expr, Fails, FailureKind, HostFunction, Kind, Node, Role};
-use crate::lower::{Called, plain_name};
-use crate::source::Span;
+use crate::lower::Called;
+use crate::program::plain_name;
 use crate::syntax::ast::{
     Action, Expression, ExpressionKind, Noun, Object, Operand, Target, WithValue,
 };
@@ -67,12 +66,10 @@ impl Body<'_, '_> {
         if !binds_itself && self.binds_directly(action, known.bare_object) {
             return;
         }
-        if self.checked_or_collected(action, known.kind) {
-            return;
-        }
         self.built_in(action, known.kind);
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table, one row for each action")]
     fn built_in(&mut self, action: &Action, kind: ActionKind) {
         match kind {
             ActionKind::Extract => self.extract(action),
@@ -127,56 +124,36 @@ impl Body<'_, '_> {
             ActionKind::Cancel => self.cancel(action),
             ActionKind::Restart => self.restart(action),
             ActionKind::Keepalive => self.keepalive(action),
-            _ => self.no_such_action(action),
+            ActionKind::Stream => self.stream(action),
+            ActionKind::Filter => self.enforced(action, Self::filter_list),
+            ActionKind::Map => self.enforced(action, Self::map),
+            ActionKind::Reduce => self.enforced(action, Self::reduce),
+            ActionKind::Group => self.enforced(action, Self::group),
+            ActionKind::Sort => self.enforced(action, Self::sort),
+            ActionKind::Split => self.enforced(action, Self::split),
+            ActionKind::Join => self.enforced(action, Self::join),
+            ActionKind::Validate => self.enforced(action, Self::validate),
+            ActionKind::Compare => self.enforced(action, Self::compare),
+            ActionKind::Accept => self.enforced(action, Self::accept),
+            ActionKind::Request => self.enforced(action, Self::request),
+            ActionKind::Probe => self.enforced(action, Self::probe),
+            ActionKind::Call => self.enforced(action, Self::call_service),
+            ActionKind::Execute
+            | ActionKind::Prompt
+            | ActionKind::Select
+            | ActionKind::Show
+            | ActionKind::Render
+            | ActionKind::Repaint
+            | ActionKind::Git => self.not_available(action),
         }
     }
 
-    /// Stream, and actions that there are not.
-    fn no_such_action(&mut self, action: &Action) {
-        match kind(action) {
-            Some(ActionKind::Stream) => self.stream(action),
-            Some(kind) if form::is_outside(kind) => self.not_available(action),
-            _ => {
-                let what = format!("the action `{}`", action.verb.text);
-                self.not_yet(action.verb.span, &what);
-            }
-        }
-    }
-
-    /// Actions on collections, texts and checks, and requests, whose prepositions are enforced; answers whether the action is one.
-    fn checked_or_collected(&mut self, action: &Action, kind: ActionKind) -> bool {
-        let lower = match kind {
-            ActionKind::Filter => Self::filter_list,
-            ActionKind::Map => Self::map,
-            ActionKind::Reduce => Self::reduce,
-            ActionKind::Group => Self::group,
-            ActionKind::Sort => Self::sort,
-            ActionKind::Split => Self::split,
-            ActionKind::Join => Self::join,
-            ActionKind::Validate => Self::validate,
-            ActionKind::Compare => Self::compare,
-            ActionKind::Accept => Self::accept,
-            ActionKind::Request | ActionKind::Probe | ActionKind::Call => Self::asks,
-            _ => return false,
-        };
+    /// An action on collections, texts and checks, or a request: its prepositions are enforced.
+    fn enforced(&mut self, action: &Action, lower: impl FnOnce(&mut Self, &Action)) {
         match collection::wrong_preposition(action) {
             Some(cause) => self.fail(&cause),
             None => lower(self, action),
         }
-        true
-    }
-
-    /// Reports a form that the language has and this compiler does not compile yet.
-    pub(super) fn not_yet(&mut self, span: Span, what: &str) {
-        let diagnostic = Diagnostic::new(
-            Code::NotCompiled,
-            span,
-            format!("{what} cannot be compiled yet"),
-        )
-        .help(
-            "nothing is left out in silence: the program is not built until this statement is gone",
-        );
-        self.shared.diagnostics.push(diagnostic);
     }
 
     /// A verb that is neither built in nor defined: an expression object is bound as it is, anything else fails when it runs (actions.md 24).
@@ -333,38 +310,21 @@ fn lone_reference(expression: &Expression) -> bool {
 }
 
 fn result_noun(action: &Action) -> Option<&Noun> {
-    match &action.result {
-        Target::Noun(noun) => Some(noun),
-        Target::Sink(_) | Target::None => None,
-    }
+    action.result.noun()
 }
 
 /// The noun in object position, also where it was written without an article (EXT-7).
 fn object_noun(action: &Action) -> Option<&Noun> {
-    operand_noun(action.object.as_ref()?)
+    action.object.as_ref()?.noun()
 }
 
 fn operand_noun(object: &Object) -> Option<&Noun> {
-    match &object.operand {
-        Operand::Noun(noun) => Some(noun),
-        Operand::Expression(Expression {
-            kind: ExpressionKind::Reference(noun),
-            ..
-        }) => Some(noun),
-        Operand::Expression(_) | Operand::Duration { .. } | Operand::Labelled { .. } => None,
-    }
+    object.noun()
 }
 
 /// The `with` clause that has no label.
 fn plain_with(action: &Action) -> Option<&Expression> {
-    action
-        .clauses
-        .with
-        .iter()
-        .find_map(|with| match (&with.label, &with.value) {
-            (None, WithValue::Expression(value)) => Some(value),
-            _ => None,
-        })
+    action.plain_with()
 }
 
 /// The `with` clause of a label.

@@ -13,6 +13,7 @@ use crate::syntax::ast::{
 /// Kind numbers of the value runtime.
 pub(super) const KIND_NULL: i32 = 0;
 pub(super) const KIND_TEXT: i32 = 4;
+const KIND_SOCKET: i32 = 9;
 
 const EXPRESSION: FailureKind = FailureKind::Expression;
 
@@ -348,7 +349,7 @@ impl Body<'_, '_> {
         if let Some(value) = self.system_object(noun, missing) {
             return value;
         }
-        let mut socket = self.is_socket(&noun.base);
+        let mut socket = self.may_be_socket(&noun.base);
         let (mut value, rest) = match specifiers {
             [first, rest @ ..] => match self
                 .event_field(&noun.base, first)
@@ -394,16 +395,32 @@ impl Body<'_, '_> {
         )
     }
 
-    /// One step of a path. Only a step from what is known to be a socket asks the host, so that ordinary maps with a `name` do not make a component import the directory.
+    /// One step of a path. Only a step from what may be a socket asks the host, so that ordinary maps with a `name` do not make a component import the directory; and only the value tells whether it is one.
     fn follow(&mut self, value: Expr, name: &str, path: Path, socket: bool) -> Expr {
+        let asks = SOCKET_PROPERTIES.contains(&name)
+            && (socket || matches!(name, "remoteAddress" | "open"))
+            && self.shared.facts.has_sockets;
+        if !asks {
+            return self.follow_value(value, name, path);
+        }
+        let value = self.keep(value, Kind::Value);
+        let text = self.text(name);
+        let arguments = vec![Expr::Local(value).into(), text.into()];
+        let kind = Expr::runtime("kind", vec![Expr::Local(value).into()]);
+        Expr::Choose {
+            condition: Box::new(Expr::Flags(
+                FlagOperator::Equal,
+                vec![kind, Expr::Flag(KIND_SOCKET)],
+            )),
+            then: Box::new(Expr::fallible_host(HostFunction::StepSocket, arguments)),
+            otherwise: Box::new(self.follow_value(Expr::Local(value), name, path)),
+        }
+    }
+
+    /// One step of a path from what is no socket.
+    fn follow_value(&mut self, value: Expr, name: &str, path: Path) -> Expr {
         let text = self.text(name);
         let arguments = vec![value.into(), text.into()];
-        if SOCKET_PROPERTIES.contains(&name)
-            && (socket || matches!(name, "remoteAddress" | "open"))
-            && self.shared.facts.has_sockets
-        {
-            return Expr::fallible_host(HostFunction::StepSocket, arguments);
-        }
         match path {
             Path::Get => Expr::fallible("get", arguments, EXPRESSION),
             Path::Step => Expr::fallible("step", arguments, FailureKind::Action),

@@ -5,8 +5,10 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::Body;
 use super::action::METRICS_FORMAT;
 use super::trigger::Implicit;
-use crate::actions::{Role as ActionRole, lookup};
-use crate::ir::{Constant, Expr, FailureKind, HostFunction, Kind, LocalId, Role};
+use crate::actions::{ActionKind, Role as ActionRole, lookup};
+use crate::ir::{
+    Constant, Expr, FailureKind, FlagOperator, HostFunction, Kind, LocalId, Node, Role,
+};
 use crate::syntax::ast::{Action, Block, Statement, Target};
 
 /// Field of a notification that holds whom it is for.
@@ -21,8 +23,22 @@ pub(super) struct Scope {
     bound: FxHashSet<LocalId>,
     /// The ones that hold a socket for certain.
     sockets: FxHashSet<LocalId>,
+    /// The ones that hold what stood in a field for a connection, which may be a socket.
+    perhaps_sockets: FxHashSet<LocalId>,
     /// The ones whose elements come one by one, so that Log writes a line for each (runtime.md 8.5.4).
     lazy: FxHashSet<LocalId>,
+    /// Of the ones that are bound several times, perhaps to such a list: a flag that says whether the last time was one.
+    flags: FxHashMap<LocalId, LocalId>,
+}
+
+/// Whether a Log of a name writes a line for each element.
+pub(super) enum Lazy {
+    /// It does not.
+    No,
+    /// It does: the elements are those of the local.
+    Yes(LocalId),
+    /// It does if the condition holds.
+    If(Expr, LocalId),
 }
 
 impl Body<'_, '_> {
@@ -32,12 +48,21 @@ impl Body<'_, '_> {
         bindings(block, &mut names);
         let mut scope = Scope::default();
         let mut locals = Vec::new();
-        for name in names {
-            scope.names.entry(name).or_insert_with(|| {
+        let mut times: FxHashMap<LocalId, (u32, bool)> = FxHashMap::default();
+        for (name, is_lazy) in names {
+            let local = *scope.names.entry(name).or_insert_with(|| {
                 let local = self.local(Kind::Value);
                 locals.push(local);
                 local
             });
+            let (count, lazily) = times.entry(local).or_default();
+            *count += 1;
+            *lazily |= is_lazy;
+        }
+        for local in &locals {
+            if let Some((2.., true)) = times.get(local) {
+                scope.flags.insert(*local, self.local(Kind::Flag));
+            }
         }
         self.scopes.push(scope);
         locals
@@ -91,10 +116,11 @@ impl Body<'_, '_> {
     /// Binds a name to a value.
     pub(super) fn bind(&mut self, name: &str, value: Expr, socket: bool) {
         let local = self.binding(name);
-        self.nodes.push(crate::ir::Node::Set(local, value));
+        self.nodes.push(Node::Set(local, value));
+        self.note_laziness(local, false);
         if let Some(scope) = self.scopes.last_mut() {
             scope.bound.insert(local);
-            scope.lazy.remove(&local);
+            scope.perhaps_sockets.remove(&local);
             match socket {
                 true => scope.sockets.insert(local),
                 false => scope.sockets.remove(&local),
@@ -103,20 +129,52 @@ impl Body<'_, '_> {
         self.tell_bound(name, local);
     }
 
+    /// Binds a name to what may be a socket.
+    pub(super) fn bind_perhaps_socket(&mut self, name: &str, value: Expr) {
+        self.bind(name, value, false);
+        let local = self.binding(name);
+        if let Some(scope) = self.scopes.last_mut() {
+            scope.perhaps_sockets.insert(local);
+        }
+    }
+
     /// Binds a name to a list whose elements come one by one.
     pub(super) fn bind_lazy(&mut self, name: &str, value: Expr) {
         self.bind(name, value, false);
         let local = self.binding(name);
-        if let Some(scope) = self.scopes.last_mut() {
+        self.note_laziness(local, true);
+    }
+
+    fn note_laziness(&mut self, local: LocalId, is_lazy: bool) {
+        let Some(scope) = self.scopes.last_mut() else {
+            return;
+        };
+        if let Some(flag) = scope.flags.get(&local) {
+            self.nodes
+                .push(Node::Set(*flag, Expr::Flag(is_lazy.into())));
+        } else if is_lazy {
             scope.lazy.insert(local);
         }
     }
 
-    /// The local of a name that is bound to such a list for certain.
-    pub(super) fn lazy(&self, name: &str) -> Option<LocalId> {
-        let (local, _) = self.lookup(name).filter(|(_, is_certain)| *is_certain)?;
-        let is_lazy = self.scopes.iter().any(|scope| scope.lazy.contains(&local));
-        is_lazy.then_some(local)
+    /// Whether a name is bound to such a list.
+    pub(super) fn lazy(&self, name: &str) -> Lazy {
+        let Some((local, is_certain)) = self.lookup(name) else {
+            return Lazy::No;
+        };
+        let mut scopes = self.scopes.iter();
+        let flag = scopes.find_map(|scope| scope.flags.get(&local));
+        let is_bound = Expr::Local(local).negated().negated();
+        match flag {
+            Some(flag) if is_certain => Lazy::If(Expr::Local(*flag), local),
+            Some(flag) => {
+                let both = vec![is_bound, Expr::Local(*flag)];
+                Lazy::If(Expr::Flags(FlagOperator::And, both), local)
+            }
+            None if !self.scopes.iter().any(|scope| scope.lazy.contains(&local)) => Lazy::No,
+            None if is_certain => Lazy::Yes(local),
+            None => Lazy::If(is_bound, local),
+        }
     }
 
     /// Tells a replay what a name is bound to.
@@ -125,7 +183,7 @@ impl Body<'_, '_> {
             let name = self.text(name);
             let told = vec![name.into(), Expr::Local(local).into()];
             let told = Expr::host(HostFunction::TraceBound, told);
-            self.nodes.push(crate::ir::Node::Do(told));
+            self.nodes.push(Node::Do(told));
         }
     }
 
@@ -144,6 +202,15 @@ impl Body<'_, '_> {
             .flat_map(|scope| scope.names.iter())
             .map(|(name, local)| (name.clone(), *local))
             .collect()
+    }
+
+    /// Whether a name may hold a socket.
+    pub(super) fn may_be_socket(&self, name: &str) -> bool {
+        let Some((local, _)) = self.lookup(name) else {
+            return self.is_socket(name);
+        };
+        let mut scopes = self.scopes.iter();
+        self.is_socket(name) || scopes.any(|scope| scope.perhaps_sockets.contains(&local))
     }
 
     /// Whether a name holds a socket for certain.
@@ -351,16 +418,16 @@ impl Body<'_, '_> {
     }
 }
 
-/// Names bound in the context of a block: loops over elements have contexts of their own, the other blocks have not.
-fn bindings(block: &Block, names: &mut Vec<String>) {
+/// Names bound in the context of a block, and whether to what may be a list whose elements come one by one: loops over elements have contexts of their own, the other blocks have not.
+fn bindings(block: &Block, names: &mut Vec<(String, bool)>) {
     for statement in &block.statements {
         match statement {
             Statement::Action(action) => action_bindings(action, names),
             Statement::Pipeline(actions) => actions
                 .iter()
                 .for_each(|action| action_bindings(action, names)),
-            Statement::Publish(publish) => names.push(publish.external.text.clone()),
-            Statement::Require(require) => names.push(require.name.text.clone()),
+            Statement::Publish(publish) => names.push((publish.external.text.clone(), false)),
+            Statement::Require(require) => names.push((require.name.text.clone(), false)),
             Statement::Match(statement) => {
                 let cases = statement.cases.iter().map(|case| &case.body);
                 cases
@@ -380,16 +447,17 @@ fn bindings(block: &Block, names: &mut Vec<String>) {
     }
 }
 
-fn action_bindings(action: &Action, names: &mut Vec<String>) {
+fn action_bindings(action: &Action, names: &mut Vec<(String, bool)>) {
     if let Some(alias) = &action.clauses.alias {
-        names.push(alias.base.clone());
+        names.push((alias.base.clone(), false));
     }
     let Target::Noun(noun) = &action.result else {
         return;
     };
-    let response =
-        lookup(&action.verb.text).is_some_and(|known| known.role == ActionRole::Response);
-    if !response {
-        names.push(noun.base.clone());
+    let known = lookup(&action.verb.text);
+    if known.is_none_or(|known| known.role != ActionRole::Response) {
+        let is_lazy =
+            known.is_some_and(|known| matches!(known.kind, ActionKind::List | ActionKind::Stream));
+        names.push((noun.base.clone(), is_lazy));
     }
 }

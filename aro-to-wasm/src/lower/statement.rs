@@ -309,8 +309,8 @@ impl Body<'_, '_> {
         );
     }
 
-    /// Steps for each element of a list; a value that is none is its own only element.
-    pub(super) fn each(&mut self, list: LocalId, step: impl FnOnce(&mut Self, Expr)) {
+    /// Steps for each element of a list, with the local of its position; a value that is none is its own only element.
+    pub(super) fn each(&mut self, list: LocalId, step: impl FnOnce(&mut Self, Expr, LocalId)) {
         let length = Expr::runtime("len", vec![Expr::Local(list).into()]);
         let length = self.keep(length, Kind::Flag);
         let position = self.keep(Expr::Flag(0), Kind::Flag);
@@ -323,7 +323,7 @@ impl Body<'_, '_> {
                 otherwise: Vec::new(),
             });
             let element = vec![Expr::Local(list).into(), Expr::Local(position).into()];
-            step(this, Expr::runtime("at", element));
+            step(this, Expr::runtime("at", element), position);
             let next = vec![Expr::Local(position), Expr::Flag(1)];
             let next = Expr::Flags(FlagOperator::Add, next);
             this.nodes.push(Node::Set(position, next));

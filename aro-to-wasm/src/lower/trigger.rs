@@ -290,19 +290,18 @@ impl Body<'_, '_> {
         Expr::fallible("step", vec![value.into(), name.into()], FailureKind::Action)
     }
 
-    /// Makes what the body uses, before the body.
-    pub(super) fn prologue(&mut self) {
-        let mut implicit: Vec<_> = self
-            .implicit
-            .iter()
-            .map(|(implicit, local)| (*implicit, *local))
-            .collect();
+    /// Makes values that guards or body use, before these.
+    pub(super) fn prologue(
+        &mut self,
+        mut implicit: Vec<(Implicit, LocalId)>,
+        published: Vec<(String, LocalId)>,
+    ) {
         implicit.sort();
         for (implicit, local) in implicit {
             let value = self.make(implicit);
             self.nodes.push(Node::Set(local, value));
         }
-        for (name, local) in std::mem::take(&mut self.published) {
+        for (name, local) in published {
             self.read_published(&name, local);
         }
     }

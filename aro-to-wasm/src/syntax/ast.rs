@@ -99,6 +99,17 @@ pub struct Action {
     pub span: Span,
 }
 
+impl Action {
+    /// The value of the `with` clause that has no label.
+    pub fn plain_with(&self) -> Option<&Expression> {
+        let mut with = self.clauses.with.iter();
+        with.find_map(|with| match (&with.label, &with.value) {
+            (None, WithValue::Expression(value)) => Some(value),
+            _ => None,
+        })
+    }
+}
+
 /// A word with its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Name {
@@ -119,6 +130,16 @@ pub enum Target {
     None,
 }
 
+impl Target {
+    /// The noun, if it is one.
+    pub fn noun(&self) -> Option<&Noun> {
+        match self {
+            Target::Noun(noun) => Some(noun),
+            Target::Sink(_) | Target::None => None,
+        }
+    }
+}
+
 /// A preposition and what follows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Object {
@@ -128,6 +149,20 @@ pub struct Object {
     pub operand: Operand,
     /// Preposition to end of operand.
     pub span: Span,
+}
+
+impl Object {
+    /// The noun, also where it was written without an article (EXT-7).
+    pub fn noun(&self) -> Option<&Noun> {
+        match &self.operand {
+            Operand::Noun(noun) => Some(noun),
+            Operand::Expression(Expression {
+                kind: ExpressionKind::Reference(noun),
+                ..
+            }) => Some(noun),
+            Operand::Expression(_) | Operand::Duration { .. } | Operand::Labelled { .. } => None,
+        }
+    }
 }
 
 /// The closed set of prepositions.

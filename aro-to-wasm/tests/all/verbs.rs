@@ -227,3 +227,33 @@ fn every_form_of_every_verb_compiles_or_is_no_form() {
     let (shown, _) = compiled(&examples);
     assert!(shown.artifact.is_some(), "{:#?}", shown.diagnostics);
 }
+
+#[test]
+fn no_rule_is_asked_for_where_a_schema_judges() {
+    let text = "(Application-Start: T) {
+    Create the <order> with { id: 1 }.
+    Validate the <order: strictly> for the <Order>.
+    Validate the <order: strictly> for the <Elsewhere>.
+    Return an <OK: status> for the <startup>.
+}";
+    let contract = "openapi: 3.1.0
+info: { title: T, version: '1' }
+paths: {}
+components: { schemas: { Order: { type: object } } }
+";
+    let file = |path: &str, text: &str| SourceFile {
+        path: path.to_owned(),
+        text: text.to_owned(),
+    };
+    let compiled = compile(Input {
+        name: "rules".to_owned(),
+        files: vec![file("main.aro", text)],
+        contract: Some(file("openapi.yaml", contract)),
+        ..Input::default()
+    });
+    let found = compiled.unwrap().diagnostics;
+    let rules = found.iter().filter(|one| one.code == Code::UnknownRule);
+    let places: Vec<u32> = rules.map(|one| one.primary.unwrap().start).collect();
+    let elsewhere = text.rfind("<order: strictly>").unwrap() as u32;
+    assert_eq!(places, [elsewhere], "{found:#?}");
+}

@@ -22,10 +22,6 @@ pub(crate) fn shown(code: Code) -> String {
         row.map_or_else(String::new, |(_, program)| (*program).to_owned())
     };
     let drawn = drawn(code, &program);
-    if code == Code::NotCompiled && drawn.is_empty() {
-        return "\nEvery part of the language is compiled; the code stays for what is to come.\n"
-            .to_owned();
-    }
     if drawn.is_empty() {
         return drawn;
     }
@@ -295,11 +291,6 @@ components:
 
 (Answer: DataRecieved Handler) {
     Return an <OK: status>.
-}
-"#),
-    (Code::NotCompiled, r#"(Application-Start: Shop) {
-    Push the <changes> to the <git>.
-    Return an <OK: status> for the <startup>.
 }
 "#),
     (Code::Contract, r#"(Application-Start: Shop) {

@@ -131,6 +131,41 @@ fn check_counts_what_only_compiling_finds() {
 }
 
 #[test]
+fn check_tells_of_sources_and_of_a_component_that_does_not_fit() {
+    let with_component = |text| {
+        let directory = program(text);
+        let components = directory.path().join("components");
+        std::fs::create_dir(&components).unwrap();
+        std::fs::write(components.join("bad.wasm"), "no component").unwrap();
+        directory
+    };
+    let directory = with_component(MISTAKES);
+    let answer = run(&["check", "."], directory.path());
+    assert_eq!(answer.code, 1, "{}", answer.error);
+    for drawn in DRAWN {
+        assert!(answer.error.contains(drawn[0]), "{}", answer.error);
+    }
+    assert!(
+        answer.error.contains("error: component bad: "),
+        "{}",
+        answer.error
+    );
+    let answer = run(&["check", "--format", "json", "."], directory.path());
+    assert_eq!(answer.code, 1, "{}", answer.error);
+    let diagnostics: serde_json::Value = serde_json::from_str(&answer.output).unwrap();
+    assert_eq!(diagnostics.as_array().unwrap().len(), DRAWN.len());
+    assert!(
+        answer.error.contains("error: component bad: "),
+        "{}",
+        answer.error
+    );
+    // A refusal alone is a mistake of the program, too.
+    let directory = with_component(GREETING);
+    let answer = run(&["check", "."], directory.path());
+    assert_eq!(answer.code, 1, "{}", answer.error);
+}
+
+#[test]
 fn a_file_that_is_not_there_is_no_mistake_of_the_program() {
     let directory = tempfile::tempdir().unwrap();
     for arguments in [

@@ -3,9 +3,8 @@
 use wasm_encoder::{BlockType, Function, MemArg, ValType};
 
 use super::super::code::{self, Symbols};
+use super::I32;
 use crate::ir::HostFunction;
-
-const I32: ValType = ValType::I32;
 
 /// A place without alignment.
 pub(super) fn at(offset: u32) -> MemArg {

@@ -1,12 +1,10 @@
 //! The helpers of `aro:http/client`.
 
-use wasm_encoder::{MemArg, ValType};
+use wasm_encoder::MemArg;
 
-use super::{Body, Helper};
+use super::{Body, Helper, I32};
 use crate::ir::HostFunction;
 use aro_wit::interface::HTTP_CLIENT;
-
-const I32: ValType = ValType::I32;
 
 /// Bytes of an `ask` as the value runtime lays it out: nine words.
 const ASK_BYTES: u32 = 36;
@@ -25,20 +23,13 @@ const SOCKET_MESSAGE: u32 = 12;
 
 /// The parts of a helper for requests.
 pub(super) fn helper(function: HostFunction) -> Helper {
-    let opening = |params, imports, runtime| Helper {
-        params,
-        results: &[I32],
-        imports,
-        runtime,
-        helpers: &[],
-    };
     if function == HostFunction::Follow {
         let imports = &[(HTTP_CLIENT, "follow")];
-        return opening(&[I32; 8], imports, &["http_ask", "raise"]);
+        return Helper::of(&[I32; 8], &[I32], imports, &["http_ask", "raise"]);
     } else if function == HostFunction::OpenWebSocket {
         let imports = &[(HTTP_CLIENT, "open-websocket")];
         let runtime = &["http_ask", "raise", "socket", "null"];
-        return opening(&[I32; 9], imports, runtime);
+        return Helper::of(&[I32; 9], &[I32], imports, runtime);
     }
     let is_probe = function == HostFunction::Probe;
     Helper {

@@ -2,11 +2,10 @@
 
 use wasm_encoder::ValType;
 
-use super::{Body, Helper};
+use super::{Body, Helper, I32};
 use crate::ir::HostFunction;
 use aro_wit::interface::EVENT_STREAMS;
 
-const I32: ValType = ValType::I32;
 const CURRENT: &[(&str, &str)] = &[(EVENT_STREAMS, "current")];
 const LABEL: &[(&str, &str)] = &[(EVENT_STREAMS, "label")];
 const BROADCAST: &[(&str, &str)] = &[(EVENT_STREAMS, "broadcast")];

@@ -2,14 +2,12 @@
 
 use wasm_encoder::ValType;
 
-use super::{Body, Helper};
+use super::{Body, Helper, I32};
 use crate::ir::HostFunction;
 use aro_wit::interface::{
     FILES_MONITORING as MONITORING, FILES_READING as READING, FILES_SERVING as SERVING,
     FILES_WRITING as WRITING,
 };
-
-const I32: ValType = ValType::I32;
 
 /// What a function of `aro:files` answers.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,11 +1,7 @@
 //! The helpers for repositories and published variables: values cross encoded.
 
-use wasm_encoder::ValType;
-
-use super::Body;
+use super::{Body, I32};
 use aro_wit::interface::{PUBLISHED, REPOSITORIES};
-
-const I32: ValType = ValType::I32;
 
 impl Body<'_> {
     pub(super) fn publish(&mut self) -> &mut Self {

@@ -3,12 +3,10 @@
 use wasm_encoder::ValType;
 
 use super::body::at;
-use super::{Body, Helper, QUEUE_FULL};
+use super::{Body, Helper, I32, QUEUE_FULL};
 use crate::ir::HostFunction;
 use aro_runtime::shape::CLOSED;
 use aro_wit::interface::{CHANNELS, CONNECTIONS, DIRECTORY, LISTENERS, OUTBOUND};
-
-const I32: ValType = ValType::I32;
 
 /// Flags of `socket_options`: there must be a port to connect to.
 const CONNECTS: i32 = 1;
@@ -37,52 +35,42 @@ const HALF_CLOSE: u32 = 36;
 )]
 pub(super) fn helper(function: HostFunction) -> Helper {
     use HostFunction as H;
-    let part = |params, results, imports, runtime| Helper {
-        params,
-        results,
-        imports,
-        runtime,
-        helpers: &[],
-    };
     match function {
-        H::Listen => part(
+        H::Listen => Helper::of(
             &[I32; 5],
             &[I32],
             &[(LISTENERS, "listen")],
             &["socket_options", "raise", "socket"],
         ),
-        H::Connect => part(
+        H::Connect => Helper::of(
             &[I32; 7],
             &[I32],
             &[(OUTBOUND, "connect")],
             &["socket_options", "raise", "socket", "null"],
         ),
-        H::BroadcastWhere => part(
+        H::BroadcastWhere => Helper::of(
             &[I32; 4],
             &[I32],
             &[(CONNECTIONS, "broadcast-where")],
             &["socket_high", "socket_low", "filter_list", "raise"],
         ),
-        H::Subscribe => part(
+        H::Subscribe => Helper::of(
             &[I32; 3],
             &[I32],
             &[(CHANNELS, "subscribe")],
             &["socket_high", "socket_low", "raise"],
         ),
-        H::Unsubscribe => part(
+        H::Unsubscribe => Helper::of(
             &[I32; 3],
             &[],
             &[(CHANNELS, "unsubscribe")],
             &["socket_high", "socket_low"],
         ),
-        H::PublishChannel => part(&[I32; 4], &[], &[(CHANNELS, "publish")], &[]),
-        H::CountChannel => part(&[I32; 2], &[I32], &[(CHANNELS, "count")], &["int"]),
+        H::PublishChannel => Helper::of(&[I32; 4], &[], &[(CHANNELS, "publish")], &[]),
+        H::CountChannel => Helper::of(&[I32; 2], &[I32], &[(CHANNELS, "count")], &["int"]),
         other => unreachable!("{other:?} is no function of sockets"),
     }
 }
-
-/// Kind number of a socket in the value runtime.
-const KIND_SOCKET: i32 = 9;
 
 impl Body<'_> {
     pub(super) fn send(&mut self) -> &mut Self {
@@ -147,11 +135,8 @@ impl Body<'_> {
     }
 
     pub(super) fn step_socket(&mut self) -> &mut Self {
-        self.local(0).runtime("kind").number(KIND_SOCKET);
-        self.function.instructions().i32_eq();
-        self.when(None).local(0).helper(HostFunction::Describe);
-        self.function.instructions().local_set(0);
-        self.end().locals(3).runtime("step")
+        self.local(0).helper(HostFunction::Describe);
+        self.local(1).local(2).runtime("step")
     }
 
     pub(super) fn socket(&mut self, function: HostFunction) -> &mut Self {

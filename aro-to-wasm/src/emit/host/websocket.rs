@@ -2,11 +2,10 @@
 
 use wasm_encoder::ValType;
 
-use super::{Body, Helper};
+use super::{Body, Helper, I32};
 use crate::ir::HostFunction;
 use aro_wit::interface::{HTTP_SERVER, WEBSOCKETS};
 
-const I32: ValType = ValType::I32;
 const I64: ValType = ValType::I64;
 
 /// Largest code that a close frame can carry (RFC 6455 5.5.1).
@@ -19,26 +18,22 @@ const CODE_MAX: i64 = 65_535;
 )]
 pub(super) fn helper(function: HostFunction) -> Helper {
     use HostFunction as H;
-    let part = |params, imports, runtime| Helper {
-        params,
-        results: &[I32],
-        imports,
-        runtime,
-        helpers: &[],
-    };
     match function {
-        H::BroadcastWebSockets => part(
+        H::BroadcastWebSockets => Helper::of(
             &[I32; 4],
+            &[I32],
             &[(WEBSOCKETS, "broadcast")],
             &["filter_list", "raise"],
         ),
-        H::CloseWebSocket => part(
+        H::CloseWebSocket => Helper::of(
             &[I32, I64, I32, I32],
+            &[I32],
             &[(WEBSOCKETS, "close")],
             &["socket_high", "socket_low", "raise"],
         ),
-        H::ConfigureWebSockets => part(
+        H::ConfigureWebSockets => Helper::of(
             &[I32; 2],
+            &[I32],
             &[(HTTP_SERVER, "configure-websockets")],
             &["string", "texts", "raise"],
         ),

@@ -40,7 +40,13 @@ impl Body<'_, '_> {
             None if is_rule(&result.base) => &result.base,
             None => RULE,
         };
-        if against.is_none() {
+        let schema = match (against, object) {
+            (Some(schema), _) => Some(schema),
+            (None, None) => object_noun(action).filter(|noun| noun.qualifier.is_none()),
+            (None, Some(_)) => None,
+        };
+        let schema = schema.filter(|schema| self.has_schema(&schema.base));
+        if schema.is_none() {
             self.unknown_rule(result, rule);
         }
         let rule = self.text(rule);
@@ -53,18 +59,10 @@ impl Body<'_, '_> {
             _ if !consumed => (self.result_or_undefined(action, result), VALIDATION),
             _ => (self.variable(&result.base, FailureKind::Action), VALIDATION),
         };
-        let schema = match (against, object) {
-            (Some(schema), _) => Some(schema),
-            (None, None) => object_noun(action).filter(|noun| noun.qualifier.is_none()),
-            (None, Some(_)) => None,
-        };
-        let judged = match schema {
-            Some(schema) if self.has_schema(&schema.base) => {
-                let value = self.keep(subject.clone(), Kind::Value);
-                self.judged(value, &schema.base)
-            }
-            _ => None,
-        };
+        let judged = schema.and_then(|schema| {
+            let value = self.keep(subject.clone(), Kind::Value);
+            self.judged(value, &schema.base)
+        });
         let record =
             judged.unwrap_or_else(|| Expr::runtime("validate", vec![subject.into(), rule.into()]));
         self.bind_both(name, VALIDATION, record);
@@ -147,8 +145,8 @@ impl Body<'_, '_> {
         let right = match plain_with(action) {
             Some(with) => self.expression(with),
             None => match self.source(action) {
-                Some(right) if action.object.is_some() => right,
-                _ => return self.misused(action),
+                Some(right) => right,
+                None => return self.misused(action),
             },
         };
         let record = Expr::runtime("relation", vec![Expr::Local(left).into(), right.into()]);

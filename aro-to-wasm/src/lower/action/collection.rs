@@ -5,8 +5,8 @@ use crate::actions::lookup;
 use crate::ir::{Argument, Expr, FailureKind, HostFunction, Kind, LocalId, Node, TextId};
 use crate::lower::expression::Path;
 use crate::syntax::ast::{
-    Action, By, Comparison, Condition, ExpressionKind, Noun, Object, Operand, Preposition,
-    Qualifier, WithValue,
+    Action, By, Comparison, Condition, ExpressionKind, Noun, Operand, Preposition, Qualifier,
+    WithValue,
 };
 
 /// Qualifiers of Map that annotate and name no field.
@@ -186,29 +186,16 @@ impl Body<'_, '_> {
         Some(self.narrowed(source, action))
     }
 
-    /// The value that the action works on: its object, or what the result names if there is none.
+    /// The value that the action works on: its object.
     pub(super) fn source(&mut self, action: &Action) -> Option<Expr> {
-        match &action.object {
-            None => {
-                let noun = with_path(result_noun(action)?, &[]);
-                Some(self.collection(&noun))
-            }
-            Some(Object {
-                preposition: Preposition::By,
-                ..
-            }) => {
-                let noun = with_path(result_noun(action)?, &[]);
-                Some(self.collection(&noun))
-            }
-            Some(object) => match &object.operand {
-                Operand::Noun(noun) => Some(self.collection(noun)),
-                Operand::Expression(expression) => Some(match &expression.kind {
-                    ExpressionKind::Reference(noun) => self.collection(noun),
-                    _ => self.expression(expression),
-                }),
-                Operand::Duration { amount, .. } => Some(self.expression(amount)),
-                Operand::Labelled { .. } => None,
-            },
+        match &action.object.as_ref()?.operand {
+            Operand::Noun(noun) => Some(self.collection(noun)),
+            Operand::Expression(expression) => Some(match &expression.kind {
+                ExpressionKind::Reference(noun) => self.collection(noun),
+                _ => self.expression(expression),
+            }),
+            Operand::Duration { amount, .. } => Some(self.expression(amount)),
+            Operand::Labelled { .. } => None,
         }
     }
 

@@ -115,7 +115,7 @@ impl Body<'_, '_> {
         let message = self.keep(message, Kind::Value);
         let base = result.base.clone();
         let then = self.nested(|this| {
-            this.each(target, |this, each| {
+            this.each(target, |this, each, _| {
                 let name = this.text(&base);
                 let payload = Expr::runtime(
                     "event_notification",

@@ -1,6 +1,6 @@
 //! Files and directories (actions.md 17).
 
-use super::{Body, object_noun, plain_with, result_noun, with_object};
+use super::{Body, labelled_with, object_noun, plain_with, result_noun, with_object};
 use crate::actions::{ActionKind, lookup};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{
@@ -216,19 +216,23 @@ impl Body<'_, '_> {
             .as_ref()
             .map_or("", |name| name.text.as_str());
         let recursively = qualifier.eq_ignore_ascii_case("recursively");
-        let pattern = qualifier.strip_prefix("matching").unwrap_or(qualifier);
-        let pattern = match recursively {
-            true => "",
-            false => pattern.trim().trim_matches('"'),
+        let path = self.keep(path, Kind::Value);
+        // The result's qualifier is a pattern as well, unless it says how to list (EXT-21).
+        let pattern = match labelled_with(action, "matching").or(labelled_with(action, "glob")) {
+            Some(pattern) => {
+                let pattern = self.expression(pattern);
+                text_of(pattern)
+            }
+            None if recursively => self.text("").into(),
+            None => self.text(qualifier).into(),
         };
-        let pattern = self.text(pattern);
         self.needs(FILES_READING, "");
         let entries = Expr::fallible_host(
             HostFunction::FileList,
             vec![
-                text_of(path),
+                text_of(Expr::Local(path)),
                 Expr::Flag(recursively.into()).into(),
-                pattern.into(),
+                pattern,
             ],
         );
         self.bind_lazy(&result.base, entries);

@@ -4,11 +4,13 @@ use super::{Body, lookup, operand_noun, result_noun};
 use crate::actions::{self, ActionKind, Doubling};
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Constant, Expr, Kind};
-use crate::syntax::ast::{Action, Object, Operand, Target, With, WithValue};
+use crate::syntax::ast::{Action, Object, Operand, Preposition, Target, With, WithValue};
 
 /// A form that the verbs of a kind have, with `{}` for the verb.
 const FORMS: &[(ActionKind, &str)] = &[
     (ActionKind::Extract, "{} the <name> from the <user: name>."),
+    (ActionKind::Receive, "{} the <copy> from the <value>."),
+    (ActionKind::Process, "{} the <copy> from the <value>."),
     (ActionKind::Delete, "{} the <key> from the <value>."),
     (
         ActionKind::Compute,
@@ -161,19 +163,19 @@ pub(super) fn doubled(action: &Action) -> Option<Action> {
     let (preposition, doubling) = actions::doubling(action)?;
     let mut result = result_noun(action)?.clone();
     let mut whole = action.clone();
-    if let Some(Object {
-        operand: Operand::Expression(options),
-        ..
-    }) = &action.object
-    {
-        let options = WithValue::Expression(options.clone());
-        whole.clauses.with.insert(
-            0,
-            With {
+    match &action.object {
+        Some(by) if by.preposition == Preposition::By => whole.extra.insert(0, by.clone()),
+        Some(Object {
+            operand: Operand::Expression(options),
+            ..
+        }) => {
+            let options = With {
                 label: None,
-                value: options,
-            },
-        );
+                value: WithValue::Expression(options.clone()),
+            };
+            whole.clauses.with.insert(0, options);
+        }
+        _ => {}
     }
     let mut noun = result.clone();
     let is_key = super::kind(action) == Some(ActionKind::Delete)

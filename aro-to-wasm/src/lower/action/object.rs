@@ -20,13 +20,21 @@ const SELECTORS: &[&str] = &[
     "minutes", "seconds",
 ];
 
+/// Whether a noun names a socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Socket {
+    Yes,
+    Perhaps,
+    No,
+}
+
 impl Body<'_, '_> {
     /// actions.md 5.1
     pub(super) fn extract(&mut self, action: &Action) {
         let Some(result) = result_noun(action) else {
             return;
         };
-        let socket = object_noun(action).is_some_and(|noun| self.names_socket(noun));
+        let socket = object_noun(action).map_or(Socket::No, |noun| self.names_socket(noun));
         let Some(value) = self.object_value(action) else {
             return self.misused(action);
         };
@@ -56,7 +64,13 @@ impl Body<'_, '_> {
             }
             None => value,
         };
-        self.bind(&result.base, value, socket && result.qualifier.is_none());
+        match socket {
+            Socket::Perhaps if result.qualifier.is_none() => {
+                self.bind_perhaps_socket(&result.base, value);
+            }
+            Socket::Yes if result.qualifier.is_none() => self.bind(&result.base, value, true),
+            Socket::Yes | Socket::Perhaps | Socket::No => self.bind(&result.base, value, false),
+        }
     }
 
     /// `<request: parameters>`, of which one may be meant (runtime.md 4.4).
@@ -71,26 +85,34 @@ impl Body<'_, '_> {
             && self.lookup("request").is_none()
     }
 
-    /// Whether a noun is the connection of the event, or a name that holds a socket.
-    fn names_socket(&self, noun: &Noun) -> bool {
-        match &noun.qualifier {
-            None => self.is_socket(&noun.base),
-            Some(qualifier) => {
-                let is_event = noun.base == "event" && self.lookup("event").is_none();
-                match qualifier.specifiers.last() {
-                    Some(last) if last == "connection" => {
-                        !is_event || qualifier.specifiers.len() > 1 || self.is_of_connection()
-                    }
-                    _ => false,
-                }
-            }
+    /// Whether a noun is the connection of the event, or a name that holds a socket; what other maps have under that name may be anything.
+    fn names_socket(&self, noun: &Noun) -> Socket {
+        let Some(qualifier) = &noun.qualifier else {
+            return match self.is_socket(&noun.base) {
+                true => Socket::Yes,
+                false if self.may_be_socket(&noun.base) => Socket::Perhaps,
+                false => Socket::No,
+            };
+        };
+        if qualifier
+            .specifiers
+            .last()
+            .is_none_or(|last| last != "connection")
+        {
+            return Socket::No;
+        }
+        let is_event = noun.base == "event" && self.lookup("event").is_none();
+        match is_event && qualifier.specifiers.len() == 1 {
+            true if self.is_of_connection() => Socket::Yes,
+            true => Socket::No,
+            false => Socket::Perhaps,
         }
     }
 
     /// Binds the object as it is.
     pub(super) fn copy(&mut self, action: &Action) {
         let (Some(result), Some(value)) = (result_noun(action), self.object_value(action)) else {
-            return;
+            return self.misused(action);
         };
         self.bind(&result.base, value, false);
     }
@@ -168,7 +190,8 @@ impl Body<'_, '_> {
         if self.shared.facts.is_repository(&result.base) {
             return self.configure_repository(result, value);
         }
-        if action.verb.text.eq_ignore_ascii_case("configure") && self.means_websockets(result) {
+        let configures = action.verb.text.eq_ignore_ascii_case("configure");
+        if configures && self.means_websockets(result) {
             return self.configure_websockets(result, value);
         }
         let entity = self.name_or(&result.base, Expr::Constant(Constant::Null));
@@ -180,7 +203,7 @@ impl Body<'_, '_> {
             }
         };
         self.bind(&result.base, updated, false);
-        if self.shared.facts.configured.contains(result.base.as_str()) && result.qualifier.is_some()
+        if configures && result.qualifier.is_some() && self.settings.contains(result.base.as_str())
         {
             self.publish_setting(&result.base);
         }

@@ -3,6 +3,7 @@
 use super::environment::METRICS_FORMAT;
 use super::{Body, object_noun, plain_with, with_object};
 use crate::ir::{Argument, Expr, FailureKind, HostFunction, Kind, LocalId, Node, Role};
+use crate::lower::scope::Lazy;
 use crate::syntax::ast::{Action, ExpressionKind, Noun, Operand, Target};
 
 /// Streams of `aro:log/console`.
@@ -35,16 +36,32 @@ impl Body<'_, '_> {
             _ => OUTPUT,
         };
         match self.logged_lazily(action) {
-            Some(list) => self.each(list, |this, element| this.line(action, stream, element)),
-            None => self.line(action, stream, message),
+            Lazy::Yes(list) => self.lines_of(action, stream, list),
+            Lazy::No => self.line(action, stream, message),
+            Lazy::If(condition, list) => {
+                let message = self.keep(message, Kind::Value);
+                let then = self.nested(|this| this.lines_of(action, stream, list));
+                let otherwise = self.nested(|this| this.line(action, stream, Expr::Local(message)));
+                self.nodes.push(Node::If {
+                    condition,
+                    then,
+                    otherwise,
+                });
+            }
         }
     }
 
-    /// The list whose elements a Log writes line by line: the one that its result names.
-    fn logged_lazily(&self, action: &Action) -> Option<LocalId> {
+    /// Whether a Log writes line by line what its result names.
+    fn logged_lazily(&self, action: &Action) -> Lazy {
         let is_given = plain_with(action).is_some() || with_object(action).is_some();
-        let noun = super::result_noun(action).filter(|noun| !is_given && noun.qualifier.is_none());
-        self.lazy(&noun?.base)
+        super::result_noun(action)
+            .filter(|noun| !is_given && noun.qualifier.is_none())
+            .map_or(Lazy::No, |noun| self.lazy(&noun.base))
+    }
+
+    /// A line for each element.
+    fn lines_of(&mut self, action: &Action, stream: i32, list: LocalId) {
+        self.each(list, |this, element, _| this.line(action, stream, element));
     }
 
     /// One line of the console.

@@ -1,7 +1,6 @@
 //! Request, Probe, Call, and Read and Write of a URL (runtime.md 8.1; actions.md 16).
 
 use super::{Body, Path, object_noun, plain_with, result_noun};
-use crate::actions::ActionKind;
 use crate::diagnostic::{Code, Diagnostic};
 use crate::ir::{Argument, Expr, FailureKind, HostFunction, Kind};
 use crate::syntax::ast::{Action, Expression, ExpressionKind, Noun, Operand, Preposition, Target};
@@ -27,17 +26,8 @@ struct Ask<'a> {
 }
 
 impl Body<'_, '_> {
-    /// Request, Probe and Call.
-    pub(super) fn asks(&mut self, action: &Action) {
-        match super::kind(action) {
-            Some(ActionKind::Probe) => self.probe(action),
-            Some(ActionKind::Call) => self.call_service(action),
-            _ => self.request(action),
-        }
-    }
-
     /// `Request the <r> from the <url> with { … }.`
-    fn request(&mut self, action: &Action) {
+    pub(super) fn request(&mut self, action: &Action) {
         let (Some(result), Some(object)) = (result_noun(action), &action.object) else {
             return self.misused(action);
         };
@@ -67,7 +57,7 @@ impl Body<'_, '_> {
             method,
             form: REQUEST,
         });
-        self.bind(&result.base, answer, true);
+        self.bind(&result.base, answer, false);
     }
 
     /// A peer does not say which of its bytes answer which of ours.
@@ -83,7 +73,7 @@ impl Body<'_, '_> {
     }
 
     /// `Probe the <health> from "https://host/ping".`
-    fn probe(&mut self, action: &Action) {
+    pub(super) fn probe(&mut self, action: &Action) {
         let (Some(result), Some(url)) = (result_noun(action), self.url(action)) else {
             return self.misused(action);
         };
@@ -99,11 +89,11 @@ impl Body<'_, '_> {
                 Expr::Flag(PROBE).into(),
             ],
         );
-        self.bind(&result.base, found, true);
+        self.bind(&result.base, found, false);
     }
 
     /// `Call the <r> from the <http: get> with { url: … }.`: the one service there is.
-    fn call_service(&mut self, action: &Action) {
+    pub(super) fn call_service(&mut self, action: &Action) {
         let Some(result) = result_noun(action) else {
             return self.misused(action);
         };
@@ -147,7 +137,7 @@ impl Body<'_, '_> {
             method,
             form: CALL,
         });
-        self.bind(&result.base, answer, true);
+        self.bind(&result.base, answer, false);
     }
 
     /// `Read the <d> from the <url: u>.`: by its media type, or the format that the result names.

@@ -44,7 +44,7 @@ impl Body<'_, '_> {
         self.put(map, "type", kind.clone());
         self.put(map, "serverType", kind);
         self.put(map, "success", Expr::Constant(Constant::Bool(true)));
-        self.bind(&service, Expr::Local(map), true);
+        self.bind(&service, Expr::Local(map), false);
     }
 
     /// `Return … with headers { "Location": "/here" }.`

@@ -12,6 +12,8 @@ pub(super) const SELECT_ALL: i32 = 0;
 const SELECT_FIRST: i32 = 1;
 const SELECT_LAST: i32 = 2;
 const SELECT_RANDOM: i32 = 3;
+/// Objects of the system that a sandbox does not have (actions.md 21).
+const OUTSIDE: [&str; 2] = ["git", "system"];
 /// Name that Store binds: 1 if its last row was new, else 0.
 const NEW_ENTRY: &str = "new-entry";
 
@@ -155,8 +157,11 @@ impl Body<'_, '_> {
             return self.delete_from_value(action);
         };
         if !self.is_repository_position(object, action) {
-            return if self.is_source(object, action) {
-                self.delete_from_value(action)
+            let is_outside = OUTSIDE.contains(&object.base.as_str())
+                && self.variable_or_unbound(&object.base) == Expr::Unbound;
+            return match is_outside {
+                true => self.not_available(action),
+                false => self.delete_from_value(action),
             };
         }
         // Rows that nobody looks at are not fetched: all of them may be too many.
@@ -218,7 +223,7 @@ impl Body<'_, '_> {
             return true;
         }
         let value = self.variable_or_unbound(name);
-        if value == Expr::Unbound && matches!(name, "git" | "system") {
+        if value == Expr::Unbound && OUTSIDE.contains(&name) {
             self.not_available(action);
             return false;
         }

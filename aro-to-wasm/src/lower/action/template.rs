@@ -2,7 +2,7 @@
 
 use super::{Body, labelled_with, object_noun, plain_with, result_noun, with_object};
 use crate::diagnostic::{Code, Diagnostic};
-use crate::ir::{Constant, Expr, Fails, FailureKind, FlagOperator, Kind, LocalId, Node, OnFailure};
+use crate::ir::{Constant, Expr, Fails, FailureKind, Kind, LocalId, Node, OnFailure};
 use crate::source::Span;
 use crate::syntax::ast::{Action, Block, Expression, ExpressionKind, Noun, Target};
 use crate::template::{self, ForEach, Operand, Piece, Value};
@@ -423,11 +423,7 @@ impl Body<'_, '_> {
 
     /// A loop; a collection that is missing or none has no turns.
     fn for_each_piece(&mut self, each: &ForEach) {
-        let (list, length, position) = (
-            self.local(Kind::Value),
-            self.local(Kind::Flag),
-            self.local(Kind::Flag),
-        );
+        let list = self.local(Kind::Value);
         self.citing_template(each.span, |this| {
             let (name, steps) = each
                 .collection
@@ -437,25 +433,11 @@ impl Body<'_, '_> {
             let found = this.walk(value, steps);
             let values = Expr::runtime("values", vec![Expr::Local(found).into()]);
             this.nodes.push(Node::Set(list, values));
-            let count = Expr::runtime("len", vec![Expr::Local(list).into()]);
-            this.nodes.push(Node::Set(length, count));
-            this.nodes.push(Node::Set(position, Expr::Flag(0)));
         });
-        let id = self.loop_id();
         let bound = self.bound();
-        let running = Expr::Flags(
-            FlagOperator::Less,
-            vec![Expr::Local(position), Expr::Local(length)],
-        );
-        let mut nodes = vec![Node::If {
-            condition: running.negated(),
-            then: vec![Node::Break(id)],
-            otherwise: Vec::new(),
-        }];
-        nodes.extend(self.nested(|this| {
+        self.each(list, |this, element, position| {
             this.scope_of(&each.body, |this| {
-                let at = vec![Expr::Local(list).into(), Expr::Local(position).into()];
-                let item = this.keep(Expr::runtime("at", at), Kind::Value);
+                let item = this.keep(element, Kind::Value);
                 this.declare(&each.item, item);
                 if let Some(name) = &each.index {
                     let index = Expr::Extend(Box::new(Expr::Local(position)));
@@ -463,10 +445,7 @@ impl Body<'_, '_> {
                     this.declare(name, index);
                 }
             });
-        }));
-        let next = vec![Expr::Local(position), Expr::Flag(1)];
-        nodes.push(Node::Set(position, Expr::Flags(FlagOperator::Add, next)));
+        });
         self.restore_bound(bound);
-        self.nodes.push(Node::Loop(id, nodes));
     }
 }

@@ -3,7 +3,8 @@
 use super::output::ANSWERS;
 use super::{Body, object_noun, plain_with, result_noun};
 use crate::ir::{Argument, Callee, Expr, Fails, FailureKind, Kind, LocalId, Node, Role};
-use crate::lower::{Called, plain_name};
+use crate::lower::Called;
+use crate::program::plain_name;
 use crate::syntax::ast::{Action, Noun, Operand};
 
 /// How a check words what it found.

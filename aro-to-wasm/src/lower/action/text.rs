@@ -1,8 +1,8 @@
 //! Actions on texts: Split, Join (actions.md 11).
 
-use super::{Body, labelled_with, plain_with, result_noun, with_object};
+use super::{Body, labelled_with, plain_with, result_noun};
 use crate::ir::{Constant, Expr, FailureKind, Kind};
-use crate::syntax::ast::{Action, By, Expression};
+use crate::syntax::ast::{Action, By};
 
 impl Body<'_, '_> {
     /// actions.md 11.1
@@ -36,21 +36,11 @@ impl Body<'_, '_> {
 
     /// actions.md 11.2
     pub(super) fn join(&mut self, action: &Action) {
-        // `Join the <words> with ", ".` joins in place.
-        let in_place = with_object(action);
-        let source = match in_place {
-            None => self.source(action),
-            Some(_) => {
-                result_noun(action).map(|noun| self.variable(&noun.base, FailureKind::Action))
-            }
-        };
-        let (Some(result), Some(source)) = (result_noun(action), source) else {
+        let (Some(result), Some(source)) = (result_noun(action), self.source(action)) else {
             return self.misused(action);
         };
         let source = self.keep(source, Kind::Value);
-        let separator: Option<&Expression> = in_place
-            .or_else(|| labelled_with(action, "separator"))
-            .or_else(|| plain_with(action));
+        let separator = labelled_with(action, "separator").or_else(|| plain_with(action));
         let separator = match separator {
             Some(separator) => self.expression(separator),
             None => Expr::Constant(Constant::Text(self.text(""))),

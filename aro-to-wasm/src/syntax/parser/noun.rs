@@ -211,8 +211,9 @@ impl Parser<'_> {
                     text.push_str(", ");
                     continue;
                 }
-                // A glob: `<entries: a*>`, `<entries: 202?>` (actions.md 17.4).
-                TokenKind::Comma | TokenKind::Star | TokenKind::Question if bracketed => "",
+                TokenKind::Comma if bracketed => "",
+                // A glob: `<entries: a*>`, `<entries: 202?>` (actions.md 17.4). What stands apart is a product.
+                TokenKind::Star | TokenKind::Question if bracketed && self.at_glob(&text) => "",
                 TokenKind::Colon if depth == 0 && bracketed => {
                     self.bump();
                     text.push('.');
@@ -233,6 +234,11 @@ impl Parser<'_> {
             let span = self.bump();
             text.push_str(self.text(span));
         }
+        self.whole(text, depth, open)
+    }
+
+    /// The text of a qualifier that ends here, unless more must follow.
+    fn whole(&self, text: String, depth: u32, open: Span) -> Parse<String> {
         if text.is_empty() {
             return Err(Box::new(
                 self.expected("a qualifier").label(open, "of this name"),
@@ -259,6 +265,12 @@ impl Parser<'_> {
             .strip_prefix(['+', '-'])
             .is_some_and(|digits| digits.chars().all(|char| char.is_ascii_digit()));
         offset || self.touches(0)
+    }
+
+    /// Whether the star or question mark here touches what stands beside it in the qualifier.
+    fn at_glob(&self, text: &str) -> bool {
+        let before = text.is_empty() || self.touches(0);
+        before && (self.touches(1) || *self.peek(1) == TokenKind::Greater)
     }
 
     fn check_range(&mut self, text: &str, span: Span) {
