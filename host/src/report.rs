@@ -45,7 +45,7 @@ pub struct TenantStatus {
     pub instance_bytes: usize,
     /// Repositories and published variables, in bytes.
     pub state_bytes: usize,
-    /// CPU time of its handlers, in steps of two milliseconds.
+    /// CPU time of its handlers, in steps of five milliseconds.
     pub cpu_time: Duration,
     /// Where its listeners listen.
     pub listeners: Vec<SocketAddr>,

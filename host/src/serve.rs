@@ -540,7 +540,7 @@ impl Program {
         }
     }
 
-    /// CPU time that its handlers have used, in steps of two milliseconds.
+    /// CPU time that its handlers have used, in steps of five milliseconds.
     #[must_use]
     pub fn cpu_time(&self) -> Duration {
         self.tenant.cpu_time()

@@ -12,9 +12,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use tokio::sync::oneshot;
 
 /// What a tenant that was quiet may use at once, in ticks.
-const BURST_TICKS: u64 = 25;
+const BURST_TICKS: u64 = 10;
 /// How far a tenant that computes little may fall behind the others before it is forgotten, in ticks: what it may get ahead of them later.
-const LAG_TICKS_MAX: u64 = 500;
+const LAG_TICKS_MAX: u64 = 200;
 /// Parts of a tick that accounts are kept in.
 const PARTS: u64 = 1024;
 

@@ -239,7 +239,7 @@ const TENANTS: &[Metric] = &[
         Counter,
         "host_cpu",
         Some(Unit::Seconds),
-        "CPU time of handlers, in steps of two milliseconds",
+        "CPU time of handlers, in steps of five milliseconds",
         |one, emit| { emit(&[], Value::Seconds(one.status.cpu_time)) }
     ),
 ];
