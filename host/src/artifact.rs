@@ -199,13 +199,12 @@ impl<'a> Parts<'a> {
                     if depth == 0 && parts.runtime.is_none() {
                         parts.runtime = file.get(range);
                     }
-                    if depth == 0 {
-                        beside += 1;
-                        let max = limits.parts_per_component_max;
-                        check("modules beside the feature sets", beside, max)?;
-                    } else {
-                        counts.enter(limits)?;
+                    match depth {
+                        0 => beside += 1,
+                        _ => counts.enter(limits)?,
                     }
+                    let max = limits.parts_per_component_max;
+                    check("modules beside the feature sets", beside, max)?;
                     depth += 1;
                     check_depth(depth, limits)?;
                 }
@@ -216,11 +215,8 @@ impl<'a> Parts<'a> {
                     if depth == 0 {
                         parts.components.extend(file.get(range));
                         counts = Counts::default();
-                        check(
-                            "feature sets",
-                            parts.components.len() as u64,
-                            limits.feature_sets_max as u64,
-                        )?;
+                        let count = parts.components.len() as u64;
+                        check("feature sets", count, limits.feature_sets_max as u64)?;
                     } else {
                         counts.enter(limits)?;
                     }
@@ -237,20 +233,10 @@ impl<'a> Parts<'a> {
                     check("functions", functions, limits.functions_max)?;
                 }
                 Payload::MemorySection(reader) if depth > 0 => {
-                    counts.memories += u64::from(reader.count());
-                    check(
-                        "memories in one feature set",
-                        counts.memories,
-                        limits.memories_per_component_max,
-                    )?;
+                    counts.memories(reader.count(), limits)?;
                 }
                 Payload::TableSection(reader) if depth > 0 => {
-                    counts.tables += u64::from(reader.count());
-                    check(
-                        "tables in one feature set",
-                        counts.tables,
-                        limits.tables_per_component_max,
-                    )?;
+                    counts.tables(reader.count(), limits)?;
                 }
                 Payload::Version {
                     encoding: Encoding::Module,
@@ -273,6 +259,18 @@ impl Counts {
             self.parts,
             limits.parts_per_component_max,
         )
+    }
+
+    fn memories(&mut self, more: u32, limits: &ArtifactLimits) -> Result<(), ReadError> {
+        self.memories += u64::from(more);
+        let max = limits.memories_per_component_max;
+        check("memories in one feature set", self.memories, max)
+    }
+
+    fn tables(&mut self, more: u32, limits: &ArtifactLimits) -> Result<(), ReadError> {
+        self.tables += u64::from(more);
+        let max = limits.tables_per_component_max;
+        check("tables in one feature set", self.tables, max)
     }
 }
 

@@ -157,7 +157,7 @@ async fn who_wants_the_same_at_once_gets_it_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn changes_that_are_lost_are_said_once_and_counted() {
+async fn changes_that_are_lost_are_said_now_and_then_and_counted() {
     let (server, place) = asked(|limits| limits.watched_changes_max = 1).await;
     let mut peer = server.connect().await;
     peer.send("in\n").await;
@@ -173,5 +173,6 @@ async fn changes_that_are_lost_are_said_once_and_counted() {
         }
     };
     within("losses are counted", counted).await;
-    assert_eq!(server.errors().matches(lost).count(), 1);
+    let said = server.errors().matches(lost).count();
+    assert!((1..10).contains(&said), "{said}");
 }

@@ -219,9 +219,12 @@ impl Intake {
     fn lost(&mut self) {
         self.tenant.counters.hit(Limit::WatchedChanges);
         if let Some(times) = self.lost.note() {
-            let text = format!(
-                "changes of files came faster than their handlers: lost {times} times since this was said last"
-            );
+            let more = match times {
+                1 => String::new(),
+                times => format!(": {times} of them"),
+            };
+            let text =
+                format!("changes of files came faster than their handlers and are lost{more}");
             self.tenant.console.write(Stream::Error, &text);
         }
     }

@@ -462,19 +462,7 @@ async fn operation(
     let read = body::read(incoming, &head.headers, limits, &mut part).await;
     let body = match read {
         Ok(body) => body,
-        Err(ReadError::Crowded) => {
-            tenant.counters.hit(Limit::ReceivedBytes);
-            return refusal(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable");
-        }
-        Err(ReadError::TooLarge) => {
-            tenant.counters.hit(Limit::HttpBodyBytes);
-            return refusal(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
-        }
-        Err(ReadError::TooSlow) => {
-            tenant.counters.hit(Limit::HttpBodyTime);
-            return refusal(StatusCode::REQUEST_TIMEOUT, "Request Timeout");
-        }
-        Err(ReadError::Broken) => return refusal(StatusCode::BAD_REQUEST, "Bad Request"),
+        Err(error) => return unread(tenant, &error),
     };
     let is_strict = tenant.settings.contract == ContractChecks::Strict;
     let contract = found.contract.clone().filter(|_| is_strict);
@@ -518,6 +506,30 @@ async fn operation(
             .insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
     answer
+}
+
+/// What is answered to a request whose body was not read.
+fn unread(tenant: &Tenant, error: &ReadError) -> Answer {
+    let (limit, status, text) = match error {
+        ReadError::Crowded => (
+            Limit::ReceivedBytes,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Service Unavailable",
+        ),
+        ReadError::TooLarge => (
+            Limit::HttpBodyBytes,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "Payload Too Large",
+        ),
+        ReadError::TooSlow => (
+            Limit::HttpBodyTime,
+            StatusCode::REQUEST_TIMEOUT,
+            "Request Timeout",
+        ),
+        ReadError::Broken => return refusal(StatusCode::BAD_REQUEST, "Bad Request"),
+    };
+    tenant.counters.hit(limit);
+    refusal(status, text)
 }
 
 /// What operations may have; asked for with `OPTIONS *` (RFC 9110 9.3.7).
