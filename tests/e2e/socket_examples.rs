@@ -238,7 +238,9 @@ async fn load_balancer() {
     let server = serve(input).await;
     let visit = async || {
         let stream = server.connect().await.into_stream();
-        let (mut reader, _writer) = stream.into_split();
+        let (mut reader, mut writer) = stream.into_split();
+        // Whoever has nothing to say still hears.
+        writer.shutdown().await.unwrap();
         let mut name = [0; 1];
         within("a backend's name", reader.read_exact(&mut name))
             .await
