@@ -16,8 +16,13 @@ pub(crate) struct Intake {
 }
 
 /// There is no room for more of it.
-#[derive(Debug)]
-pub(crate) struct Full;
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "more than {max} bytes have been received in part by all connections: received_mib allows more"
+)]
+pub(crate) struct Full {
+    max: usize,
+}
 
 impl Intake {
     /// `max` bytes at most, beside what each part has for nothing.
@@ -54,7 +59,7 @@ impl Part {
         let before = self.of.held.fetch_add(more, Ordering::Relaxed);
         if before + more > self.of.max {
             self.of.held.fetch_sub(more, Ordering::Relaxed);
-            return Err(Full);
+            return Err(Full { max: self.of.max });
         }
         self.held += more;
         Ok(())

@@ -4,7 +4,7 @@
 
 use super::buffer::Chunk;
 use super::frame::Frames;
-use super::intake::Part;
+use super::intake::{Full, Part};
 use super::report::{self, SocketError};
 use super::transport::Transport;
 use super::websocket::{CloseReason, Received, Session, Side, Silence};
@@ -233,21 +233,20 @@ impl Task {
             && let Codec::WebSocket(session) = &mut self.codec
         {
             let received = session.next(&mut input, &mut answers);
+
             if !answers.is_empty() {
                 self.connection.outbound.push_answer(&answers);
                 answers.clear();
             }
             match received {
-                None if self.part.reach(session.partial()).is_err() => {
-                    let reason = CloseReason::TRY_LATER;
-                    let frame = match session.side() {
-                        Side::Server => reason.frame(),
-                        Side::Client => reason.masked_frame(),
-                    };
-                    self.connection.outbound.push_answer(&frame);
-                    return Some(self.crowded());
-                }
-                None => break,
+                None => match self.part.reach(session.partial()) {
+                    Ok(()) => break,
+                    Err(full) => {
+                        let frame = session.closing(&CloseReason::TRY_LATER);
+                        self.connection.outbound.push_answer(&frame);
+                        return Some(self.crowded(&full));
+                    }
+                },
                 Some(Received::Message { kind, data }) => {
                     self.part.clear();
                     self.deliver(Event::Message { kind, data }).await;
@@ -272,10 +271,10 @@ impl Task {
             && let Codec::Frames(frames) = &mut self.codec
         {
             match frames.next(&mut input) {
-                Ok(None) if self.part.reach(frames.partial()).is_err() => {
-                    return Some(self.crowded());
-                }
-                Ok(None) => break,
+                Ok(None) => match self.part.reach(frames.partial()) {
+                    Ok(()) => break,
+                    Err(full) => return Some(self.crowded(&full)),
+                },
                 Ok(Some(frame)) => {
                     self.part.clear();
                     self.deliver(Event::Data(Arc::new(frame))).await;
@@ -302,10 +301,9 @@ impl Task {
     }
 
     /// The tenant holds too much that is not whole: this connection ends.
-    fn crowded(&mut self) -> End {
+    fn crowded(&mut self, full: &Full) -> End {
         self.tenant.counters.hit(Limit::ReceivedBytes);
-        let max = self.tenant.settings.limits.received_bytes_max;
-        let error = format!("more than {max} bytes have been received in part by all connections");
+        let error = full.to_string();
         let reason = format!("error: {error}");
         self.reason = Some(reason.into());
         self.failure = Some(Box::new(SocketError {

@@ -57,7 +57,8 @@ async fn collect(
         if length > max {
             return Err(ReadError::TooLarge);
         }
-        part.reach(length).map_err(|Full| ReadError::Crowded)?;
+        part.reach(length)
+            .map_err(|Full { .. }| ReadError::Crowded)?;
         if body.is_empty() {
             body = piece.into();
         } else {

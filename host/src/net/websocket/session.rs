@@ -85,9 +85,12 @@ impl Session {
         received
     }
 
-    /// Which end this is.
-    pub(crate) fn side(&self) -> Side {
-        self.side
+    /// The frame that closes it, as this end writes it.
+    pub(crate) fn closing(&self, reason: &CloseReason<'_>) -> Vec<u8> {
+        match self.side {
+            Side::Server => reason.frame(),
+            Side::Client => reason.masked_frame(),
+        }
     }
 
     /// Bytes received of a message that is not whole.
@@ -144,10 +147,7 @@ impl Session {
                 Err(Error::Utf8(_)) => (CloseReason::NOT_TEXT, "a text is not UTF-8".to_owned()),
                 Err(error) => (CloseReason::PROTOCOL, error.to_string()),
             };
-            wire.replies.extend(match self.side {
-                Side::Server => close.frame(),
-                Side::Client => close.masked_frame(),
-            });
+            wire.replies.extend(self.closing(&close));
             return Some(Received::End {
                 reason: format!("error: {reason}").into(),
             });

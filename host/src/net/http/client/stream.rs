@@ -139,8 +139,8 @@ enum Ended {
     MediaType { url: String, found: String },
     #[error("{url} sends a message of more than {max} bytes")]
     TooLong { url: String, max: usize },
-    #[error("more than {max} bytes have been received in part by all connections")]
-    Crowded { max: usize },
+    #[error(transparent)]
+    Crowded(#[from] Full),
     #[error("the connection to {url} has ended")]
     Broken { url: String },
     #[error("{url} has been silent for {} seconds", time.as_secs_f64())]
@@ -158,7 +158,7 @@ impl Ended {
             Self::Silent { .. } => "timed-out",
             Self::Status { .. } | Self::MediaType { .. } => "failed",
             Self::TooLong { .. } => "frame-too-long",
-            Self::Crowded { .. } => "crowded",
+            Self::Crowded(_) => "crowded",
             Self::Done { .. } => "closed",
         }
     }
@@ -294,13 +294,6 @@ impl Following {
         }
     }
 
-    fn crowded(&self, _: &Full) -> Ended {
-        let tenant = &self.tenant;
-        tenant.counters.hit(Limit::ReceivedBytes);
-        let max = tenant.settings.limits.received_bytes_max;
-        Ended::Crowded { max }
-    }
-
     fn broken(&self) -> Ended {
         Ended::Broken { url: self.url() }
     }
@@ -356,8 +349,10 @@ impl Following {
                 }
                 part.clear();
             }
-            part.reach(session.partial())
-                .map_err(|full| self.crowded(&full))?;
+            if let Err(full) = part.reach(session.partial()) {
+                self.tenant.counters.hit(Limit::ReceivedBytes);
+                return Err(full.into());
+            }
             buffer.clear();
             buffer.reserve(READ_BYTES);
             let silence = tokio::select! {
